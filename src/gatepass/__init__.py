@@ -1,0 +1,1 @@
+"""gatepass: the self-hosted gate to AWS for people who work in many accounts of many AWS Organizations."""

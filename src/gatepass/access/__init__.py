@@ -1,0 +1,1 @@
+"""Pure: requests, verdicts, grants, facts and the tables of their legal steps."""

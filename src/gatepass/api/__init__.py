@@ -1,0 +1,1 @@
+"""The HTTP API over the desk: routes, bodies, problem details. Contains no rule."""

@@ -1,0 +1,1 @@
+"""The composition root: settings read once, parts built, Protocols filled."""

@@ -1,0 +1,32 @@
+"""The `gatepass` command: lazy subcommands, so that none pays for the imports of another."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+# Command -> module and attribute; imported only when that command is used. One line per command, sorted by subject.
+COMMANDS: dict[str, str] = {}
+
+
+class LazyGroup(click.Group):
+    """A click group whose commands are imported when they are first looked at."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return super().get_command(ctx, cmd_name)
+        module, attribute = place.split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gatepass")
+def main() -> None:
+    """The self-hosted gate to AWS: ask for access, decide, hold it, and see it end."""

@@ -1,0 +1,1 @@
+"""Carries requests through time: the settle loop over facts, the limiter, the outbox."""

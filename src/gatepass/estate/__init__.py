@@ -1,0 +1,1 @@
+"""Pure: what exists and what may be asked for; parsing with positions."""

@@ -1,0 +1,1 @@
+"""Message sinks beyond Slack: mail and signed webhooks."""

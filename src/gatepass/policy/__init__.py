@@ -1,0 +1,1 @@
+"""Pure: evaluation of IAM trust and identity policies."""

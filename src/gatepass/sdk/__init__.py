@@ -1,0 +1,1 @@
+"""What implementers import to shape flows in Python."""

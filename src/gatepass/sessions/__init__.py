@@ -1,0 +1,1 @@
+"""The laptop: vault, agent, launcher, providers."""

@@ -1,0 +1,1 @@
+"""The simulated AWS: one strict table of operations, in process and over HTTP."""

@@ -1,0 +1,1 @@
+"""The Slack app: modals and messages over the desk. Contains no rule."""

@@ -1,0 +1,1 @@
+"""Standing trust: compile, plan, reach (pure); apply (plain idempotent steps over aws)."""

@@ -1,0 +1,1 @@
+"""Public: the fakes and conformance suites that gatepass and its users test with."""

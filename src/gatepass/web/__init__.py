@@ -1,0 +1,1 @@
+"""The web portal: pages over the desk. Contains no rule."""
