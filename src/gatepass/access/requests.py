@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gatepass.access.facts import FactKey
 from gatepass.access.states import FINAL_GRANT, FINAL_REQUEST, GrantState, RequestState
 from gatepass.clock import iso
+from gatepass.estate.model import NOBODY, Who
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Terms:
 
     rule: str
     """Where the rule stands, for people: `flow aws-access, rule 2`."""
-    approver_people: frozenset[str] = frozenset()
-    approver_groups: frozenset[str] = frozenset()
+    approvers: Who = NOBODY
+    """Besides admins, who always may (spec/sym.md 3.3)."""
     needed: int = 1
     """Distinct approvers; 0 only where the flow says so."""
     allow_self: bool = False
@@ -37,6 +38,15 @@ class Terms:
     """Whether requester and approvers may end it early; admins always may."""
     timed: bool = True
     """False: no duration is asked, it ends at the organization's cap (`schedule_deescalation: false`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One fact that a request is about, found in AWS before anybody is asked to decide."""
+
+    fact: FactKey
+    session: timedelta = timedelta(0)
+    """How long a role session that was begun at the last moment lives on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,8 @@ class Request:
     """Why it stands as it does, for people: the refusal, the failure, who cancelled."""
     expires_at: datetime | None = None
     """When an unanswered request expires."""
+    claims: tuple[Claim, ...] = ()
+    """What it is about in AWS's own names; empty until found, and for a flow that gives nothing."""
     decided_at: datetime | None = None
     extension: timedelta | None = None
     """Asked for and not yet decided: how much longer from the decision on."""
@@ -97,6 +109,7 @@ class Request:
             "extension_ms": _ms(self.extension),
             "reason": self.reason,
             "values": dict(self.values),
+            "facts": [claim.fact.text for claim in self.claims],
             "terms": terms_to_json(self.terms),
         }
         return hashlib.sha256(canonical(shown)).hexdigest()
@@ -189,8 +202,11 @@ def terms_to_json(terms: Terms) -> dict[str, object]:
     """The terms as JSON of strings, integers and booleans; the inverse is `terms_from_json`."""
     return {
         "rule": terms.rule,
-        "approver_people": sorted(terms.approver_people),
-        "approver_groups": sorted(terms.approver_groups),
+        "approvers": {
+            "people": sorted(terms.approvers.people),
+            "groups": sorted(terms.approvers.groups),
+            "roles": sorted(terms.approvers.roles),
+        },
         "needed": terms.needed,
         "allow_self": terms.allow_self,
         "automatic": terms.automatic,
@@ -205,18 +221,16 @@ def terms_to_json(terms: Terms) -> dict[str, object]:
 def terms_from_json(data: Mapping[str, object]) -> Terms:
     """The terms that `terms_to_json` wrote."""
 
-    def names(key: str) -> frozenset[str]:
-        value = data[key]
-        assert isinstance(value, list)
-        return frozenset(str(name) for name in value)
-
+    who = data["approvers"]
+    assert isinstance(who, Mapping)
     needed, unanswered = data["needed"], _delta(data["unanswered_after_ms"])
     assert isinstance(needed, int)
     assert unanswered is not None
     return Terms(
         rule=str(data["rule"]),
-        approver_people=names("approver_people"),
-        approver_groups=names("approver_groups"),
+        approvers=Who(
+            people=frozenset(who["people"]), groups=frozenset(who["groups"]), roles=frozenset(who["roles"])
+        ),
         needed=needed,
         allow_self=bool(data["allow_self"]),
         automatic=bool(data["automatic"]),
@@ -226,11 +240,6 @@ def terms_from_json(data: Mapping[str, object]) -> Terms:
         allow_revoke=bool(data["allow_revoke"]),
         timed=bool(data["timed"]),
     )
-
-
-def next_round(request: Request) -> Request:
-    """The request with a new question for its approvers; answers to the earlier one no longer count."""
-    return replace(request, round=request.round + 1)
 
 
 def canonical(value: object) -> bytes:
