@@ -1,0 +1,5 @@
+"""The old location of `FieldOption`, which is the same class."""
+
+from gatepass.sdk.forms import FieldOption
+
+__all__ = ["FieldOption"]
