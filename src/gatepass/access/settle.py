@@ -11,7 +11,8 @@ The rules, in the order the code applies them:
 3. What is not ours is never deleted. Standing access is what was read present before the first attempt, with no
    attempt of ours open and no delete of ours in the last `list_lag`.
 4. The end of a grant is committed with the first intent (or on joining), before the call.
-5. Absence is believed only from a read later than the last open attempt's intent plus `list_lag`.
+5. Lists lag: absence is believed only from a read later than the last open attempt's intent plus `list_lag`, and
+   than our last create, unless AWS said that a later delete is done; presence likewise not soon after a delete.
 6. A delete is decided under the lock, from grants read there, and tried again without limit.
 """
 
@@ -220,11 +221,9 @@ def called(
 
 def _read_not_ours(work: _Work, reading: Reading) -> Plan:
     """Rule 3: what is there is standing, unless something of ours may have made it."""
-    s, lag = work.s, work.s.limits.list_lag
+    s = work.s
     ours_perhaps = any(a.open and a.intent_at > s.now - s.limits.doubt for a in work.attempts.values())
-    deleted_lately = any(
-        a.verb is Verb.REVOKE and (a.finished_at or a.intent_at) > s.now - lag for a in work.attempts.values()
-    )
+    deleted_lately = bool(work.lately(Verb.REVOKE, *Outcome, None))
     work.end_all_ending()
     work.refuse_waiting()
     if work.waiting():
@@ -258,6 +257,10 @@ def _read_present(work: _Work, reading: Reading) -> Plan:
     """Ours, and AWS holds it."""
     s = work.s
     work.settle_inflight(Verb.GRANT)
+    if work.live() and work.deleted_lately():
+        if not s.may_start:
+            return work.plan(Next.REST, due_in=s.limits.recheck)
+        return work.send(Verb.GRANT, read_before=True)  # what the list shows may be what we deleted
     if work.live():
         if work.fact.state is not FactState.PRESENT:
             work.say("fact.present", ours=True)
@@ -265,8 +268,7 @@ def _read_present(work: _Work, reading: Reading) -> Plan:
         work.change_fact(handle=reading.handle, tries=0, last_error=None)
         work.activate()
         return work.plan(Next.REST)
-    deletes = [a for a in work.attempts.values() if a.verb is Verb.REVOKE]
-    if deletes and deletes[-1].outcome is Outcome.DONE and not work.passed(deletes[-1], s.limits.list_lag):
+    if work.said_gone():
         return work.plan(Next.REST, due_in=s.limits.recheck)  # the list still shows what AWS said is gone
     work.change_fact(handle=reading.handle)
     return work.send(Verb.REVOKE, read_before=True)
@@ -274,14 +276,12 @@ def _read_present(work: _Work, reading: Reading) -> Plan:
 
 def _read_absent(work: _Work, reading: Reading) -> Plan:
     """Ours, and AWS does not show it: gone, not yet there, or not yet shown."""
-    s = work.s
     work.settle_inflight(Verb.REVOKE)
     attempts = list(work.attempts.values())
     last = attempts[-1] if attempts else None
     if work.live():
         return _absent_but_wanted(work, last, reading)
-    said_done = last is not None and last.verb is Verb.GRANT and last.outcome is Outcome.DONE
-    if said_done and last is not None and not work.passed(last, s.limits.list_lag):
+    if work.made_lately():
         return work.send(
             Verb.REVOKE, read_before=False
         )  # AWS said it is there; do not wait until it is shown
@@ -331,9 +331,32 @@ class _Work:
         return [a for a in self.attempts.values() if a.open and a.op_ref is not None]
 
     def believed(self, reading: Reading) -> bool:
-        """Rule 5: whether a reading of absence is late enough to be believed."""
+        """Rule 5: whether a reading of absence is late enough to be believed, as far as open attempts go."""
         opened = [a.intent_at for a in self.attempts.values() if a.open]
         return not opened or reading.read_at > max(opened) + self.s.limits.list_lag
+
+    def lately(self, verb: Verb, *outcomes: Outcome | None) -> list[Attempt]:
+        """Attempts that lists may not show yet, oldest first."""
+        lag = self.s.limits.list_lag
+        found = (a for a in self.attempts.values() if a.verb is verb and a.outcome in outcomes)
+        return [a for a in found if not self.passed(a, lag)]
+
+    def made_lately(self) -> bool:
+        """Whether AWS said a moment ago that it is made, and not since that it is gone."""
+        made, gone = self.lately(Verb.GRANT, Outcome.DONE), self.lately(Verb.REVOKE, Outcome.DONE)
+        return bool(made) and not (gone and gone[-1].intent_at >= made[-1].intent_at)
+
+    def said_gone(self) -> bool:
+        """Whether AWS said a moment ago that it is gone, and nothing of ours was sent to make it since."""
+        gone = self.lately(Verb.REVOKE, Outcome.DONE)
+        sent = self.lately(Verb.GRANT, Outcome.DONE, Outcome.UNKNOWN, None)
+        return bool(gone) and not (sent and sent[-1].intent_at >= gone[-1].intent_at)
+
+    def deleted_lately(self) -> bool:
+        """Whether we sent a delete a moment ago, and AWS has not said since that it is made."""
+        sent = self.lately(Verb.REVOKE, Outcome.DONE, Outcome.UNKNOWN, None)
+        made = self.lately(Verb.GRANT, Outcome.DONE)
+        return bool(sent) and not (made and made[-1].intent_at >= sent[-1].intent_at)
 
     def in_state(self, state: GrantState) -> list[Grant]:
         return [g for g in self.grants.values() if g.state is state]
@@ -422,7 +445,8 @@ class _Work:
         """Waiting grants on a fact that is ours and there, or on its way, begin now; active after the next read."""
         self.refuse_waiting()
         last = list(self.attempts.values())[-1:]
-        if self.s.may_start and not (last and last[0].refused):
+        refused = self.fact.state is FactState.CREATING and bool(last) and last[0].refused
+        if self.s.may_start and not refused:
             for grant in self.waiting():
                 self.start(grant)
 
