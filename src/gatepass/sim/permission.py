@@ -1,0 +1,121 @@
+"""Whether a caller may do what it asks for. All judging is done by `gatepass.policy`; here its questions are put."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+
+from gatepass.policy import CallerKind, Kind, Permissions, Policy, PolicyError, Request, decide, parse
+from gatepass.sim import managed_policies
+from gatepass.sim.call import Call, Operation, Params
+from gatepass.sim.iam_state import Permissions as Held
+from gatepass.sim.iam_state import Role
+from gatepass.sim.world import Principal, World
+
+
+@lru_cache(maxsize=4096)
+def parsed(document: str, kind: Kind, name: str) -> Policy:
+    """The document, parsed once; raises `PolicyError`."""
+    return parse(document, kind, name=name)
+
+
+def check(call: Call, operation: Operation, params: Params) -> None:
+    """Refuse the call unless the caller's own policies allow it on everything it names."""
+    if not operation.action:
+        return
+    permissions = permissions_of(call.world, call.caller)
+    for resource in operation.resources(call, params):
+        decision = decide(Request(call.caller.caller, operation.action, resource, now=call.now), permissions)
+        if not decision.allowed:
+            raise call.refuse("denied", denial(call.caller, operation.action, resource, decision.blocking))
+
+
+def denial(caller: Principal, action: str, resource: str, blocking: Iterable[object] = ()) -> str:
+    """The message of a refusal, in the form AWS gives it."""
+    explicit = any(getattr(layer, "ruling", None) == "denied" for layer in blocking)
+    why = (
+        "with an explicit deny"
+        if explicit
+        else f"because no identity-based policy allows the {action} action"
+    )
+    return f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource} {why}"
+
+
+def permissions_of(world: World, principal: Principal) -> Permissions:
+    """Everything on the caller's side that bears on a decision."""
+    held = _held(world, principal)
+    documents = [*_documents(world, principal.account, held)]
+    user = _user_groups(world, principal)
+    documents += [text for group in user for text in _documents(world, principal.account, group)]
+    if principal.caller.kind is CallerKind.ROOT:
+        return Permissions()
+    boundary = managed_document(world, principal.account, held.boundary) if held.boundary else None
+    session = principal.session_policies
+    return Permissions(
+        identity=tuple(_readable(documents)),
+        boundary=parsed(boundary, Kind.IDENTITY, held.boundary) if boundary else None,
+        session=None if session is None else tuple(_readable(session)),
+    )
+
+
+def _held(world: World, principal: Principal) -> Held:
+    iam, name = world.iam_of(principal.account), principal.caller.name.lower()
+    match principal.caller.kind:
+        case CallerKind.ROLE:
+            role = iam.roles.get(name)
+            return role.permissions if role and role.id == principal.caller.unique_id else Held()
+        case CallerKind.USER | CallerKind.FEDERATED_USER:
+            user = iam.users.get(name)
+            return user.permissions if user else Held()
+        case _:
+            return Held()
+
+
+def _user_groups(world: World, principal: Principal) -> list[Held]:
+    if principal.caller.kind is not CallerKind.USER:
+        return []
+    groups = world.iam_of(principal.account).groups.values()
+    return [group.permissions for group in groups if principal.caller.name in group.members]
+
+
+def _documents(world: World, account: str, held: Held) -> list[str]:
+    attached = (managed_document(world, account, arn) for arn in held.attached)
+    return [*held.inline.values(), *(text for text in attached if text is not None)]
+
+
+def managed_document(world: World, account: str, arn: str) -> str | None:
+    """The document of a managed policy, AWS's or the account's own; None when there is no such policy."""
+    policy = world.iam_of(account).policies.get(arn)
+    return policy.document if policy is not None else managed_policies.document(arn)
+
+
+def _readable(documents: Iterable[str]) -> list[Policy]:
+    return [parsed(text, Kind.IDENTITY, "") for text in documents]
+
+
+def trust(world: World, role: Role) -> Policy | None:
+    """The trust policy as AWS reads it now: a principal deleted since is only its unique id, and matches nobody new.
+
+    None when the document cannot be read.
+    """
+    text = role.trust
+    for arn, identifier in role.named.items():
+        if unique_id(world, arn) != identifier:
+            text = text.replace(json.dumps(arn), json.dumps(identifier))
+    try:
+        return parsed(text, Kind.TRUST, f"trust policy of {role.arn}")
+    except PolicyError:
+        return None
+
+
+def unique_id(world: World, arn: str) -> str | None:
+    """The unique id of the role or user of this ARN; None when there is none now."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[4] not in world.iam:
+        return None
+    kind, _, rest = parts[5].partition("/")
+    name = rest.rpartition("/")[2].lower()
+    iam = world.iam_of(parts[4])
+    found = {"role": iam.roles.get(name), "user": iam.users.get(name)}.get(kind)
+    return found.id if found is not None and found.arn == arn else None
