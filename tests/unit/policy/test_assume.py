@@ -202,6 +202,9 @@ def test_transitive_tags_go_on_and_others_do_not() -> None:
     assert dict(second.tags) == {"who": "john"}
     assert second.chain == (JOHN.arn, target.arn)
     assert can_assume(first, target, ANY, Ask(tags={"WHO": "eve"})).problems
+    bare = role(statement("Allow", {"AWS": "*"}, action="sts:AssumeRole"))
+    assert can_assume(JOHN, bare, ANY).allowed
+    assert not can_assume(first, bare, ANY).allowed
 
 
 def test_mfa_counts_for_the_call_that_passed_it_and_for_no_later_hop() -> None:
