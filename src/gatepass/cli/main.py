@@ -7,7 +7,9 @@ import importlib
 import click
 
 # Command -> module and attribute; imported only when that command is used. One line per command, sorted by subject.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "teams": "gatepass.cli.teams:teams",
+}
 
 
 class LazyGroup(click.Group):
