@@ -1,0 +1,138 @@
+"""Every setting, read once from `GATEPASS_*` into one frozen value; nothing else reads the environment.
+
+Lengths are written `250ms`, `15s`, `5m`, `2h` or `1d`. All faults are told at once, each naming its variable.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+
+from gatepass.access.settle import Limits
+from gatepass.errors import GatepassError
+
+PREFIX = "GATEPASS_"
+_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+class SettingsError(GatepassError):
+    """Settings that cannot be used; every fault at once, each with its variable."""
+
+    code = "settings"
+
+
+def _data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "gatepass"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one process of gatepass runs. The variable of each field is `GATEPASS_` and its name in capitals."""
+
+    data_dir: Path = field(default_factory=_data_dir)
+    """Where SQLite, keys and checkpoints lie; made with mode 0700."""
+    database_url: str = ""
+    """`sqlite:///...` or `postgresql+psycopg://...`; empty: SQLite in the data directory."""
+    listen_database_url: str = ""
+    """A direct connection for LISTEN, where the other goes through a pooler; empty: the same."""
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""
+    """How people reach the server, for links and logins; empty: http://host:port."""
+    threads: int = 4
+    """Facts settled at the same time by one process."""
+    lease: timedelta = timedelta(seconds=15)
+    connect_timeout: timedelta = timedelta(seconds=3)
+    read_timeout: timedelta = timedelta(seconds=8)
+    idle_poll: timedelta = timedelta(milliseconds=250)
+    """How often rows are looked at when nothing wakes the loop."""
+    poll: timedelta = timedelta(seconds=1)
+    list_lag: timedelta = timedelta(seconds=120)
+    recheck: timedelta = timedelta(seconds=10)
+    doubt: timedelta = timedelta(hours=24)
+    sweep: timedelta = timedelta(minutes=5)
+    start_within: timedelta = timedelta(hours=1)
+    """A grant that could not start by then fails."""
+    backoff: timedelta = timedelta(seconds=1)
+    backoff_cap: timedelta = timedelta(seconds=60)
+    checkpoint_every: timedelta = timedelta(hours=1)
+    accounts_every: timedelta = timedelta(minutes=10)
+    """How old the list of an organization's accounts may grow."""
+    skew: timedelta = timedelta(seconds=30)
+    """Clocks that differ by more stop granting."""
+    calls_per_second: int = 20
+    """The documented limit of one Identity Center instance; 98 % of it is used."""
+    outstanding: int = 10
+    """Asynchronous writes in flight at one instance."""
+    handlers: str = "isolated"
+    """`unisolated` lets implementations run where the isolation cannot be had (security.md 26)."""
+    chaos: str = ""
+    """For crash tests only: `point:action`, where action is kill or stop."""
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            list_lag=self.list_lag,
+            doubt=self.doubt,
+            poll=self.poll,
+            recheck=self.recheck,
+            backoff=self.backoff,
+            backoff_cap=self.backoff_cap,
+        )
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'gatepass.db'}"
+
+    @property
+    def url(self) -> str:
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+
+def read_settings(environment: Mapping[str, str], **given: object) -> Settings:
+    """The settings of this process: what is `given` (a flag), else the environment, else the default.
+
+    Raises `SettingsError` with every fault at once.
+    """
+    values: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+    faults: list[str] = []
+    for each in fields(Settings):
+        variable = PREFIX + each.name.upper()
+        text = environment.get(variable)
+        if text is None or each.name in values:
+            continue
+        try:
+            values[each.name] = _parse(str(each.type), text)
+        except ValueError as wrong:
+            faults.append(f"{variable}: found {text!r}; allowed: {wrong}")
+    if faults:
+        raise SettingsError(
+            "settings cannot be used: " + "; ".join(faults), advice="correct them and start again"
+        )
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def parse_length(text: str) -> timedelta:
+    """`250ms`, `15s`, `5m`, `2h`, `1d` as a length of time. ValueError says what is allowed."""
+    match = re.fullmatch(r"([0-9]{1,9})(ms|s|m|h|d)", text.strip())
+    if match is None:
+        raise ValueError("a whole number with ms, s, m, h or d, such as 15s")
+    return timedelta(milliseconds=int(match.group(1)) * _UNITS[match.group(2)])
+
+
+def _parse(kind: str, text: str) -> object:
+    match kind:
+        case "timedelta":
+            return parse_length(text)
+        case "int":
+            if not re.fullmatch(r"[0-9]{1,9}", text):
+                raise ValueError("a whole number")
+            return int(text)
+        case "Path":
+            return Path(text).expanduser()
+    return text
