@@ -1,0 +1,155 @@
+"""Database engines as gatepass needs them: durable, strictly isolated writes, reads that never take the write lock."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from gatepass.errors import GatepassError, Unavailable
+
+
+class BadDatabase(GatepassError):
+    """The database cannot keep what gatepass promises: the operator must change its address or its settings."""
+
+    code = "bad_database"
+
+
+class Turns:
+    """A lock that is given in the order it was asked for. SQLite's own waiting is no queue: one thread commits
+    thousands of times while another waits for seconds (handlers-and-sim.md C)."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._taken = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn, hold it, pass it on."""
+        mine = threading.Lock()
+        with self._guard:
+            wait = self._taken
+            self._taken = True
+            if wait:
+                mine.acquire()
+                self._waiting.append(mine)
+        if wait:
+            mine.acquire()
+        try:
+            yield
+        finally:
+            with self._guard:
+                if self._waiting:
+                    self._waiting.popleft().release()
+                else:
+                    self._taken = False
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """One engine that writes and one that only reads, of the same database."""
+
+    writer: Engine
+    reader: Engine
+
+    @property
+    def postgresql(self) -> bool:
+        return self.writer.dialect.name == "postgresql"
+
+    def dispose(self) -> None:
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+def make_engines(url: str, *, lock_timeout_ms: int = 10_000) -> Engines:
+    """Engines for `sqlite:///file` or `postgresql+psycopg://...`. Raises `BadDatabase` for any other address."""
+    where = make_url(url)
+    if where.get_backend_name() == "sqlite":
+        if where.database in (None, "", ":memory:"):
+            raise BadDatabase(
+                "SQLite in memory is gone when gatepass is", advice="name a file: sqlite:///gatepass.db"
+            )
+        return Engines(_sqlite(where, "BEGIN IMMEDIATE"), _sqlite(where, "BEGIN", read_only=True))
+    if where.drivername == "postgresql+psycopg":
+        return Engines(
+            _postgresql(where, lock_timeout_ms), _postgresql(where, lock_timeout_ms, read_only=True)
+        )
+    raise BadDatabase(
+        f"no database of the kind {where.drivername!r} is known",
+        advice="use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE",
+    )
+
+
+def _sqlite(url: URL, begin: str, *, read_only: bool = False) -> Engine:
+    engine = create_engine(url, pool_size=16, max_overflow=16)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: ConnectionPoolEntry) -> None:
+        # The driver's own transactions begin only at the first change: a SELECT before it would stand outside.
+        connection.isolation_level = None
+        # FULL always: an intent lost in a power cut is access that nobody remembers.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        if read_only:
+            connection.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin_now(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgresql(url: URL, lock_timeout_ms: int, *, read_only: bool = False) -> Engine:
+    settings = {
+        "default_transaction_isolation": "read\\ committed",
+        "default_transaction_read_only": "on" if read_only else "off",
+        "lock_timeout": str(lock_timeout_ms),
+        "idle_in_transaction_session_timeout": str(3 * lock_timeout_ms),
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    return create_engine(
+        url, pool_size=8, max_overflow=16, pool_pre_ping=False, connect_args={"options": options}
+    )
+
+
+def check_durable(engines: Engines) -> None:
+    """Refuse a PostgreSQL that answers a commit before it is on disk."""
+    if engines.postgresql:
+        with engines.reader.connect() as connection:
+            answer = connection.exec_driver_sql("SHOW synchronous_commit").scalar_one()
+        if answer == "off":
+            raise BadDatabase(
+                "the database answers commits before they are on disk (synchronous_commit=off)",
+                advice="turn synchronous_commit on for this database: ALTER DATABASE ... SET synchronous_commit = on",
+            )
+
+
+class SoleOwner:
+    """The right to be the only process that works on one SQLite file; ends with the process."""
+
+    def __init__(self, database: Path) -> None:
+        self._place = database.with_name(database.name + ".lock")
+        self._file = os.open(self._place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as held:
+            os.close(self._file)
+            raise Unavailable(
+                f"another gatepass works on {database}",
+                advice="stop it first, or use PostgreSQL, which many processes may share",
+            ) from held
+
+    def release(self) -> None:
+        os.close(self._file)

@@ -1,0 +1,311 @@
+"""Facts with their grants and attempts: what the settle loop decides from, and what it commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, update
+
+from gatepass.access.events import Event
+from gatepass.access.facts import Attempt, Fact, FactKey
+from gatepass.access.requests import Grant
+from gatepass.access.settle import Next, Plan
+from gatepass.access.states import FINAL_GRANT, FactState, GrantState
+from gatepass.clock import to_ms
+from gatepass.errors import Bug, Conflict
+from gatepass.store.link import Link, Row
+from gatepass.store.rows import (
+    attempt_from,
+    attempt_row,
+    fact_from,
+    fact_row,
+    grant_from,
+    grant_row,
+    outcome_row,
+)
+from gatepass.store.tables import attempts, facts, grants, instances
+
+OPEN_GRANTS = grants.c.state.in_([state.value for state in GrantState if state not in FINAL_GRANT])
+
+
+class LeaseLost(Conflict):
+    """Another worker holds the fact now: the decision is void; outcomes are recorded by attempt id all the same."""
+
+    code = "lease_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one worker to settle one fact until a moment. `fence` tells it from every other lease."""
+
+    worker: str
+    fence: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedFact:
+    """A fact that was due, now this worker's until the lease ends."""
+
+    fact: Fact
+    lease: Lease
+
+
+class FactReads:
+    """Questions about facts, their grants and their attempts."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def get(self, key: FactKey) -> Fact | None:
+        row = self._link.one(_BY_KEY, {"key": key.text})
+        return None if row is None else fact_from(row)
+
+    def grants_on(self, key: FactKey) -> tuple[Grant, ...]:
+        """Every grant on the fact that is not final, oldest first."""
+        return tuple(grant_from(row) for row in self._link.all(_GRANTS_ON, {"fact": key.text}))
+
+    def attempts_on(self, key: FactKey, since: datetime) -> tuple[Attempt, ...]:
+        """Every open attempt on the fact, and all with an intent at or after `since`; oldest first."""
+        rows = self._link.all(_ATTEMPTS_ON, {"fact": key.text, "since": to_ms(since)})
+        return tuple(attempt_from(row) for row in rows)
+
+    def of_organization(self, organization: str, *, ours: bool | None = None) -> tuple[Fact, ...]:
+        """The facts reached through one organization's connector that are not at rest as absent."""
+        where = and_(facts.c.organization == organization, facts.c.state != FactState.ABSENT.value)
+        rows = self._link.all(select(facts).where(where, *_ours(ours)).order_by(facts.c.key))
+        return tuple(fact_from(row) for row in rows)
+
+    def holding(self, organizations: Iterable[str]) -> Mapping[str, int]:
+        """How many facts of ours or open grants each of these organizations still has; those without are left out."""
+        counts: dict[str, int] = {}
+        names = list(organizations)
+        for table, where in ((facts, facts.c.ours), (grants, OPEN_GRANTS)):
+            column = table.c.organization
+            counted = select(column, func.count().label("n")).where(column.in_(names), where)
+            for row in self._link.all(counted.group_by(column)):
+                counts[row["organization"]] = counts.get(row["organization"], 0) + row["n"]
+        return counts
+
+
+class Facts(FactReads):
+    """Changes of facts, inside one transaction. Lock first, then read grants, then write (architecture.md 2)."""
+
+    def __init__(self, link: Link, audit: Callable[[Event], None]) -> None:
+        super().__init__(link)
+        self._audit = audit
+
+    def lock(self, keys: Mapping[FactKey, str]) -> dict[FactKey, Fact]:
+        """Lock these facts (key to organization) until the transaction ends, making those that never were.
+
+        One statement makes them, one locks them in the order of their keys, so that two transactions cannot
+        wait for each other. Grants must be read after this, never before. A fact at rest takes the organization
+        it is asked under: the estate may have renamed it since.
+        """
+        if not keys:
+            return {}
+        new = [
+            {**fact_row(Fact(key, organization)), "key": key.text, "scope": key.scope, "prior_state": "new"}
+            | {"organization": organization}
+            for key, organization in sorted(keys.items(), key=lambda item: item[0].text)
+        ]
+        insert = self._link.insert(facts).values(new)
+        resting = and_(
+            facts.c.state == FactState.ABSENT.value,
+            ~facts.c.ours,
+            facts.c.organization != insert.excluded.organization,
+        )
+        self._link.run(
+            insert.on_conflict_do_update(
+                index_elements=["key"], set_={"organization": insert.excluded.organization}, where=resting
+            )
+        )
+        wanted = select(facts).where(facts.c.key.in_([row["key"] for row in new]))
+        order = facts.c.key.collate("C") if self._link.postgresql else facts.c.key
+        locked = self._link.all(wanted.order_by(order).with_for_update())
+        return {fact.key: fact for fact in map(fact_from, locked)}
+
+    def hold(self, key: FactKey) -> Fact:
+        """Lock one fact that is known to exist. A missing one is a `Bug`: rows of facts are never removed."""
+        row = self._link.one(_HOLD, {"key": key.text})
+        if row is None:
+            raise Bug(f"the row of fact {key.text} is gone")
+        return fact_from(row)
+
+    def apply(self, plan: Plan, lease: Lease) -> Fact:
+        """Commit what was decided of one fact: the fact, each step of each grant, attempts, audit entries.
+
+        The lease is given back when the plan rests, kept otherwise. The fact as it is now stored.
+        Raises `LeaseLost` when the lease or the version is no longer this worker's: roll back, the decision is
+        void. Raises `Conflict` when a grant was changed since it was read.
+        """
+        params = {
+            **{f"new_{name}": value for name, value in fact_row(plan.fact).items()},
+            "at_key": plan.fact.key.text,
+            "at_version": plan.fact.version,
+            "at_worker": lease.worker,
+            "at_fence": lease.fence,
+            "new_until": 0 if plan.next is Next.REST else to_ms(lease.until),
+        }
+        if self._link.run(_APPLY, params) != 1:
+            raise LeaseLost(f"fact {plan.fact.key.text} is no longer held by {lease.worker}")
+        self._move(plan.moves)
+        for attempt in plan.attempts:
+            self._put(attempt)
+        for event in plan.events:
+            self._audit(event)
+        stored = self.get(plan.fact.key)
+        assert stored is not None
+        return stored
+
+    def _move(self, moves: Iterable[Grant]) -> None:
+        steps: dict[str, int] = {}
+        for grant in moves:
+            version = grant.version + steps.get(grant.id, 0)
+            save_grant(self._link, grant, version)
+            steps[grant.id] = steps.get(grant.id, 0) + 1
+
+    def _put(self, attempt: Attempt) -> None:
+        row = attempt_row(attempt)
+        insert = self._link.insert(attempts)
+        known = {name: insert.excluded[name] for name in outcome_row(attempt)}
+        self._link.run(insert.on_conflict_do_update(index_elements=["id"], set_=known), [row])
+
+    def record_outcome(self, attempt: Attempt) -> bool:
+        """Keep what became known of an attempt, by its id, even when the fence was lost (may be repeated).
+
+        An outcome that excludes a further effect is not overwritten. Whether anything was written.
+        """
+        row = {f"new_{name}": value for name, value in outcome_row(attempt).items()}
+        return self._link.run(_OUTCOME, {**row, "at_id": attempt.id}) == 1
+
+    def touch(self, keys: Iterable[FactKey], due_at: datetime) -> None:
+        """Make these facts, which this transaction has locked, due at a moment: their grants changed."""
+        for key in keys:
+            self._link.run(_TOUCH, {"at_key": key.text, "new_due": to_ms(due_at)})
+
+    def reserve_outstanding(self, scope: str, attempt_id: str, cap: int) -> bool:
+        """Count this attempt, already stored, among the operations in flight at an instance, if there is room.
+
+        False: `cap` others are in flight; the attempt no longer counts and must not be sent. Counted from rows,
+        so a killed worker leaks nothing. Locks the instance's row: after facts, before audit heads.
+        """
+        lock_instance(self._link, scope)
+        others = self._link.one(_OTHERS, {"in_scope": scope, "but": attempt_id})
+        assert others is not None
+        room = bool(others["n"] < cap)
+        self._link.run(_INFLIGHT, {"at_id": attempt_id, "new_inflight": room})
+        return room
+
+
+def lock_instance(link: Link, scope: str) -> Row:
+    """The row of one AWS instance, made when it is new, locked until the transaction ends."""
+    insert = link.insert(instances).on_conflict_do_nothing()
+    link.run(insert, {"scope": scope, "slots": "[]"})
+    row = link.one(_INSTANCE, {"at_scope": scope})
+    assert row is not None
+    return row
+
+
+def save_grant(link: Link, grant: Grant, version: int) -> None:
+    """Store a grant as given if its stored version is `version`; the database refuses an illegal step (`Bug`)."""
+    row = {f"new_{name}": value for name, value in grant_row(grant).items()}
+    if link.run(_SAVE_GRANT, {**row, "at_id": grant.id, "at_version": version}) != 1:
+        raise Conflict(f"grant {grant.id} was changed by somebody else")
+
+
+def _ours(ours: bool | None) -> tuple[ColumnElement[bool], ...]:
+    return () if ours is None else ((facts.c.ours if ours else ~facts.c.ours),)
+
+
+def stepped(state: ColumnElement[str], prior: ColumnElement[str]) -> dict[str, object]:
+    """State columns of an UPDATE: the state before is kept beside the new one, so that the step can be checked."""
+    stays = state == bindparam("new_state")
+    return {"prior_state": case((stays, prior), else_=state), "state": bindparam("new_state")}
+
+
+_BY_KEY = select(facts).where(facts.c.key == bindparam("key"))
+_HOLD = _BY_KEY.with_for_update()
+_GRANTS_ON = (
+    select(grants)
+    .where(grants.c.fact == bindparam("fact"), OPEN_GRANTS)
+    .order_by(grants.c.made_at, grants.c.id)
+)
+_ATTEMPTS_ON = (
+    select(attempts)
+    .where(
+        attempts.c.fact == bindparam("fact"),
+        or_(
+            attempts.c.intent_at >= bindparam("since"),
+            attempts.c.outcome.is_(None),
+            attempts.c.outcome == "unknown",
+        ),
+    )
+    .order_by(attempts.c.intent_at, attempts.c.id)
+)
+_APPLY = (
+    update(facts)
+    .where(
+        facts.c.key == bindparam("at_key"),
+        facts.c.version == bindparam("at_version"),
+        facts.c.lease_owner == bindparam("at_worker"),
+        facts.c.fence == bindparam("at_fence"),
+    )
+    .values(
+        **stepped(facts.c.state, facts.c.prior_state),
+        **{
+            name: bindparam(f"new_{name}")
+            for name in (
+                "ours",
+                "handle",
+                "due_at",
+                "priority",
+                "tries",
+                "last_error",
+                "read_at",
+                "absent_at",
+            )
+        },
+        lease_until=bindparam("new_until"),
+        version=facts.c.version + 1,
+    )
+)
+_OUTCOME = (
+    update(attempts)
+    .where(
+        attempts.c.id == bindparam("at_id"),
+        or_(attempts.c.outcome.is_(None), attempts.c.outcome == "unknown"),
+    )
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in ("op_ref", "inflight", "outcome", "finished_at", "detail", "refused")
+        }
+    )
+)
+_TOUCH = (
+    update(facts)
+    .where(facts.c.key == bindparam("at_key"))
+    .values(due_at=bindparam("new_due"), version=facts.c.version + 1)
+)
+_OTHERS = select(func.count().label("n")).where(
+    attempts.c.scope == bindparam("in_scope"), attempts.c.inflight, attempts.c.id != bindparam("but")
+)
+_INFLIGHT = (
+    update(attempts).where(attempts.c.id == bindparam("at_id")).values(inflight=bindparam("new_inflight"))
+)
+_INSTANCE = select(instances).where(instances.c.scope == bindparam("at_scope")).with_for_update()
+_SAVE_GRANT = (
+    update(grants)
+    .where(grants.c.id == bindparam("at_id"), grants.c.version == bindparam("at_version"))
+    .values(
+        **stepped(grants.c.state, grants.c.prior_state),
+        **{
+            name: bindparam(f"new_{name}")
+            for name in ("starts_at", "ends_at", "ended_at", "why", "ended_by", "covered_by")
+        },
+        version=grants.c.version + 1,
+    )
+)

@@ -1,0 +1,235 @@
+"""Requests, the answers to them and the grants they lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, and_, bindparam, or_, select, update
+
+from gatepass.access.events import Event
+from gatepass.access.facts import Attempt
+from gatepass.access.requests import Decision, Grant, Request
+from gatepass.access.states import RequestState
+from gatepass.clock import to_ms
+from gatepass.errors import Conflict, GatepassError
+from gatepass.store.facts import OPEN_GRANTS, save_grant, stepped
+from gatepass.store.link import Link
+from gatepass.store.rows import (
+    attempt_from,
+    decision_from,
+    decision_row,
+    grant_from,
+    grant_row,
+    request_from,
+    request_row,
+)
+from gatepass.store.steps import NEW
+from gatepass.store.tables import attempts, decisions, grants, requests
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFilter:
+    """Which requests; what is None does not narrow. Moments are of the asking, `until` not included."""
+
+    flow: str | None = None
+    requester: str | None = None
+    target: str | None = None
+    states: frozenset[RequestState] = frozenset()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPage:
+    """Newest first. `next` is the cursor of the page after this one; None: this is the last."""
+
+    requests: tuple[Request, ...]
+    next: str | None
+
+
+class RequestReads:
+    """Questions about requests, answers and grants. What is bound to organizations takes them as an argument."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def get(self, request_id: str) -> Request | None:
+        row = self._link.one(_BY_ID, {"id": request_id})
+        return None if row is None else request_from(row)
+
+    def find(
+        self,
+        organizations: Iterable[str] | None,
+        wanted: RequestFilter = RequestFilter(),
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> RequestPage:
+        """Requests of these organizations (None: of all, and those of none), newest first, `limit` a page.
+
+        Raises `BadCursor` on a cursor that no page gave.
+        """
+        query = _narrow(select(requests), wanted)
+        if organizations is not None:
+            query = query.where(requests.c.organization.in_(list(organizations)))
+        if cursor is not None:
+            at, request_id = _read_cursor(cursor)
+            older = and_(requests.c.asked_at == at, requests.c.id < request_id)
+            query = query.where(or_(requests.c.asked_at < at, older))
+        query = query.order_by(requests.c.asked_at.desc(), requests.c.id.desc()).limit(limit + 1)
+        found = tuple(request_from(row) for row in self._link.all(query))
+        page, more = found[:limit], len(found) > limit
+        return RequestPage(page, f"{to_ms(page[-1].asked_at)}-{page[-1].id}" if more else None)
+
+    def decisions(self, request_id: str) -> tuple[Decision, ...]:
+        """Every answer to the request, of every round, oldest first."""
+        return tuple(decision_from(row) for row in self._link.all(_DECISIONS, {"request": request_id}))
+
+    def grant(self, grant_id: str) -> Grant | None:
+        row = self._link.one(_GRANT, {"id": grant_id})
+        return None if row is None else grant_from(row)
+
+    def grants_of(self, request_id: str) -> tuple[Grant, ...]:
+        """Every grant of the request, final ones too, oldest first."""
+        return tuple(grant_from(row) for row in self._link.all(_GRANTS_OF, {"request": request_id}))
+
+    def grants_of_person(self, person: str, *, open_only: bool = True) -> tuple[Grant, ...]:
+        """What a person holds or is about to hold; with `open_only=False` also what is over. Newest first."""
+        query = select(grants).where(grants.c.person == person, *([OPEN_GRANTS] if open_only else []))
+        rows = self._link.all(query.order_by(grants.c.made_at.desc(), grants.c.id.desc()))
+        return tuple(grant_from(row) for row in rows)
+
+    def open_grants(self, organizations: Iterable[str] | None) -> tuple[Grant, ...]:
+        """Every grant that is not final, of these organizations (None: of all), oldest first."""
+        query = select(grants).where(OPEN_GRANTS)
+        if organizations is not None:
+            query = query.where(grants.c.organization.in_(list(organizations)))
+        return tuple(grant_from(row) for row in self._link.all(query.order_by(grants.c.made_at, grants.c.id)))
+
+    def open_of_person(self, person: str) -> tuple[Request, ...]:
+        """The requests of a person that are not final, oldest first: what a leaver's end must look at."""
+        states = [state.value for state in (RequestState.ASKED, RequestState.PENDING, RequestState.APPROVED)]
+        query = select(requests).where(requests.c.requester == person, requests.c.state.in_(states))
+        return tuple(request_from(row) for row in self._link.all(query.order_by(requests.c.asked_at)))
+
+    def attempts_of(self, request_id: str) -> tuple[Attempt, ...]:
+        """The attempts on the facts of the request's grants, oldest first."""
+        of_request = select(grants.c.fact).where(grants.c.request == request_id)
+        query = select(attempts).where(attempts.c.fact.in_(of_request))
+        return tuple(attempt_from(row) for row in self._link.all(query.order_by(attempts.c.intent_at)))
+
+
+class Requests(RequestReads):
+    """Changes of requests, answers and grants, inside one transaction."""
+
+    def __init__(self, link: Link, audit: Callable[[Event], None]) -> None:
+        super().__init__(link)
+        self._audit = audit
+
+    def lock(self, request_id: str) -> Request | None:
+        """The request, nobody else's to change until this transaction ends. Facts are locked before it, never after."""
+        row = self._link.one(_LOCK, {"id": request_id})
+        return None if row is None else request_from(row)
+
+    def add(self, request: Request, *events: Event) -> None:
+        """A new request, in the state `asked`."""
+        row = {**request_row(request), "prior_state": NEW}
+        self._link.run(self._link.insert(requests), row)
+        self._say(events)
+
+    def save(self, request: Request, *events: Event) -> Request:
+        """Store the request if its stored version is still `request.version`; it, with its new version.
+
+        Raises `Conflict` when somebody was faster, `Bug` when the step is not in the table of steps.
+        """
+        row = {f"new_{name}": value for name, value in request_row(request).items()}
+        params = {**row, "at_id": request.id, "at_version": request.version}
+        if self._link.run(_SAVE, params) != 1:
+            raise Conflict(f"request {request.id} was changed by somebody else")
+        self._say(events)
+        stored = self.get(request.id)
+        assert stored is not None
+        return stored
+
+    def decide(self, decision: Decision, *events: Event) -> bool:
+        """Keep one person's answer to one round. False: this person has answered it already; nothing is changed."""
+        insert = self._link.insert(decisions)
+        once = insert.on_conflict_do_nothing(index_elements=["request", "round", "by"])
+        first = self._link.run(once, decision_row(decision)) == 1
+        if first:
+            self._say(events)
+        return first
+
+    def add_grant(self, grant: Grant, *events: Event) -> None:
+        """A new grant, waiting. Its fact must be locked by this transaction and touched afterwards."""
+        self._link.run(self._link.insert(grants), {**grant_row(grant), "prior_state": NEW})
+        self._say(events)
+
+    def move_grant(self, grant: Grant, *events: Event) -> None:
+        """Store a grant of a locked fact if its version is still `grant.version` (`Conflict`), else as given.
+
+        Raises `Bug` when the step is not in the table of steps.
+        """
+        save_grant(self._link, grant, grant.version)
+        self._say(events)
+
+    def _say(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._audit(event)
+
+
+class BadCursor(GatepassError):
+    """The cursor of a page is not one that a page gave."""
+
+    code = "bad_cursor"
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    at, dash, request_id = cursor.partition("-")
+    if not (at.isdecimal() and dash and request_id):
+        raise BadCursor(f"no page gave the cursor {cursor[:80]!r}", advice="start again at the first page")
+    return int(at), request_id
+
+
+def _narrow(query: Select[tuple[object, ...]], wanted: RequestFilter) -> Select[tuple[object, ...]]:
+    equal = {"flow": wanted.flow, "requester": wanted.requester, "target": wanted.target}
+    for name, value in equal.items():
+        if value is not None:
+            query = query.where(requests.c[name] == value)
+    if wanted.states:
+        query = query.where(requests.c.state.in_(sorted(state.value for state in wanted.states)))
+    if wanted.since is not None:
+        query = query.where(requests.c.asked_at >= to_ms(wanted.since))
+    if wanted.until is not None:
+        query = query.where(requests.c.asked_at < to_ms(wanted.until))
+    return query
+
+
+_BY_ID = select(requests).where(requests.c.id == bindparam("id"))
+_LOCK = _BY_ID.with_for_update()
+_DECISIONS = (
+    select(decisions)
+    .where(decisions.c.request == bindparam("request"))
+    .order_by(decisions.c.at, decisions.c.id)
+)
+_GRANT = select(grants).where(grants.c.id == bindparam("id"))
+_GRANTS_OF = (
+    select(grants).where(grants.c.request == bindparam("request")).order_by(grants.c.made_at, grants.c.id)
+)
+_KEPT = ("id", "state", "requester", "asked_at", "source", "asked_by")
+"""What a request keeps from its asking on; `state` is stored with the step it takes."""
+_SAVE = (
+    update(requests)
+    .where(requests.c.id == bindparam("at_id"), requests.c.version == bindparam("at_version"))
+    .values(
+        **stepped(requests.c.state, requests.c.prior_state),
+        **{
+            column.name: bindparam(f"new_{column.name}")
+            for column in requests.c
+            if column.name not in (*_KEPT, "prior_state", "version", "lease_owner", "lease_until", "fence")
+        },
+        version=requests.c.version + 1,
+    )
+)

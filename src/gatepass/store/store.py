@@ -1,0 +1,221 @@
+"""The store: the one place where gatepass remembers. Two databases, one behaviour.
+
+    with store.write() as tx:           one transaction: everything in it is committed together, or nothing
+        facts = tx.facts.lock({key: organization})
+        grants = tx.facts.grants_on(key)
+        tx.requests.add_grant(grant)
+        tx.audit(Event(...))            appended to its chain last, just before the commit
+    store.wake()                        after the commit: whoever waits looks at once
+
+Locks are taken in one order everywhere: facts by key, requests, instances, audit heads. No call to AWS and no other
+slow thing is made inside a transaction.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from gatepass.access.events import Event
+from gatepass.access.facts import FactKey
+from gatepass.clock import Clock
+from gatepass.errors import Unavailable
+from gatepass.store import claims
+from gatepass.store.audit import Audit, AuditReads
+from gatepass.store.claims import Slot
+from gatepass.store.engines import Engines, SoleOwner, Turns, check_durable, make_engines
+from gatepass.store.facts import ClaimedFact, FactReads, Facts, Lease
+from gatepass.store.limiter import FULL_PACE, Pace
+from gatepass.store.link import Link
+from gatepass.store.requests import RequestReads, Requests
+from gatepass.store.schema import migrate
+
+
+class View:
+    """What was committed, as it stood when the view was opened. Holds up nobody."""
+
+    def __init__(self, link: Link) -> None:
+        self.facts = FactReads(link)
+        self.requests = RequestReads(link)
+        self.entries = AuditReads(link)
+
+
+class Tx:
+    """One transaction. `now` is its moment: of its audit entries, and for whoever needs one time throughout."""
+
+    def __init__(self, link: Link, key: bytes, now: datetime) -> None:
+        self.now = now
+        self.entries = Audit(link, key, now)
+        self.facts = Facts(link, self.audit)
+        self.requests = Requests(link, self.audit)
+
+    def audit(self, event: Event) -> None:
+        """Add an entry to its chain when this transaction commits."""
+        self.entries.say(event)
+
+
+class Store:
+    """A database that is open. Thread-safe; `close` it when done."""
+
+    def __init__(self, engines: Engines, clock: Clock, key: bytes, owner: SoleOwner | None) -> None:
+        self._engines = engines
+        self._clock = clock
+        self._key = key
+        self._owner = owner
+        self._turns = None if engines.postgresql else Turns()
+        self._woken = threading.Event()
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """One transaction, committed when the block ends and rolled back when it raises.
+
+        Raises `Unavailable` when the database does not answer or a lock was not given in time: nothing was
+        changed, or, when the answer to the commit itself was lost, everything or nothing was: look before repeating.
+        """
+        with self._transaction() as link:
+            tx = Tx(link, self._key, self._clock.now())
+            yield tx
+            tx.entries.append()
+
+    @contextmanager
+    def read(self) -> Iterator[View]:
+        """What is committed now, unchanging for the length of the block on SQLite; on PostgreSQL per question."""
+        with _answering(), self._engines.reader.begin() as connection:
+            yield View(Link(connection))
+
+    def claim_due(self, worker: str, now: datetime, room: int, lease: timedelta) -> tuple[ClaimedFact, ...]:
+        """At most `room` facts that are due, nobody else's for `lease`: take-backs, then polls, then grants.
+
+        Claim no more than there are idle threads: a row that waits in a queue burns its lease.
+        """
+        with self._look() as link:
+            keys = claims.due_facts(link, now, room)
+        return self._claim(keys, worker, now, lease)
+
+    def claim_sweep(
+        self,
+        worker: str,
+        now: datetime,
+        room: int,
+        lease: timedelta,
+        *,
+        sweep: timedelta = timedelta(minutes=5),
+        ended: timedelta = timedelta(hours=24),
+    ) -> tuple[ClaimedFact, ...]:
+        """At most `room` facts to read again: ours not read for `sweep`, and those absent for less than `ended`."""
+        with self._look() as link:
+            keys = claims.facts_to_sweep(link, now, sweep, ended, room)
+        return self._claim(keys, worker, now, lease)
+
+    def _claim(
+        self, keys: Sequence[FactKey], worker: str, now: datetime, lease: timedelta
+    ) -> tuple[ClaimedFact, ...]:
+        if not keys:
+            return ()
+        with self._transaction() as link:
+            return claims.claim_facts(link, keys, worker, now, lease)
+
+    def renew(self, key: FactKey, lease: Lease, until: datetime) -> bool:
+        """Keep a lease until a later moment. False: it was lost, the step in hand is void."""
+        with self._transaction() as link:
+            return claims.renew_fact(link, key, lease, until)
+
+    def release(self, key: FactKey, lease: Lease, due_at: datetime | None = None) -> bool:
+        """Give a lease back early; the fact is due again at `due_at` (None: when it was). False: it was lost."""
+        with self._transaction() as link:
+            return claims.release_fact(link, key, lease, due_at)
+
+    def take_slot(
+        self,
+        scope: str,
+        now: datetime,
+        *,
+        patience: timedelta = timedelta(seconds=2),
+        pace: Pace = FULL_PACE,
+    ) -> Slot:
+        """Reserve the next call to an AWS instance: sleep `wait`, then call. Not taken: wait elsewhere, come back.
+
+        All processes together never get more than `pace.limit` slots in any rolling second.
+        """
+        with self._transaction() as link:
+            return claims.take_slot(link, scope, now, patience, pace)
+
+    def slow_down(self, scope: str, now: datetime) -> None:
+        """AWS throttled a call to this instance: its pace is halved, and given back over half a minute."""
+        with self._transaction() as link:
+            claims.slow_instance(link, scope, now)
+
+    def wake(self) -> None:
+        """Something may be due: end the waiting of whoever waits. A statement of its own, after the commit."""
+        self._woken.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until somebody wakes, at most `timeout` seconds. Whether somebody did; look for due rows anyway."""
+        woken = self._woken.wait(timeout)
+        self._woken.clear()
+        return woken
+
+    def close(self) -> None:
+        """Give everything back. What was committed stays."""
+        self._engines.dispose()
+        if self._owner is not None:
+            self._owner.release()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Link]:
+        with _answering():
+            if self._turns is None:
+                with self._engines.writer.begin() as connection:
+                    yield Link(connection)
+            else:
+                with self._turns.turn(), self._engines.writer.begin() as connection:
+                    yield Link(connection)
+
+    @contextmanager
+    def _look(self) -> Iterator[Link]:
+        with _answering(), self._engines.reader.begin() as connection:
+            yield Link(connection)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """A database that does not answer, in our words."""
+    try:
+        yield
+    except OperationalError as silent:
+        raise Unavailable(
+            f"the database did not answer: {_first_line(silent)}", advice="trying again is safe"
+        ) from silent
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().partition("\n")[0]
+
+
+def open_store(url: str, clock: Clock, *, audit_key: bytes, exclusive: bool = True) -> Store:
+    """Open a database, bring its tables up to date, and start.
+
+    `audit_key` hides sensitive fields of the audit log. `exclusive` refuses (`Unavailable`) a SQLite file that another
+    process works on; a PostgreSQL is shared by any number. Raises `BadDatabase` for an address or a setting
+    that cannot hold what gatepass promises.
+    """
+    engines = make_engines(url)
+    owner = None
+    try:
+        file = engines.writer.url.database
+        if exclusive and not engines.postgresql and file is not None:
+            owner = SoleOwner(Path(file))
+        check_durable(engines)
+        with _answering():
+            migrate(engines)
+    except BaseException:
+        engines.dispose()
+        if owner is not None:
+            owner.release()
+        raise
+    return Store(engines, clock, audit_key, owner)
