@@ -12,6 +12,7 @@ from gatepass.estate.fields import (
     plain,
     shown,
 )
+from gatepass.estate.loader import load
 from gatepass.estate.model import (
     Accounts,
     Approval,
@@ -31,6 +32,9 @@ from gatepass.estate.model import (
     Who,
     normalise_email,
 )
+from gatepass.estate.sources import load_directory, read_sources
+from gatepass.estate.wire import from_plain, to_plain
+from gatepass.estate.yaml import EstateError, Fault, Place
 
 __all__ = [
     "Accounts",
@@ -41,6 +45,8 @@ __all__ = [
     "Decide",
     "Environment",
     "Estate",
+    "EstateError",
+    "Fault",
     "Field",
     "FieldFault",
     "FieldValue",
@@ -49,6 +55,7 @@ __all__ = [
     "Offer",
     "Organization",
     "Person",
+    "Place",
     "PlainValue",
     "Role",
     "Rule",
@@ -57,8 +64,13 @@ __all__ = [
     "Who",
     "check_fields",
     "format_duration",
+    "from_plain",
+    "load",
+    "load_directory",
     "normalise_email",
     "parse_duration",
     "plain",
+    "read_sources",
     "shown",
+    "to_plain",
 ]

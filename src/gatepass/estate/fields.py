@@ -32,10 +32,15 @@ PlainValue: TypeAlias = str | int | bool | list[str] | list[int]
 
 MAX_LENGTH = 2000
 """Characters of one text value when the field does not say (security.md rule 16: free text is length-limited)."""
-MAX_ITEMS = 100
+MAXELEMENT_TYPESS = 100
 """Values in one list."""
 _INT_LIMIT = 2**53 - 1  # what JSON carries exactly
-_ITEM: dict[FieldType, FieldType] = {"str_list": "string", "int_list": "int", "slack_user_list": "slack_user"}
+ELEMENT_TYPES: Mapping[FieldType, FieldType] = {
+    "str_list": "string",
+    "int_list": "int",
+    "slack_user_list": "slack_user",
+}
+"""List types, and the type of one element."""
 _SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,30}")
 
 
@@ -139,13 +144,18 @@ def shown(value: FieldValue) -> str:
 
 def read_value(kind: FieldType, raw: object) -> FieldValue | None:
     """`raw` (JSON or text) as a value of this type, or None when it is not one."""
-    if kind in _ITEM:
+    if kind in ELEMENT_TYPES:
         items = raw if isinstance(raw, list | tuple) else [raw]
-        read = tuple(_read_one(_ITEM[kind], item) for item in items)
-        if len(read) > MAX_ITEMS or None in read or len(set(read)) != len(read):
+        read = tuple(_read_one(ELEMENT_TYPES[kind], item) for item in items)
+        if len(read) > MAXELEMENT_TYPESS or None in read or len(set(read)) != len(read):
             return None
         return read  # type: ignore[return-value]  # None was excluded above
     return _read_one(kind, raw)
+
+
+def type_words(kind: FieldType) -> str:
+    """What a value of this type is, for messages."""
+    return _ALLOWED[kind]
 
 
 def _read_one(kind: FieldType, raw: object) -> str | int | bool | timedelta | None:
@@ -179,8 +189,8 @@ _ALLOWED: dict[FieldType, str] = {
     "duration": DURATION_ALLOWED,
     "slack_user": "a Slack user id such as U012AB3CD",
     "slack_user_list": "a list of different Slack user ids",
-    "str_list": f"a list of at most {MAX_ITEMS} different texts",
-    "int_list": f"a list of at most {MAX_ITEMS} different whole numbers",
+    "str_list": f"a list of at most {MAXELEMENT_TYPESS} different texts",
+    "int_list": f"a list of at most {MAXELEMENT_TYPESS} different whole numbers",
 }
 
 

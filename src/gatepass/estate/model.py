@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -21,6 +22,10 @@ ROLES: tuple[Role, ...] = ("admin", "member", "guest")
 SOURCES = ("slack", "api")
 """Where a request may come from: `slack`, and `api` for everything else (web, command line, bots)."""
 TARGET_TYPES = ("aws_sso_permission_set", "aws_sso_group")
+
+GROUP_ID = "(?:[0-9a-f]{10}-)?[A-Fa-f0-9]{8}(?:-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12}"
+"""The form of an identity store's group id (identitystore API, type ResourceId)."""
+_BOUND_LABELS = {"account_id": "Account", "permission_set_arn": "Permission set", "group_id": "Group"}
 
 
 def normalise_email(text: str) -> str:
@@ -303,6 +308,8 @@ class Estate:
     strategies: Mapping[str, Strategy]
     environments: Mapping[str, Environment]
     flows: Mapping[str, Flow]
+    teams: str | None = None
+    """Where the teams are declared, within the estate's directory."""
 
     @cached_property
     def digest(self) -> str:
@@ -384,23 +391,43 @@ class Estate:
                 organization = self.organizations[target.organization] if target else None
                 yield Offer(flow, organization, target, rule, self.cap(flow, target, rule))
 
-    def form(self, flow: Flow, target: Target | None) -> tuple[Field, ...]:
+    def form(self, flow: Flow, target: Target | None, cap: timedelta | None = None) -> tuple[Field, ...]:
         """The fields to ask for this target; pass them to `check_fields`.
 
-        `account_id` is added where the asker chooses the account, and limited to the target's accounts where the
-        estate names them. Otherwise it is a prefetch field, and whoever fills `offered` intersects the options with
-        what the target's units or tags hold in AWS now (security.md rule 28).
+        Lengths over `cap` are not offered. A setting that the target binds is asked for even when the flow declares no
+        field for it, and always has the form of such a setting: a permission set of this organization's instance, an
+        account id. `account_id` is limited to the target's accounts where the estate names them; otherwise it is a
+        prefetch field, and whoever fills `offered` intersects the options with what the target's units, tags or
+        organization hold in AWS now (security.md rule 28).
         """
-        if target is None or target.accounts is None:
-            return flow.fields
-        field = flow.field("account_id") or Field("account_id", "string", "Account")
-        known = target.accounts.known
-        if known:
-            allowed = target.accounts.ids & set(field.allowed_values or target.accounts.ids)
-            field = replace(field, allowed_values=tuple(sorted(str(each) for each in allowed)))
-        elif not field.allowed_values:
-            field = replace(field, prefetch=True)
-        return (field, *(each for each in flow.fields if each.name != "account_id"))
+        fields = tuple(_capped(each, cap) for each in flow.fields if each.name != "target_id")
+        if target is None:
+            return fields
+        declared = {each.name: each for each in fields}
+        bound = {
+            name: self._bound_field(target, declared.get(name) or Field(name, "string", _BOUND_LABELS[name]))
+            for name in target.field_bindings
+        }
+        implied = tuple(each for name, each in bound.items() if name not in declared)
+        return implied + tuple(bound.get(each.name, each) for each in fields)
+
+    def _bound_field(self, target: Target, field: Field) -> Field:
+        if field.name != "account_id":
+            instance = self.organizations[target.organization].connector.instance_arn.split("/")[1]
+            sets = rf"arn:[a-z-]+:sso:::permissionSet/{re.escape(instance)}/ps-[a-zA-Z0-9./-]{{16}}"
+            return replace(field, pattern=sets if field.name == "permission_set_arn" else GROUP_ID)
+        field = replace(field, pattern="[0-9]{12}")
+        if target.accounts is None or not target.accounts.known:
+            return field if field.allowed_values else replace(field, prefetch=True)
+        allowed = target.accounts.ids & set(field.allowed_values or target.accounts.ids)
+        return replace(field, prefetch=False, allowed_values=tuple(sorted(str(each) for each in allowed)))
+
+
+def _capped(field: Field, cap: timedelta | None) -> Field:
+    if field.name != "duration" or cap is None:
+        return field
+    fitting = (each for each in field.allowed_values if isinstance(each, timedelta) and each <= cap)
+    return replace(field, allowed_values=tuple(fitting))
 
 
 def canonical(value: object) -> object:

@@ -1,0 +1,308 @@
+"""From YAML to targets and strategies, short form and long form alike.
+
+The short form (targets within an organization or a flow) stands for the entities of Sym's long form. Derived names are
+stable: target `<organization>-<name>`, strategy `<organization>-sso`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from gatepass.estate.draft import Draft, label_of
+from gatepass.estate.format import PERMISSION_SET, PERMISSION_SET_ARN
+from gatepass.estate.model import GROUP_ID, Accounts, Organization, Strategy, Target
+from gatepass.estate.read_organizations import strategy_name
+from gatepass.estate.shape import AccountId, Item, Text
+
+SEED_TARGET = "main"
+"""The short name of the target that an organization's `permission_set_arn` and `target_account_id` stand for."""
+
+_SETS = ("permission_set_arn", "permission_set_name")
+_GROUPS = ("group_id", "group_name")
+_GROUP_ID = Text(
+    says="a group id such as 11111111-2222-3333-4444-555555555555", pattern=GROUP_ID, code="group"
+)
+_SETTING_SHAPES: Mapping[str, Text] = {
+    "permission_set_arn": PERMISSION_SET_ARN,
+    "permission_set_name": PERMISSION_SET,
+    "account_id": AccountId(),
+    "group_id": _GROUP_ID,
+    "group_name": Text(says="the display name of a group", most=1024),
+}
+
+
+def read_targets(draft: Draft) -> None:
+    """Build the targets of the organizations, then those of the long form with their strategies."""
+    for name, item in draft.root.items("organizations"):
+        if organization := draft.organizations.get(name):
+            _seed_target(draft, organization, item)
+            for short, target in item.items("targets"):
+                add_short_target(draft, organization, short, target)
+    _entities(draft)
+
+
+def finish_strategies(draft: Draft) -> None:
+    """Add the implied strategies, once every flow has added its own targets; check accounts across organizations."""
+    for organization, names in draft.implied.items():
+        name = strategy_name(organization)
+        if name in draft.declared("strategies"):
+            item = draft.root.value["strategies"].value.get(name)
+            if item:
+                found = f"organization {organization} has targets of its own, which stand for this strategy"
+                draft.fault(
+                    item, "shared_name", found, "", "rename the strategy, or write all its targets here"
+                )
+            continue
+        instance = draft.organizations[organization].connector.instance_arn
+        integration = _integration_of(draft, organization)
+        label = draft.organizations[organization].label
+        settings = {"instance_arn": instance}
+        draft.strategies[name] = Strategy(name, "aws_sso", label, integration, tuple(names), settings)
+    _refuse_shared_accounts(draft)
+
+
+def add_short_target(draft: Draft, organization: Organization, short: str, item: Item) -> None:
+    """Build one target written within an organization, or within a flow for this organization."""
+    settings, code = {}, item.item("permission_set")
+    if code:
+        kind = "permission_set_arn" if code.value.startswith("arn:") else "permission_set_name"
+        settings[kind] = code.value
+    if group := item.item("group"):
+        settings["group_id" if re.fullmatch(GROUP_ID, group.value) else "group_name"] = group.value
+    if account := item.get("account"):
+        settings["account_id"] = account
+    kinds = [key for key in ("permission_set", "group") if item.has(key)]
+    bound = item.values("bind")
+    kinds += [kind for kind, word in (("permission_set", _SETS[0]), ("group", _GROUPS[0])) if word in bound]
+    if len(kinds) != 1:
+        found = " and ".join(kinds) or "neither permission_set nor group"
+        draft.fault(item, "target", f"found {found}", "exactly one of permission_set, group")
+        return
+    target = Target(
+        name=f"{organization.name}-{short}",
+        short=short,
+        label=label_of(item, short),
+        type="aws_sso_group" if kinds[0] == "group" else "aws_sso_permission_set",
+        organization=organization.name,
+        settings=settings,
+        field_bindings=tuple(bound),
+        max_duration=item.get("max_duration"),
+    )
+    if finished := _with_accounts(draft, target, item):
+        _add(draft, finished, item)
+        draft.implied.setdefault(organization.name, []).append(finished.name)
+
+
+def _seed_target(draft: Draft, organization: Organization, item: Item) -> None:
+    arn, account = item.item("permission_set_arn"), item.item("target_account_id")
+    if item.has("permission_set_arn") != item.has("target_account_id"):
+        missing = "target_account_id" if arn else "permission_set_arn"
+        draft.fault(
+            item, "missing", f"{missing} is missing", "permission_set_arn and target_account_id together"
+        )
+    if not arn or not account:
+        return
+    settings = {"permission_set_arn": arn.value, "account_id": account.value}
+    name = f"{organization.name}-{SEED_TARGET}"
+    label = organization.label
+    target = Target(name, SEED_TARGET, label, "aws_sso_permission_set", organization.name, settings)
+    _add(draft, target, arn)
+    draft.implied.setdefault(organization.name, []).append(name)
+
+
+def _entities(draft: Draft) -> None:
+    owners: dict[str, tuple[str, Item]] = {}
+    for name, item in draft.root.items("strategies"):
+        _strategy(draft, name, item, owners)
+    for name, item in draft.root.items("targets"):
+        if name in owners:
+            _entity_target(draft, draft.organizations[owners[name][0]], name, item)
+        elif not any(name in each.values("targets") for _, each in draft.root.items("strategies")):
+            draft.fault(
+                item, "no_strategy", f"target {name} is in no strategy", "", "list it in a strategy's targets"
+            )
+    for name, (organization, place) in owners.items():
+        target = draft.targets.get(name)
+        if target and target.organization != organization:
+            found = f"target {name} lies in {target.organization}, this strategy in {organization}"
+            draft.fault(place, "other_organization", found, f"targets of {organization}")
+
+
+def _strategy(draft: Draft, name: str, item: Item, owners: dict[str, tuple[str, Item]]) -> None:
+    reference = item.item("integration")
+    if not reference or not draft.known(reference, "integrations", draft.integrations, "integration"):
+        return
+    integration = draft.integrations.get(reference.value)
+    if integration is None:
+        return  # told already
+    instance = integration.external_id
+    organization = next(
+        (each.name for each in draft.organizations.values() if each.connector.instance_arn == instance), None
+    )
+    if organization is None:
+        if integration.type != "permission_context" or ":instance/" not in instance:
+            allowed = "a permission_context whose external_id is an instance ARN"
+            draft.fault(
+                reference, "integration", f"{integration.name} is {integration.type} {instance}", allowed
+            )
+        return
+    for key, each in item.items("settings"):
+        if key != "instance_arn":
+            draft.fault(each, "unknown_key", f"aws_sso has no setting {key!r}", "instance_arn")
+        elif each.value != instance:
+            found = f"{each.value} is not the instance of {integration.name}"
+            draft.fault(each, "other_instance", found, instance)
+    targets = []
+    for each in item.elements("targets"):
+        if draft.known(each, "targets", draft.targets, "target"):
+            targets.append(each.value)
+            other, _ = owners.setdefault(each.value, (organization, each))
+            if other != organization:
+                found = f"target {each.value} is in a strategy of {other} too"
+                draft.fault(each, "other_organization", found, "strategies of one organization")
+    settings = {"instance_arn": instance}
+    label = label_of(item, name)
+    draft.strategies[name] = Strategy(name, "aws_sso", label, integration.name, tuple(targets), settings)
+
+
+def _entity_target(draft: Draft, organization: Organization, name: str, item: Item) -> None:
+    kind = str(item.get("type"))
+    allowed = (*_SETS, "account_id") if kind == "aws_sso_permission_set" else _GROUPS
+    settings: dict[str, str] = {}
+    for key, each in item.items("settings"):
+        if key not in allowed:
+            draft.fault(each, "unknown_key", f"{kind} has no setting {key!r}", ", ".join(allowed))
+        elif read := _SETTING_SHAPES[key].read(each.node, each.path, draft.faults):
+            settings[key] = read.value
+    target = Target(
+        name=name,
+        short=name.removeprefix(f"{organization.name}-"),
+        label=label_of(item, name),
+        type=kind,
+        organization=organization.name,
+        settings=settings,
+        field_bindings=tuple(item.values("field_bindings")),
+        max_duration=item.get("max_duration"),
+    )
+    if finished := _with_accounts(draft, target, item):
+        _add(draft, finished, item)
+
+
+def _with_accounts(draft: Draft, target: Target, item: Item) -> Target | None:
+    """The target with its account scope, or None after a fault: every setting is given or bound, none twice."""
+    accounts = _accounts(draft, item)
+    settings = dict(target.settings)
+    bound = list(target.field_bindings)
+    if accounts and accounts.known and len(accounts.ids) == 1 and not bound:
+        settings["account_id"] = next(iter(accounts.ids))
+        accounts = None
+    elif accounts and "account_id" not in bound:
+        bound.append("account_id")
+    elif "account_id" in bound and not item.has("accounts"):
+        accounts = Accounts(all=True)
+    needed = (_SETS, ("account_id",)) if target.type == "aws_sso_permission_set" else (_GROUPS,)
+    known = {key for keys in needed for key in keys}
+    for keys in needed:
+        given = [key for key in keys if key in settings or key in bound]
+        given += [key for key in keys if key in settings and key in bound]
+        wrong = [key for key in _raw_settings(item) if key in keys]
+        if len(given) != 1 and not (wrong and not given):
+            words = " or ".join(_as_written(item, key) for key in keys)
+            found = "is given twice" if given else "is missing"
+            draft.fault(item, "target_settings", f"{words} {found}", "each setting once, given or bound")
+            return None
+    if foreign := [key for key in bound if key not in known]:
+        draft.fault(
+            item, "target_settings", f"{', '.join(foreign)} cannot be bound here", ", ".join(sorted(known))
+        )
+        return None
+    return Target(
+        target.name,
+        target.short,
+        target.label,
+        target.type,
+        target.organization,
+        settings,
+        tuple(bound),
+        accounts,
+        target.max_duration,
+    )
+
+
+def _raw_settings(item: Item) -> set[str]:
+    """Settings that were written, right or wrong, in either form."""
+    settings = item.item("settings")
+    raw = set(settings.node.entries()) if settings else set()
+    words = {
+        "account": "account_id",
+        "accounts": "account_id",
+        "permission_set": _SETS[1],
+        "group": _GROUPS[1],
+    }
+    return raw | {setting for word, setting in words.items() if item.has(word)}
+
+
+def _as_written(item: Item, key: str) -> str:
+    """A setting in the words of the form in which the target was written."""
+    if item.has("type"):
+        return key
+    return {"account_id": "account, accounts or bind: [account_id]"}.get(key, key)
+
+
+def _accounts(draft: Draft, item: Item) -> Accounts | None:
+    scope = item.item("accounts")
+    if scope is None:
+        return None
+    if scope.value == "all":
+        return Accounts(all=True)
+    if isinstance(scope.value, list):
+        return Accounts(ids=frozenset(each.value for each in scope.value))
+    unit = [scope.get("unit")] if scope.get("unit") else []
+    tags = {key: each.value for key, each in scope.items("tags")}
+    accounts = Accounts(frozenset(scope.values("ids")), frozenset([*unit, *scope.values("units")]), tags)
+    if accounts == Accounts() and not scope.node.entries():
+        draft.fault(scope, "no_accounts", "found no account", "ids, unit, units, tags, or the word all")
+    return accounts
+
+
+def _add(draft: Draft, target: Target, item: Item) -> None:
+    organization = draft.organizations[target.organization]
+    arn = target.settings.get("permission_set_arn", "")
+    instance = organization.connector.instance_arn
+    if arn and arn.split("/")[1] != instance.split("/")[1]:
+        place = (
+            item.item("permission_set") or (item.item("settings") or item).item("permission_set_arn") or item
+        )
+        found = f"the permission set belongs to the instance {arn.split('/')[1]}"
+        advice = f"use a permission set of {target.organization}, or mend its instance_arn"
+        draft.fault(place, "foreign_permission_set", found, instance.split("/")[1], advice)
+    if target.name in draft.targets:
+        found = f"another target is named {target.name}"
+        draft.fault(item, "same_name", found, "", "rename one: <organization>-<target> must be unique")
+        return
+    draft.targets[target.name] = target
+    draft.places[f"target {target.name}"] = item
+
+
+def _integration_of(draft: Draft, organization: str) -> str:
+    instance = draft.organizations[organization].connector.instance_arn
+    return next(name for name, each in draft.integrations.items() if each.external_id == instance)
+
+
+def _refuse_shared_accounts(draft: Draft) -> None:
+    """An account is in one AWS Organization: the same id in two is a slip of the hand (I12)."""
+    owner: dict[str, str] = {}
+    for name, organization in draft.organizations.items():
+        if (other := owner.setdefault(organization.sso_account_id, name)) != name:
+            _shared_account(draft, draft.places[name], organization.sso_account_id, other)
+    for target in draft.targets.values():
+        ids = target.accounts.ids if target.accounts else {target.settings.get("account_id", "")} - {""}
+        for account in sorted(ids):
+            if (other := owner.setdefault(account, target.organization)) != target.organization:
+                _shared_account(draft, draft.places[f"target {target.name}"], account, other)
+
+
+def _shared_account(draft: Draft, item: Item, account: str, other: str) -> None:
+    found = f"{account} is an account of {other} too"
+    draft.fault(item, "shared_account", found, "", "an account belongs to one AWS Organization")

@@ -1,0 +1,77 @@
+"""The files of an estate, read from a directory: the only place of this package that touches the disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gatepass.estate.loader import YAML_ENDINGS, load
+from gatepass.estate.model import Estate
+from gatepass.estate.yaml import MAX_TEXT, EstateError, Fault, Place
+
+ENDINGS = (*YAML_ENDINGS, ".py")
+MAX_FILES = 1000
+
+
+def load_directory(path: Path) -> Estate:
+    """The estate in a directory, or in one YAML file beside its Python files. Raises `EstateError`."""
+    return load(read_sources(path))
+
+
+def read_sources(path: Path) -> dict[str, str]:
+    """Every YAML and Python file of an estate: text by its path within the estate, `/` between parts.
+
+    Hidden directories and the directory `teams` (which `gatepass teams` reads) are left out. A link that leads out of
+    the directory is refused, as is a file that is too large or not UTF-8. Raises `EstateError`.
+    """
+    if not path.exists():
+        raise EstateError(
+            [_fault(str(path), "no such file or directory", "make one with: gatepass init DIR")]
+        )
+    root = path if path.is_dir() else path.parent
+    faults: list[Fault] = []
+    sources: dict[str, str] = {}
+    for file in _files(path, root):
+        name = file.relative_to(root).as_posix()
+        text = _text(file, root, name, faults)
+        if text is not None:
+            sources[name] = text
+    if not faults and not any(name.endswith(YAML_ENDINGS) for name in sources):
+        faults.append(_fault(str(path), "there is no YAML file", "make one with: gatepass init DIR"))
+    if len(sources) > MAX_FILES:
+        faults.append(_fault(str(path), f"{len(sources)} files", f"at most {MAX_FILES}; is this the estate?"))
+    if faults:
+        raise EstateError(faults)
+    return sources
+
+
+def _files(path: Path, root: Path) -> list[Path]:
+    found = []
+    for directory, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if not name.startswith((".", "__")))
+        if Path(directory) == root and "teams" in names:
+            names.remove("teams")
+        found += [Path(directory, name) for name in sorted(files) if name.endswith(ENDINGS)]
+        if len(found) > MAX_FILES:
+            break
+    return [file for file in found if path.is_dir() or file == path or file.suffix == ".py"]
+
+
+def _text(file: Path, root: Path, name: str, faults: list[Fault]) -> str | None:
+    if not file.resolve().is_relative_to(root.resolve()):
+        faults.append(_fault(name, "a link that leads out of the estate", "copy the file into the estate"))
+        return None
+    try:
+        if file.stat().st_size > 4 * MAX_TEXT:
+            faults.append(_fault(name, "the file is too large", f"at most {MAX_TEXT} characters"))
+            return None
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        faults.append(_fault(name, f"not UTF-8 at byte {error.start}", "save it as UTF-8"))
+    except OSError as error:
+        faults.append(_fault(name, f"cannot be read: {error.strerror}", ""))
+    return None
+
+
+def _fault(file: str, found: str, advice: str) -> Fault:
+    return Fault("file", Place(file, 1, 1), "", found, "", advice)
