@@ -23,6 +23,8 @@ class CallResult:
     called: Called
     op_ref: str | None = None
     detail: str = ""
+    handle: str | None = None
+    """What AWS calls the fact it made, where it says so at once."""
 
 
 @dataclass(frozen=True, slots=True)
