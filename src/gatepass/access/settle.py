@@ -46,6 +46,8 @@ class Limits:
     """Between two looks at an operation in flight."""
     recheck: timedelta = timedelta(seconds=10)
     """Between two reads while an answer is not yet believed."""
+    operation: timedelta = timedelta(minutes=10)
+    """An operation that AWS still calls in progress after so long is no longer waited for."""
     backoff: timedelta = timedelta(seconds=1)
     backoff_cap: timedelta = timedelta(seconds=60)
     """Below the 120 s in which access must go once AWS answers again (security.md 4)."""
@@ -176,8 +178,10 @@ def polled(s: Situation, attempt_id: str, status: Polled, detail: str = "") -> P
     work.pass_time()
     attempt = work.attempts[attempt_id]
     match status:
-        case Polled.IN_PROGRESS:
+        case Polled.IN_PROGRESS if not work.passed(attempt, s.limits.operation):
             return work.plan(Next.REST, due_in=s.limits.poll)
+        case Polled.IN_PROGRESS:
+            work.close(attempt, Outcome.UNKNOWN, detail="AWS has been at it for too long")
         case Polled.SUCCEEDED:
             work.close(attempt, Outcome.DONE)
         case Polled.FAILED:
@@ -190,9 +194,18 @@ def polled(s: Situation, attempt_id: str, status: Polled, detail: str = "") -> P
 
 
 def called(
-    s: Situation, attempt_id: str, result: Called, *, op_ref: str | None = None, detail: str = ""
+    s: Situation,
+    attempt_id: str,
+    result: Called,
+    *,
+    op_ref: str | None = None,
+    detail: str = "",
+    handle: str | None = None,
 ) -> Plan:
-    """What follows from the answer to a call that adds or removes a fact."""
+    """What follows from the answer to a call that adds or removes a fact.
+
+    `handle` is what AWS called the fact it just made, where it said so: from then on only that one is ours.
+    """
     work = _Work(s)
     work.pass_time()
     attempt = work.attempts[attempt_id]
@@ -202,6 +215,8 @@ def called(
             return work.plan(Next.REST, due_in=s.limits.poll)
         case Called.DONE:
             work.close(attempt, Outcome.DONE, detail=detail)
+            if handle is not None:
+                work.change_fact(handle=handle)
             return work.plan(Next.READ)
         case Called.LOST:
             work.close(attempt, Outcome.UNKNOWN, detail=detail)
@@ -210,7 +225,7 @@ def called(
             return work.plan(Next.READ)
         case Called.UNSENT:
             work.close(attempt, Outcome.NOT_DONE, detail=detail)
-            return work.plan(Next.REST, due_in=timedelta(0))
+            return work.plan(Next.REST, due_in=s.limits.poll)
         case Called.REFUSED if attempt.verb is Verb.GRANT:
             work.close(attempt, Outcome.NOT_DONE, detail=detail, refused=True)
             work.change_fact(last_error=detail)
@@ -373,7 +388,8 @@ class _Work:
 
     def late_delete(self) -> bool:
         """Whether a delete of ours is open that a paused process may have sent late (security.md rule 10)."""
-        return any(a.verb is Verb.REVOKE and a.open for a in self.attempts.values())
+        since = self.s.now - self.s.limits.doubt
+        return any(a.verb is Verb.REVOKE and a.open and a.intent_at > since for a in self.attempts.values())
 
     def too_late(self) -> bool:
         """Whether AWS kept refusing beyond the time in which every live grant had to start."""
