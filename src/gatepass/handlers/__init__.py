@@ -1,1 +1,32 @@
-"""Runs implementer code in a process of its own; it can narrow, never widen."""
+"""Runs implementer code in a process of its own; it can narrow, never widen.
+
+`Runner.call` runs one handler and says what it returned or what went wrong; `Runner.load_check` finds a file's faults
+before anybody asks through it.
+"""
+
+from gatepass.handlers.faults import Fault, Kind, LoadFault, Usage
+from gatepass.handlers.isolation import Level
+from gatepass.handlers.limits import PREFETCH, REDUCER, Limits
+from gatepass.handlers.runner import Answer, Implementation, Present, Runner
+from gatepass.handlers.world import FUNCTIONS, NOBODY, Answers, Ask, Unanswered, World
+
+__all__ = [
+    "FUNCTIONS",
+    "NOBODY",
+    "PREFETCH",
+    "REDUCER",
+    "Answer",
+    "Answers",
+    "Ask",
+    "Fault",
+    "Implementation",
+    "Kind",
+    "Level",
+    "Limits",
+    "LoadFault",
+    "Present",
+    "Runner",
+    "Unanswered",
+    "Usage",
+    "World",
+]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from gatepass.sdk.event import Channel, Event, EventMeta, Payload
 from gatepass.sdk.flow import Environment, Flow, Run
-from gatepass.sdk.forms import FieldType, SlackUserSelection
+from gatepass.sdk.forms import FieldType, PromptField, SlackUserSelection, SymPromptForm
 from gatepass.sdk.resource import SRN
 from gatepass.sdk.secret import Secret, SecretSource
 from gatepass.sdk.strategies import Integration
@@ -25,7 +26,7 @@ _PICKED = {FieldType.SLACK_USER.value, FieldType.SLACK_USER_LIST.value}
 def build_event(seen: Json) -> Event:
     """The event; KeyError or ValueError when the JSON is not one that gatepass wrote."""
     people = {key: User(person) for key, person in seen["people"].items()}
-    flow = _flow(seen["flow"])
+    flow = build_flow(seen["flow"])
     payload = Payload(
         timestamp=datetime.fromisoformat(seen["at"]),
         fields=_fields(seen["fields"], seen["flow"].get("fields", {})),
@@ -70,7 +71,18 @@ def _setting(value: Any) -> Any:
     )
 
 
-def _flow(seen: Json) -> Flow:
+def build_form(seen: Json) -> SymPromptForm:
+    """The form an `on_change` function is given."""
+    fields = OrderedDict((field["name"], PromptField.parse_obj(field)) for field in seen["fields"])
+    return SymPromptForm(
+        fields=fields,
+        flow_vars=seen.get("flow_vars", {}),
+        additional_header_text=seen.get("additional_header_text"),
+    )
+
+
+def build_flow(seen: Json) -> Flow:
+    """The flow with its environment and strategy."""
     environment = seen["environment"]
     integrations = {
         word: build_integration(each) for word, each in environment.get("integrations", {}).items()

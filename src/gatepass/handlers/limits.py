@@ -1,0 +1,29 @@
+"""What one call of implementer code may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+REDUCER = timedelta(seconds=2)
+"""Deadline of a reducer or hook unless a setting says otherwise (security.md rule 27)."""
+PREFETCH = timedelta(seconds=5)
+"""Deadline of a prefetch reducer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of every call; the deadline is given with each call."""
+
+    memory: int = 512 << 20
+    """Bytes of address space."""
+    output: int = 64 << 10
+    """Bytes on stdout and stderr together; more kills the call."""
+    asks: int = 50
+    """Questions to the parent."""
+    source: int = 256 << 10
+    """Bytes of an implementation."""
+    files: int = 32
+    """Open descriptors."""
+    threads: int = 20
+    """Threads of the worker's user; the kernel does not count them for root."""
