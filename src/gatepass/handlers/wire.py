@@ -7,7 +7,7 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 MAX_FRAME = 1 << 20
@@ -112,19 +112,25 @@ def _no_constant(name: str) -> NoReturn:
 def _check(value: Any) -> None:
     """Walks without recursion: nesting is what a hostile value is made of."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        below: list[Any] = []
-        for each in level:
-            _check_leaf(each)
-            if isinstance(each, Mapping):
-                below.extend(each.keys())
-                below.extend(each.values())
-            elif isinstance(each, list):
-                below.extend(each)
-        if not below:
+    for _ in range(MAX_DEPTH):
+        level = [each for container in level for each in _inside(container)]
+        if not level:
             return
-        level = below
-    raise WireError(f"nested deeper than {MAX_DEPTH} levels")
+    if any(isinstance(each, dict | list) for each in level):
+        raise WireError(f"nested deeper than {MAX_DEPTH} levels")
+    for leaf in level:
+        _check_leaf(leaf)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        for key in value:
+            _check_leaf(key)
+        return value.values()
+    if isinstance(value, list):
+        return value
+    _check_leaf(value)
+    return ()
 
 
 def _check_leaf(value: Any) -> None:

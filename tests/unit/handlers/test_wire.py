@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import time
@@ -53,10 +54,8 @@ def test_surprising_json_is_refused(text: bytes) -> None:
 
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused(text: bytes) -> None:
-    try:
+    with contextlib.suppress(WireError):
         read_json(text)
-    except WireError:
-        pass
 
 
 def test_frames_of_limited_length_cross_with_descriptors() -> None:
