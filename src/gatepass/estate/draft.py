@@ -63,6 +63,10 @@ class Draft:
         entry = self.root.node.entries().get(section)
         return set(entry.entries()) if entry else set()
 
+    def sound(self, *sections: str) -> bool:
+        """Whether nothing was wrong in these sections: else what seems to be missing may only have been misread."""
+        return not any(fault.path.split(".")[0] in sections for fault in self.faults)
+
     def known(self, item: Item, section: str, built: Iterable[str] = (), what: str = "") -> bool:
         """Whether the name in `item` exists in a section (or among `built`); a fault with the nearest name if not."""
         names = self.declared(section) | set(built)

@@ -26,7 +26,7 @@ from gatepass.estate.shape import (
 VERSION = 1
 """Of this format."""
 
-_NAME_ADVICE = "lower case letters, digits, - and _; begin with a letter or digit"
+_NAME_ADVICE = "begin with a letter or a digit; the label may say it nicer"
 NAME = Text(
     says="a name of lower case letters, digits, - and _",
     pattern="[a-z0-9][a-z0-9_-]*",

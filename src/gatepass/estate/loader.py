@@ -12,8 +12,8 @@ from gatepass.estate.read_flows import read_flows
 from gatepass.estate.read_organizations import read_organizations
 from gatepass.estate.read_people import read_people
 from gatepass.estate.read_targets import finish_strategies, read_targets
-from gatepass.estate.secrets import REFERENCES, looks_like, redact
-from gatepass.estate.yaml import EstateError, Fault, Node, Place, parse
+from gatepass.estate.secrets import REFERENCE, REFERENCES, looks_like, must_be_reference, redact
+from gatepass.estate.yaml import EstateError, Fault, Node, Place, join, parse
 
 YAML_ENDINGS = (".yaml", ".yml")
 
@@ -102,16 +102,25 @@ def _joined(
 
 
 def _refuse_secrets(root: Node, sources: Mapping[str, str], faults: list[Fault]) -> None:
+    allowed = f"allowed: {REFERENCES}"
     advice = "take it out of the files, replace the secret itself, and refer to it"
     for path, node in root.walk():
         if kind := looks_like(node.text):
             found = f"a literal that looks like {kind}"
-            faults.append(Fault("literal_secret", node.place, path, found, f"allowed: {REFERENCES}", advice))
+            faults.append(Fault("literal_secret", node.place, path, found, allowed, advice))
         for name, child in node.entries().items():
+            where, literal = (
+                join(path, name),
+                isinstance(child.value, str) and not REFERENCE.fullmatch(child.text),
+            )
             if kind := looks_like(name):
                 place = child.key or child.place
                 faults.append(
                     Fault("literal_secret", place, path, f"a key that looks like {kind}", "", advice)
+                )
+            elif literal and must_be_reference(name):
+                faults.append(
+                    Fault("literal_secret", child.place, where, "a secret written out", allowed, advice)
                 )
     for file, text in sources.items():
         if file.endswith(YAML_ENDINGS):

@@ -130,7 +130,7 @@ def _pattern(draft: Draft, item: Item, type_: FieldType) -> str:
 
 def _with_default(draft: Draft, field: Field, item: Item) -> Field:
     place = item.item("default")
-    if place is None:
+    if place is None or field.type in ELEMENT_TYPES or field.type == "slack_user":
         return field
     default = _value(draft, place, field.type)
     if default is None:
@@ -139,7 +139,7 @@ def _with_default(draft: Draft, field: Field, item: Item) -> Field:
     plain = Field(
         field.name, field.type, field.label, allowed_values=field.allowed_values, pattern=field.pattern
     )
-    for fault in check_fields([plain], {field.name: place.value}, {}).faults:
+    for fault in check_fields([plain], {field.name: _raw(place.value)}, {}).faults:
         draft.fault(place, "default", fault.found, fault.allowed)
     return Field(**{**vars(field), "default": default})
 

@@ -110,7 +110,7 @@ def _reach(draft: Draft, item: Item) -> Reach:
     if not item.has("organizations"):
         organizations = list(dict.fromkeys(each.organization for each in chosen))
     complete = len(draft.faults) == before
-    if complete:
+    if complete and draft.sound("organizations", "targets", "strategies", "integrations"):
         _refuse_empty(draft, item, organizations, chosen)
     return Reach(tuple(organizations), tuple(each.name for each in chosen), tuple(strategies), complete)
 

@@ -35,6 +35,7 @@ _SETTING_SHAPES: Mapping[str, Text] = {
 def read_targets(draft: Draft) -> None:
     """Build the targets of the organizations, then those of the long form with their strategies."""
     for name, item in draft.root.items("organizations"):
+        _refuse_foreign_seed(draft, item)
         if organization := draft.organizations.get(name):
             _seed_target(draft, organization, item)
             for short, target in item.items("targets"):
@@ -107,7 +108,8 @@ def _seed_target(draft: Draft, organization: Organization, item: Item) -> None:
     name = f"{organization.name}-{SEED_TARGET}"
     label = organization.label
     target = Target(name, SEED_TARGET, label, "aws_sso_permission_set", organization.name, settings)
-    _add(draft, target, arn)
+    draft.targets[name] = target
+    draft.places[f"target {name}"] = arn
     draft.implied.setdefault(organization.name, []).append(name)
 
 
@@ -267,22 +269,40 @@ def _accounts(draft: Draft, item: Item) -> Accounts | None:
 
 
 def _add(draft: Draft, target: Target, item: Item) -> None:
-    organization = draft.organizations[target.organization]
     arn = target.settings.get("permission_set_arn", "")
-    instance = organization.connector.instance_arn
-    if arn and arn.split("/")[1] != instance.split("/")[1]:
+    instance = draft.organizations[target.organization].connector.instance_arn
+    if arn and instance_in(arn) != instance_in(instance):
         place = (
             item.item("permission_set") or (item.item("settings") or item).item("permission_set_arn") or item
         )
-        found = f"the permission set belongs to the instance {arn.split('/')[1]}"
-        advice = f"use a permission set of {target.organization}, or mend its instance_arn"
-        draft.fault(place, "foreign_permission_set", found, instance.split("/")[1], advice)
+        _foreign(draft, place, arn, instance)
     if target.name in draft.targets:
         found = f"another target is named {target.name}"
         draft.fault(item, "same_name", found, "", "rename one: <organization>-<target> must be unique")
         return
     draft.targets[target.name] = target
     draft.places[f"target {target.name}"] = item
+
+
+def instance_in(arn: str) -> str:
+    """The instance that stands in the ARN of an instance or of a permission set: `ssoins-...`."""
+    return arn.split("/")[1] if arn.count("/") else ""
+
+
+def _refuse_foreign_seed(draft: Draft, item: Item) -> None:
+    """In Sym's object, on the text as written: two wrong ARNs may name two instances besides."""
+    entries = item.node.entries()
+    settings = entries.get("sso_connector_settings") or entries.get("connector")
+    instance = settings.entries().get("instance_arn") if settings else None
+    arn = entries.get("permission_set_arn")
+    if instance and arn and instance_in(arn.text) != instance_in(instance.text):
+        _foreign(draft, Item(arn.text, arn, f"{item.path}.permission_set_arn"), arn.text, instance.text)
+
+
+def _foreign(draft: Draft, item: Item, arn: str, instance: str) -> None:
+    found = f"the permission set belongs to another instance, {instance_in(arn)}"
+    advice = "use a permission set of this organization's instance, or mend its instance_arn"
+    draft.fault(item, "foreign_permission_set", found, instance_in(instance), advice)
 
 
 def _integration_of(draft: Draft, organization: str) -> str:

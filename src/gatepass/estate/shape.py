@@ -202,7 +202,11 @@ class Whole:
         return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
     def words(self) -> str:
-        return f"a whole number from {self.least} to {self.most}"
+        return (
+            f"the number {self.most}"
+            if self.least == self.most
+            else f"a whole number from {self.least} to {self.most}"
+        )
 
 
 @dataclass(frozen=True)
@@ -311,7 +315,7 @@ class ListOf:
         }
 
     def words(self) -> str:
-        return f"a list of {self.of.words()}"
+        return f"a list, each element {self.of.words()}"
 
 
 @dataclass(frozen=True)
@@ -339,7 +343,7 @@ class MapOf:
         return {"type": "object", "propertyNames": names, "additionalProperties": self.of.schema(named)}
 
     def words(self) -> str:
-        return f"a map whose entries are {self.of.words()}"
+        return f"a map of names, under each {self.of.words()}"
 
 
 @dataclass(frozen=True)
@@ -364,7 +368,7 @@ class Record:
 
     def read(self, node: Node, path: str, faults: list[Fault]) -> Item | None:
         if not isinstance(node.value, dict):
-            faults.append(_wrong(node, path, self))
+            faults.append(_wrong(node, path, self, f"its keys: {', '.join(self.keys)}"))
             return None
         read: dict[str, Item] = {}
         for name, child in node.value.items():
@@ -404,7 +408,8 @@ class Record:
         return {"$ref": f"#/$defs/{self.name}"}
 
     def words(self) -> str:
-        return f"a map with {', '.join(self.keys)}"
+        article = "an" if self.name[0] in "aeiou" else "a"
+        return f"a map describing {article} {self.name.replace('_', ' ')}"
 
 
 @dataclass(frozen=True)
