@@ -1,24 +1,19 @@
-"""Rows that are due, each given to one worker for a while; and the slots of AWS instances.
-
-Every function here is one short transaction of its own. A claimed row comes back by itself when its lease ends.
-"""
+"""Which facts are due, in the order of claims; and the slots of AWS instances."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, or_, select, union_all, update
+from sqlalchemy import Select, and_, bindparam, or_, select, union_all, update
 
 from gatepass.access.facts import FactKey
 from gatepass.clock import to_ms
-from gatepass.store.facts import ClaimedFact, Lease, lock_instance
+from gatepass.store.facts import lock_instance
 from gatepass.store.limiter import Pace, Slots, next_slot, slow_down, take
 from gatepass.store.link import Link, Row
-from gatepass.store.rows import GIVE, POLL, TAKE_BACK, fact_from
+from gatepass.store.rows import GIVE, POLL, TAKE_BACK
 from gatepass.store.tables import facts, instances
 
 _ORDER = (TAKE_BACK, POLL, GIVE)
@@ -48,48 +43,6 @@ def facts_to_sweep(link: Link, now: datetime, sweep: timedelta, ended: timedelta
     }
     rows = link.all(_TO_SWEEP, params)
     return [FactKey.parse(row["key"]) for row in rows]
-
-
-def claim_facts(
-    link: Link, keys: Sequence[FactKey], worker: str, now: datetime, lease: timedelta
-) -> tuple[ClaimedFact, ...]:
-    """Lease each of these facts that nobody holds. In a write transaction; the order of `keys` is kept."""
-    until = now + lease
-    claimed = []
-    for key in keys:
-        params = {"at_key": key.text, "now": to_ms(now), "worker": worker, "until": to_ms(until)}
-        row = _claim_one(link, facts, facts.c.key, params)
-        if row is not None:
-            fact = fact_from(row)
-            claimed.append(ClaimedFact(fact, Lease(worker, fact.fence, until)))
-    return tuple(claimed)
-
-
-def _claim_one(link: Link, table: Table, key: ColumnElement[Any], params: dict[str, object]) -> Row | None:
-    free = select(key).where(key == bindparam("at_key"), table.c.lease_until <= bindparam("now"))
-    statement = (
-        update(table)
-        .where(key.in_(free.with_for_update(skip_locked=True).scalar_subquery()))
-        .values(lease_owner=bindparam("worker"), lease_until=bindparam("until"), fence=table.c.fence + 1)
-        .returning(table)
-    )
-    return link.one(statement, params)
-
-
-def renew_fact(link: Link, key: FactKey, lease: Lease, until: datetime) -> bool:
-    """Keep a lease longer. False: it is no longer this worker's."""
-    params = {"at_key": key.text, "worker": lease.worker, "fence": lease.fence, "until": to_ms(until)}
-    return link.run(_RENEW, params) == 1
-
-
-def release_fact(link: Link, key: FactKey, lease: Lease, due_at: datetime | None) -> bool:
-    """Give a lease back before its end; `due_at` None leaves the fact due when it was. False: it was lost."""
-    params = {"at_key": key.text, "worker": lease.worker, "fence": lease.fence, "until": 0}
-    if link.run(_RENEW, params) != 1:
-        return False
-    if due_at is not None:
-        link.run(update(facts).where(facts.c.key == key.text).values(due_at=to_ms(due_at)))
-    return True
 
 
 def take_slot(link: Link, scope: str, now: datetime, patience: timedelta, pace: Pace) -> Slot:
@@ -150,15 +103,6 @@ _TO_SWEEP = (
     )
     .order_by(facts.c.read_at)
     .limit(bindparam("room"))
-)
-_RENEW = (
-    update(facts)
-    .where(
-        facts.c.key == bindparam("at_key"),
-        facts.c.lease_owner == bindparam("worker"),
-        facts.c.fence == bindparam("fence"),
-    )
-    .values(lease_until=bindparam("until"))
 )
 _SLOTS = (
     update(instances)

@@ -15,6 +15,7 @@ from gatepass.access.settle import Next, Plan
 from gatepass.access.states import FINAL_GRANT, FactState, GrantState
 from gatepass.clock import to_ms
 from gatepass.errors import Bug, Conflict
+from gatepass.store.leases import Lease, Leased, LeaseLost
 from gatepass.store.link import Link, Row
 from gatepass.store.rows import (
     attempt_from,
@@ -28,21 +29,6 @@ from gatepass.store.rows import (
 from gatepass.store.tables import attempts, facts, grants, instances
 
 OPEN_GRANTS = grants.c.state.in_([state.value for state in GrantState if state not in FINAL_GRANT])
-
-
-class LeaseLost(Conflict):
-    """Another worker holds the fact now: the decision is void; outcomes are recorded by attempt id all the same."""
-
-    code = "lease_lost"
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right of one worker to settle one fact until a moment. `fence` tells it from every other lease."""
-
-    worker: str
-    fence: int
-    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +74,11 @@ class FactReads:
             for row in self._link.all(counted.group_by(column)):
                 counts[row["organization"]] = counts.get(row["organization"], 0) + row["n"]
         return counts
+
+    def standing(self, keys: Iterable[FactKey]) -> dict[FactKey, Fact]:
+        """What is known of these facts, unlocked; those never looked at are left out."""
+        wanted = select(facts).where(facts.c.key.in_([key.text for key in keys]))
+        return {fact.key: fact for fact in map(fact_from, self._link.all(wanted))}
 
 
 class Facts(FactReads):
@@ -198,6 +189,9 @@ class Facts(FactReads):
         room = bool(others["n"] < cap)
         self._link.run(_INFLIGHT, {"at_id": attempt_id, "new_inflight": room})
         return room
+
+
+LEASED_FACTS = Leased(facts, facts.c.key)
 
 
 def lock_instance(link: Link, scope: str) -> Row:

@@ -15,6 +15,7 @@ from gatepass.access.states import RequestState
 from gatepass.clock import to_ms
 from gatepass.errors import Conflict, GatepassError
 from gatepass.store.facts import OPEN_GRANTS, save_grant, stepped
+from gatepass.store.leases import Lease, Leased
 from gatepass.store.link import Link
 from gatepass.store.rows import (
     attempt_from,
@@ -39,6 +40,14 @@ class RequestFilter:
     states: frozenset[RequestState] = frozenset()
     since: datetime | None = None
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRequest:
+    """A request that is due (handlers to run, or unanswered for too long), this worker's until the lease ends."""
+
+    request: Request
+    lease: Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,7 @@ class Requests(RequestReads):
     def save(self, request: Request, *events: Event) -> Request:
         """Store the request if its stored version is still `request.version`; it, with its new version.
 
+        Its state says when it is due next, and a lease on it ends: whoever works on it finds the version changed.
         Raises `Conflict` when somebody was faster, `Bug` when the step is not in the table of steps.
         """
         row = {f"new_{name}": value for name, value in request_row(request).items()}
@@ -230,6 +240,14 @@ _SAVE = (
             for column in requests.c
             if column.name not in (*_KEPT, "prior_state", "version", "lease_owner", "lease_until", "fence")
         },
+        lease_until=0,
         version=requests.c.version + 1,
     )
+)
+LEASED_REQUESTS = Leased(requests, requests.c.id)
+DUE_REQUESTS = (
+    select(requests.c.id)
+    .where(requests.c.due_at <= bindparam("now"), requests.c.lease_until <= bindparam("now"))
+    .order_by(requests.c.due_at)
+    .limit(bindparam("room"))
 )

@@ -19,21 +19,38 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import Executable
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gatepass.access.events import Event
 from gatepass.access.facts import FactKey
-from gatepass.clock import Clock
+from gatepass.clock import Clock, to_ms
 from gatepass.errors import Unavailable
 from gatepass.store import claims
 from gatepass.store.audit import Audit, AuditReads
 from gatepass.store.claims import Slot
 from gatepass.store.engines import Engines, SoleOwner, Turns, check_durable, make_engines
-from gatepass.store.facts import ClaimedFact, FactReads, Facts, Lease
+from gatepass.store.estates import EstateReads, Estates
+from gatepass.store.facts import LEASED_FACTS, ClaimedFact, FactReads, Facts
+from gatepass.store.fleet import Fleet, FleetReads
+from gatepass.store.leases import Lease, Leased
 from gatepass.store.limiter import FULL_PACE, Pace
-from gatepass.store.link import Link
-from gatepass.store.requests import RequestReads, Requests
+from gatepass.store.link import Link, Row
+from gatepass.store.once import Once
+from gatepass.store.outbox import (
+    DUE_MESSAGES,
+    LEASED_MESSAGES,
+    ClaimedMessage,
+    Outbox,
+    OutboxReads,
+    message_from,
+)
+from gatepass.store.people import People, PeopleReads
+from gatepass.store.requests import DUE_REQUESTS, LEASED_REQUESTS, ClaimedRequest, RequestReads, Requests
+from gatepass.store.rows import fact_from, request_from
 from gatepass.store.schema import migrate
+
+Claimed = ClaimedFact | ClaimedRequest | ClaimedMessage
 
 
 class View:
@@ -42,6 +59,10 @@ class View:
     def __init__(self, link: Link) -> None:
         self.facts = FactReads(link)
         self.requests = RequestReads(link)
+        self.outbox = OutboxReads(link)
+        self.people = PeopleReads(link)
+        self.estates = EstateReads(link)
+        self.fleet = FleetReads(link)
         self.entries = AuditReads(link)
 
 
@@ -53,6 +74,11 @@ class Tx:
         self.entries = Audit(link, key, now)
         self.facts = Facts(link, self.audit)
         self.requests = Requests(link, self.audit)
+        self.outbox = Outbox(link)
+        self.people = People(link, self.audit, now)
+        self.estates = Estates(link, self.audit, now)
+        self.once = Once(link, now)
+        self.fleet = Fleet(link)
 
     def audit(self, event: Event) -> None:
         """Add an entry to its chain when this transaction commits."""
@@ -95,7 +121,7 @@ class Store:
         """
         with self._look() as link:
             keys = claims.due_facts(link, now, room)
-        return self._claim(keys, worker, now, lease)
+        return self._claim_facts(keys, Lease(worker, 0, now + lease), now)
 
     def claim_sweep(
         self,
@@ -110,25 +136,56 @@ class Store:
         """At most `room` facts to read again: ours not read for `sweep`, and those absent for less than `ended`."""
         with self._look() as link:
             keys = claims.facts_to_sweep(link, now, sweep, ended, room)
-        return self._claim(keys, worker, now, lease)
+        return self._claim_facts(keys, Lease(worker, 0, now + lease), now, at_rest=True)
 
-    def _claim(
-        self, keys: Sequence[FactKey], worker: str, now: datetime, lease: timedelta
+    def claim_requests(
+        self, worker: str, now: datetime, room: int, lease: timedelta
+    ) -> tuple[ClaimedRequest, ...]:
+        """At most `room` requests that are due: those to run, those unanswered for too long. Saving ends the lease."""
+        rows = self._claim(LEASED_REQUESTS, DUE_REQUESTS, Lease(worker, 0, now + lease), now, room)
+        return tuple(
+            ClaimedRequest(request_from(row), Lease(worker, row["fence"], now + lease)) for row in rows
+        )
+
+    def claim_messages(
+        self, worker: str, now: datetime, room: int, lease: timedelta
+    ) -> tuple[ClaimedMessage, ...]:
+        """At most `room` messages to send: of each request and channel only the oldest unsent one."""
+        rows = self._claim(LEASED_MESSAGES, DUE_MESSAGES, Lease(worker, 0, now + lease), now, room)
+        return tuple(
+            ClaimedMessage(message_from(row), Lease(worker, row["fence"], now + lease)) for row in rows
+        )
+
+    def _claim_facts(
+        self, keys: Sequence[FactKey], lease: Lease, now: datetime, *, at_rest: bool = False
     ) -> tuple[ClaimedFact, ...]:
         if not keys:
             return ()
         with self._transaction() as link:
-            return claims.claim_facts(link, keys, worker, now, lease)
+            rows = LEASED_FACTS.claim(link, [key.text for key in keys], lease, now, at_rest=at_rest)
+        return tuple(
+            ClaimedFact(fact_from(row), Lease(lease.worker, row["fence"], lease.until)) for row in rows
+        )
 
-    def renew(self, key: FactKey, lease: Lease, until: datetime) -> bool:
+    def _claim(self, leased: Leased, due: Executable, lease: Lease, now: datetime, room: int) -> list[Row]:
+        with self._look() as link:
+            keys = [next(iter(row.values())) for row in link.all(due, {"now": to_ms(now), "room": room})]
+        if not keys:
+            return []
+        with self._transaction() as link:
+            return leased.claim(link, keys, lease, now)
+
+    def renew(self, claimed: Claimed, until: datetime) -> bool:
         """Keep a lease until a later moment. False: it was lost, the step in hand is void."""
+        leased, key = _leased(claimed)
         with self._transaction() as link:
-            return claims.renew_fact(link, key, lease, until)
+            return leased.renew(link, key, claimed.lease, until)
 
-    def release(self, key: FactKey, lease: Lease, due_at: datetime | None = None) -> bool:
-        """Give a lease back early; the fact is due again at `due_at` (None: when it was). False: it was lost."""
+    def release(self, claimed: Claimed, due_at: datetime | None = None) -> bool:
+        """Give a lease back early; the row is due again at `due_at` (None: when it was). False: it was lost."""
+        leased, key = _leased(claimed)
         with self._transaction() as link:
-            return claims.release_fact(link, key, lease, due_at)
+            return leased.release(link, key, claimed.lease, due_at)
 
     def take_slot(
         self,
@@ -195,6 +252,16 @@ def _answering() -> Iterator[None]:
 
 def _first_line(error: DBAPIError) -> str:
     return str(error.orig).strip().partition("\n")[0]
+
+
+def _leased(claimed: Claimed) -> tuple[Leased, object]:
+    match claimed:
+        case ClaimedFact():
+            return LEASED_FACTS, claimed.fact.key.text
+        case ClaimedRequest():
+            return LEASED_REQUESTS, claimed.request.id
+        case ClaimedMessage():
+            return LEASED_MESSAGES, claimed.message.n
 
 
 def open_store(url: str, clock: Clock, *, audit_key: bytes, exclusive: bool = True) -> Store:

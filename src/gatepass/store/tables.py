@@ -239,9 +239,9 @@ audit_heads = Table(
 outbox = Table(
     "outbox",
     metadata,
+    Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     _words("request"),
     _words("channel"),
-    Column("n", BigInteger, nullable=False, autoincrement=False),
     _words("kind"),
     _words("body"),
     _moment("made_at", optional=False),
@@ -251,7 +251,7 @@ outbox = Table(
     _count("tries"),
     _words("last_error", optional=True),
     *_lease(),
-    PrimaryKeyConstraint("request", "channel", "n"),
+    Index("ix_outbox_request", "request", "channel", "n"),
     _where("ix_outbox_due", "due_at", where="due_at IS NOT NULL"),
 )
 

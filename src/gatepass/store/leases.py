@@ -1,0 +1,83 @@
+"""Leases on rows that are due: facts, requests and messages are all claimed, kept and given back in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Table, bindparam, select, update
+
+from gatepass.clock import to_ms
+from gatepass.errors import Conflict
+from gatepass.store.link import Link, Row
+
+
+class LeaseLost(Conflict):
+    """Another worker holds the row now: the decision is void; outcomes are recorded by attempt id all the same."""
+
+    code = "lease_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one worker to work on one row until a moment. `fence` tells it from every other lease."""
+
+    worker: str
+    fence: int
+    until: datetime
+
+
+class Leased:
+    """The statements that lease rows of one table, by one key column."""
+
+    def __init__(self, table: Table, key: Column[Any]) -> None:
+        free = select(key).where(
+            key == bindparam("at_key"),
+            table.c.due_at.is_not(None) | bindparam("even_at_rest"),
+            table.c.lease_until <= bindparam("now"),
+        )
+        self._claim = (
+            update(table)
+            .where(key.in_(free.with_for_update(skip_locked=True).scalar_subquery()))
+            .values(lease_owner=bindparam("worker"), lease_until=bindparam("until"), fence=table.c.fence + 1)
+            .returning(table)
+        )
+        mine = (
+            key == bindparam("at_key"),
+            table.c.lease_owner == bindparam("worker"),
+            table.c.fence == bindparam("at_fence"),
+        )
+        self._renew = update(table).where(*mine).values(lease_until=bindparam("until"))
+        self._put_off = update(table).where(*mine).values(lease_until=0, due_at=bindparam("new_due"))
+
+    def claim(
+        self, link: Link, keys: Iterable[object], lease: Lease, now: datetime, *, at_rest: bool = False
+    ) -> list[Row]:
+        """Lease each of these rows that nobody holds; the rows, with their new fences, in the order of `keys`.
+
+        `at_rest`: also rows that are not due.
+        """
+        common = {
+            "now": to_ms(now),
+            "worker": lease.worker,
+            "until": to_ms(lease.until),
+            "even_at_rest": at_rest,
+        }
+        claimed = (link.one(self._claim, {"at_key": key, **common}) for key in keys)
+        return [row for row in claimed if row is not None]
+
+    def renew(self, link: Link, key: object, lease: Lease, until: datetime) -> bool:
+        """Move the end of a lease. False: it is no longer this worker's."""
+        return link.run(self._renew, {**_mine(key, lease), "until": to_ms(until)}) == 1
+
+    def release(self, link: Link, key: object, lease: Lease, due_at: datetime | None) -> bool:
+        """Give a lease back; `due_at` None leaves the row due when it was. False: it was lost."""
+        if due_at is None:
+            return link.run(self._renew, {**_mine(key, lease), "until": 0}) == 1
+        return link.run(self._put_off, {**_mine(key, lease), "new_due": to_ms(due_at)}) == 1
+
+
+def _mine(key: object, lease: Lease) -> dict[str, object]:
+    return {"at_key": key, "worker": lease.worker, "at_fence": lease.fence}
