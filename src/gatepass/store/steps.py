@@ -1,7 +1,7 @@
 """The tables of steps inside the database: it refuses what `gatepass.access.states` does not hold, whoever writes.
 
-The foreign key (prior_state, state) allows only legal steps; the trigger makes sure that `prior_state` is the state
-that is left, so that the key cannot be satisfied with a step that was not taken.
+The foreign key (prior_state, state) allows only legal steps; a trigger (the first migration) makes sure that
+`prior_state` is the state that is left, so that the key cannot be satisfied with a step that was not taken.
 """
 
 from __future__ import annotations
@@ -31,38 +31,6 @@ def write_steps(link: Link) -> None:
         stored = {(row["prior"], row["current"]) for row in link.all(select(table))}
         for prior, current in stored - wanted:
             link.run(delete(table).where(table.c.prior == prior, table.c.current == current))
-        for prior, current in sorted(wanted - stored):
-            link.run(link.insert(table), {"prior": prior, "current": current})
-
-
-def trigger_statements(postgresql: bool) -> list[str]:
-    """DDL that refuses an UPDATE whose `prior_state` is not the state it leaves; one trigger per table."""
-    watched = ("requests", "grants", "facts")
-    if not postgresql:
-        return [_SQLITE.format(table=table) for table in watched]
-    return [_FUNCTION, *(_POSTGRESQL.format(table=table) for table in watched)]
-
-
-_SQLITE = """
-CREATE TRIGGER {table}_step BEFORE UPDATE OF state, prior_state ON {table}
-WHEN (NEW.state <> OLD.state AND NEW.prior_state <> OLD.state)
-  OR (NEW.state = OLD.state AND NEW.prior_state <> OLD.prior_state)
-BEGIN
-  SELECT RAISE(ABORT, '{table}: prior_state must be the state that is left');
-END
-"""
-_FUNCTION = """
-CREATE FUNCTION refuse_false_step() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF (NEW.state <> OLD.state AND NEW.prior_state <> OLD.state)
-     OR (NEW.state = OLD.state AND NEW.prior_state <> OLD.prior_state) THEN
-    RAISE EXCEPTION '%: prior_state must be the state that is left', TG_TABLE_NAME
-      USING ERRCODE = 'integrity_constraint_violation';
-  END IF;
-  RETURN NEW;
-END $$
-"""
-_POSTGRESQL = """
-CREATE TRIGGER {table}_step BEFORE UPDATE OF state, prior_state ON {table}
-FOR EACH ROW EXECUTE FUNCTION refuse_false_step()
-"""
+        new = [{"prior": prior, "current": current} for prior, current in sorted(wanted - stored)]
+        if new:
+            link.run(link.insert(table), new)

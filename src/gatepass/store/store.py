@@ -13,13 +13,13 @@ slow thing is made inside a transaction.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Executable
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gatepass.access.events import Event
@@ -49,6 +49,7 @@ from gatepass.store.people import People, PeopleReads
 from gatepass.store.requests import DUE_REQUESTS, LEASED_REQUESTS, ClaimedRequest, RequestReads, Requests
 from gatepass.store.rows import fact_from, request_from
 from gatepass.store.schema import migrate
+from gatepass.store.wake import LocalWaker, PostgresWaker, Waker
 
 Claimed = ClaimedFact | ClaimedRequest | ClaimedMessage
 
@@ -88,13 +89,15 @@ class Tx:
 class Store:
     """A database that is open. Thread-safe; `close` it when done."""
 
-    def __init__(self, engines: Engines, clock: Clock, key: bytes, owner: SoleOwner | None) -> None:
+    def __init__(
+        self, engines: Engines, waker: Waker, clock: Clock, key: bytes, owner: SoleOwner | None
+    ) -> None:
         self._engines = engines
         self._clock = clock
         self._key = key
         self._owner = owner
         self._turns = None if engines.postgresql else Turns()
-        self._woken = threading.Event()
+        self._waker = waker
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -209,16 +212,15 @@ class Store:
 
     def wake(self) -> None:
         """Something may be due: end the waiting of whoever waits. A statement of its own, after the commit."""
-        self._woken.set()
+        self._waker.wake()
 
     def wait(self, timeout: float) -> bool:
         """Wait until somebody wakes, at most `timeout` seconds. Whether somebody did; look for due rows anyway."""
-        woken = self._woken.wait(timeout)
-        self._woken.clear()
-        return woken
+        return self._waker.wait(timeout)
 
     def close(self) -> None:
         """Give everything back. What was committed stays."""
+        self._waker.close()
         self._engines.dispose()
         if self._owner is not None:
             self._owner.release()
@@ -264,11 +266,22 @@ def _leased(claimed: Claimed) -> tuple[Leased, object]:
             return LEASED_MESSAGES, claimed.message.n
 
 
-def open_store(url: str, clock: Clock, *, audit_key: bytes, exclusive: bool = True) -> Store:
+def _waker(engines: Engines, listen_url: str | None) -> Waker:
+    if not engines.postgresql:
+        return LocalWaker()
+    direct = make_url(listen_url) if listen_url else engines.writer.url
+    address = direct.set(drivername="postgresql").render_as_string(hide_password=False)
+    return PostgresWaker(engines.writer, address)
+
+
+def open_store(
+    url: str, clock: Clock, *, audit_key: bytes, exclusive: bool = True, listen_url: str | None = None
+) -> Store:
     """Open a database, bring its tables up to date, and start.
 
     `audit_key` hides sensitive fields of the audit log. `exclusive` refuses (`Unavailable`) a SQLite file that another
-    process works on; a PostgreSQL is shared by any number. Raises `BadDatabase` for an address or a setting
+    process works on; a PostgreSQL is shared by any number. `listen_url`: the database's own address, where `url`
+    is a pooler's. Raises `BadDatabase` for an address or a setting
     that cannot hold what gatepass promises.
     """
     engines = make_engines(url)
@@ -285,4 +298,4 @@ def open_store(url: str, clock: Clock, *, audit_key: bytes, exclusive: bool = Tr
         if owner is not None:
             owner.release()
         raise
-    return Store(engines, clock, audit_key, owner)
+    return Store(engines, _waker(engines, listen_url), clock, audit_key, owner)
