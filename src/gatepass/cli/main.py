@@ -9,6 +9,7 @@ import click
 # Command -> module and attribute; imported only when that command is used. One line per command, sorted by subject.
 COMMANDS: dict[str, str] = {
     "teams": "gatepass.cli.teams:teams",
+    "sim": "gatepass.cli.sim:sim",
 }
 
 

@@ -14,6 +14,7 @@ _STATUS = {
     "ForbiddenException": 403,
     "InvalidClientTokenId": 403,
     "LimitExceeded": 409,
+    "MissingAuthenticationToken": 403,
     "NoSuchEntity": 404,
     "SignatureDoesNotMatch": 403,
     "TooManyRequestsException": 400,
@@ -51,6 +52,11 @@ _WORDS = {
         "": "ValidationException",
     },
     "missing": {"iam": "NoSuchEntity", "": "ResourceNotFoundException"},
+    "unsigned": {
+        "sts": "MissingAuthenticationToken",
+        "iam": "MissingAuthenticationToken",
+        "": "MissingAuthenticationTokenException",
+    },
     "unknown-key": {
         "sts": "InvalidClientTokenId",
         "iam": "InvalidClientTokenId",

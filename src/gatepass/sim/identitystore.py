@@ -50,12 +50,25 @@ def _group(call: Call, store: Store, identifier: str) -> Circle:
     return found
 
 
+def _arn(kind: str, identifier: str) -> str:
+    return f"arn:aws:identitystore:::{kind}/{identifier}"
+
+
+def _of_user(store: Store, person: Person) -> Answer:
+    return {"IdentityStoreId": store.id, "UserId": person.id, "UserArn": _arn("user", person.id)}
+
+
+def _of_group(store: Store, circle: Circle) -> Answer:
+    return {"IdentityStoreId": store.id, "GroupId": circle.id, "GroupArn": _arn("group", circle.id)}
+
+
 def describe_person(store: Store, person: Person) -> Answer:
     """The user as DescribeUser shows it; what is empty is left out."""
     name = {"GivenName": person.given_name, "FamilyName": person.family_name}
     answer: Answer = {
-        "IdentityStoreId": store.id,
-        "UserId": person.id,
+        **_of_user(store, person),
+        "Revision": str(person.revision),
+        "UserStatus": "ENABLED",
         "UserName": person.user_name,
         "DisplayName": person.display_name,
         "Name": {key: value for key, value in name.items() if value},
@@ -68,13 +81,23 @@ def describe_person(store: Store, person: Person) -> Answer:
 
 def describe_circle(store: Store, circle: Circle) -> Answer:
     answer: Answer = {
-        "IdentityStoreId": store.id,
-        "GroupId": circle.id,
+        **_of_group(store, circle),
+        "Revision": str(circle.revision),
         "DisplayName": circle.display_name,
         "Description": circle.description,
         "ExternalIds": [{"Issuer": issuer, "Id": identifier} for issuer, identifier in circle.external_ids],
     }
     return {key: value for key, value in answer.items() if value}
+
+
+def _describe_store(store: Store) -> Answer:
+    arn = f"arn:aws:identitystore::{store.owner}:identitystore/{store.id}"
+    return {"IdentityStoreId": store.id, "IdentityStoreArn": arn}
+
+
+@operation(SERVICE, "DescribeIdentityStore")
+def describe_store(call: Call, params: Params) -> Answer:
+    return _describe_store(find_store(call, params))
 
 
 # -- users
@@ -123,7 +146,7 @@ def create_user(call: Call, params: Params) -> Answer:
         other={key: params[key] for key in _OTHER if key in params},
     )
     store.users[person.id] = person
-    return {"UserId": person.id, "IdentityStoreId": store.id}
+    return {**_of_user(store, person), "Revision": str(person.revision)}
 
 
 def new_id(world: World, store: Store) -> str:
@@ -143,7 +166,8 @@ def update_user(call: Call, params: Params) -> Answer:
     person = _user(call, store, params["UserId"])
     for change in params["Operations"]:
         _update_user(call, store, person, change["AttributePath"], change.get("AttributeValue"))
-    return {}
+    person.revision += 1
+    return {**_of_user(store, person), "Revision": str(person.revision)}
 
 
 def _update_user(call: Call, store: Store, person: Person, path: str, value: Any) -> None:
@@ -217,7 +241,7 @@ def get_user_id(call: Call, params: Params) -> Answer:
     found = [p for p in store.users.values() if _identified(call, wanted, p.external_ids, _unique_of(p))]
     if not found:
         raise _missing(call, "USER", _named(wanted))
-    return {"UserId": found[0].id, "IdentityStoreId": store.id}
+    return _of_user(store, found[0])
 
 
 def _unique_of(person: Person) -> dict[str, list[str]]:
@@ -255,7 +279,7 @@ def create_group(call: Call, params: Params) -> Answer:
         raise _conflict(call, "Duplicate GroupDisplayName")
     circle = Circle(new_id(call.world, store), name, params.get("Description", ""))
     store.groups[circle.id] = circle
-    return {"GroupId": circle.id, "IdentityStoreId": store.id}
+    return {**_of_group(store, circle), "Revision": str(circle.revision)}
 
 
 @operation(SERVICE, "DescribeGroup")
@@ -281,7 +305,8 @@ def update_group(call: Call, params: Params) -> Answer:
                 circle.description = value
             case other:
                 raise call.refuse("invalid", f"Unsupported attribute path {other}")
-    return {}
+    circle.revision += 1
+    return {**_of_group(store, circle), "Revision": str(circle.revision)}
 
 
 @operation(SERVICE, "DeleteGroup")
@@ -316,7 +341,7 @@ def get_group_id(call: Call, params: Params) -> Answer:
     ]
     if not found:
         raise _missing(call, "GROUP", _named(wanted))
-    return {"GroupId": found[0].id, "IdentityStoreId": store.id}
+    return _of_group(store, found[0])
 
 
 # -- memberships
@@ -326,6 +351,7 @@ def describe_membership(membership: Membership, identifier: str) -> Answer:
     return {
         "IdentityStoreId": membership.store,
         "MembershipId": identifier,
+        "MembershipArn": _arn("membership", identifier),
         "GroupId": membership.group,
         "MemberId": {"UserId": membership.user},
     }
@@ -343,7 +369,11 @@ def create_membership(call: Call, params: Params) -> Answer:
         fact, call.now, identifier=identifier, by=call.caller.arn, operation=identifier
     ):
         raise _conflict(call, "Member and group relationship already exists")
-    return {"MembershipId": identifier, "IdentityStoreId": store.id}
+    return {
+        "IdentityStoreId": store.id,
+        "MembershipId": identifier,
+        "MembershipArn": _arn("membership", identifier),
+    }
 
 
 def _by_id(call: Call, store: Store, identifier: str) -> tuple[Membership, str]:
@@ -375,7 +405,11 @@ def get_membership_id(call: Call, params: Params) -> Answer:
     identifier = store.memberships.seen_one(Membership(store.id, group.id, user.id), call.seen_at())
     if identifier is None:
         raise _missing(call, "GROUP_MEMBERSHIP", f"{group.id}/{user.id}")
-    return {"MembershipId": identifier, "IdentityStoreId": store.id}
+    return {
+        "IdentityStoreId": store.id,
+        "MembershipId": identifier,
+        "MembershipArn": _arn("membership", identifier),
+    }
 
 
 @operation(SERVICE, "IsMemberInGroups")

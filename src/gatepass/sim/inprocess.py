@@ -45,12 +45,17 @@ def _models() -> Any:
 
 def install(target: Any, sim: Simulator) -> None:
     """Lead every client made from `target` (a boto3 or botocore session) from now on, or one client, here."""
-    events = target.meta.events if hasattr(target, "meta") else getattr(target, "events", None)
-    if events is None:
-        events = target.get_component("event_emitter")
+    events = events_of(target)
     entrance = _Entrance(sim)
     events.register_last("before-parameter-build", entrance.keep, unique_id=f"gatepass-sim-keep-{id(sim)}")
     events.register_first("before-call", entrance.call, unique_id=f"gatepass-sim-call-{id(sim)}")
+
+
+def events_of(target: Any) -> Any:
+    """The event system of a client, a boto3 session or a botocore session."""
+    if hasattr(target, "meta"):
+        return target.meta.events
+    return target.events if hasattr(target, "events") else target.get_component("event_emitter")
 
 
 class _Entrance:

@@ -139,6 +139,11 @@ class Simulator:
             )
         )
 
+    def check_key(self, access_key: str, token: str, service: str) -> Principal:
+        """Whose key this is; refuses unknown, wrong and expired ones. For calls that are answered elsewhere."""
+        with self._lock:
+            return identify(self.world, Request(service, "", access_key, token), self.clock.now())
+
     def admit(self, service: str, key: str, now: datetime) -> bool:
         """Whether the service's rate leaves room for one more call on this key."""
         rate = self.settings.rates.get(service)
@@ -166,6 +171,7 @@ class _Run:
             if lost is not None:
                 return lost
             self._refuse_too_many()
+            self._refuse_anonymous(operation)
             self._refuse_bad_input()
             call = Call(
                 self.sim.world,
@@ -197,6 +203,10 @@ class _Run:
                 status=400,
             )
         return found
+
+    def _refuse_anonymous(self, operation: Operation) -> None:
+        if operation.action and self.caller is ANONYMOUS:
+            raise error("unsigned", self.request.service, "Request is missing Authentication Token")
 
     def _refuse_by_script(self) -> ConnectionLost | None:
         rule, service = self.fault, self.request.service

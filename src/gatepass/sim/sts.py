@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from gatepass.policy import Ask, CallerKind, Target, can_assume
-from gatepass.sim.answers import ApiError
 from gatepass.sim.call import Answer, Call, Params, operation
 from gatepass.sim.iam_state import Role
 from gatepass.sim.permission import denial, permissions_of, trust
@@ -17,7 +16,7 @@ SERVICE = "sts"
 @operation(SERVICE, "GetCallerIdentity", open_to_all=True)
 def get_caller_identity(call: Call, params: Params) -> Answer:
     if call.caller.caller.kind is CallerKind.ANONYMOUS:
-        raise ApiError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
+        raise call.refuse("unsigned", "Request is missing Authentication Token")
     return {"UserId": call.caller.user_id, "Account": call.caller.account, "Arn": call.caller.arn}
 
 
@@ -39,7 +38,7 @@ def assume_role(call: Call, params: Params) -> Answer:
     A role that does not exist and one that does not trust the caller are refused alike, as in AWS.
     """
     if call.caller.caller.kind is CallerKind.ANONYMOUS:
-        raise ApiError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
+        raise call.refuse("unsigned", "Request is missing Authentication Token")
     arn = params["RoleArn"]
     refused = call.refuse("denied", denial(call.caller, "sts:AssumeRole", arn).split(" because ")[0])
     role = find_role(call, arn)

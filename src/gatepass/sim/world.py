@@ -137,6 +137,7 @@ class Person:
     emails: list[dict[str, object]] = field(default_factory=list)
     external_ids: list[tuple[str, str]] = field(default_factory=list)
     other: dict[str, object] = field(default_factory=dict)
+    revision: int = 1
 
 
 @dataclass
@@ -147,6 +148,7 @@ class Circle:
     display_name: str
     description: str = ""
     external_ids: list[tuple[str, str]] = field(default_factory=list)
+    revision: int = 1
 
 
 @dataclass
@@ -221,6 +223,10 @@ class World:
             raise ValueError(f"account {account.id} is already in organization {self._home[account.id].id}")
         organization.accounts[account.id] = account
         self._home[account.id] = organization
+
+    def remove_account(self, organization: Organization, account: str) -> None:
+        """Take an account out of its organization."""
+        del organization.accounts[account], self._home[account]
 
     def organization_of(self, account: str) -> Organization | None:
         """The organization an account is a member of."""
