@@ -1,7 +1,6 @@
-"""AWS managed policies: the few whose contents matter here, and the names of the rest where they are known.
+"""AWS managed policies: those whose contents matter here, in short, and the rest where moto knows them.
 
-The documents are short statements of what the policies allow, enough to decide the calls this simulator answers;
-they are not AWS's own texts.
+The short documents allow what the policies allow of the calls this simulator answers; they are not AWS's own texts.
 """
 
 from __future__ import annotations
@@ -70,13 +69,14 @@ PREFIX = "arn:aws:iam::aws:policy/"
 
 
 @cache
-def _others() -> frozenset[str]:
-    """ARNs of every AWS managed policy, from moto's copy of AWS's list; empty where moto is not installed."""
+def _others() -> dict[str, dict[str, Any]]:
+    """AWS's managed policies by ARN, from moto's copy of AWS's list; empty where moto is not installed."""
     try:
         from moto.iam.aws_managed_policies import aws_managed_policies_data
     except ImportError:
-        return frozenset()
-    return frozenset(policy["Arn"] for policy in json.loads(aws_managed_policies_data).values())
+        return {}
+    listed = json.loads(aws_managed_policies_data).items()
+    return {PREFIX + policy["Path"].lstrip("/") + name: policy["Document"] for name, policy in listed}
 
 
 def exists(arn: str) -> bool:
@@ -86,8 +86,9 @@ def exists(arn: str) -> bool:
     return arn.removeprefix(PREFIX) in _KNOWN or arn in _others()
 
 
+@cache
 def document(arn: str) -> str | None:
-    """What the policy allows, as JSON; a known name without a document here allows nothing."""
+    """What the policy allows, as JSON; None when there is no such policy."""
     if not exists(arn):
         return None
-    return json.dumps(_KNOWN.get(arn.removeprefix(PREFIX), _document()))
+    return json.dumps(_KNOWN.get(arn.removeprefix(PREFIX)) or _others()[arn])

@@ -239,7 +239,8 @@ def put_inline(call: Call, params: Params) -> Answer:
 
 @operation("sso-admin", "GetInlinePolicyForPermissionSet", resources=named)
 def get_inline(call: Call, params: Params) -> Answer:
-    return {"InlinePolicy": _both(call, params)[1].inline}
+    inline = _both(call, params)[1].inline
+    return {"InlinePolicy": inline} if inline else {}
 
 
 @operation("sso-admin", "DeleteInlinePolicyFromPermissionSet", resources=named)
