@@ -10,6 +10,7 @@ import click
 COMMANDS: dict[str, str] = {
     "teams": "gatepass.cli.teams:teams",
     "sim": "gatepass.cli.sim:sim",
+    "vault": "gatepass.cli.vault:vault",
 }
 
 

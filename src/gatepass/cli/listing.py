@@ -1,0 +1,97 @@
+"""Lists on the terminal: `--output table|json|csv`, `--columns`, `--filter key=glob`. Standard library only."""
+
+from __future__ import annotations
+
+import csv
+import fnmatch
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from gatepass.sessions.errors import BadInput
+
+Row = Mapping[str, object]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def listing_options(command: F) -> F:
+    """Add the options every list command has."""
+    for option in (
+        click.option(
+            "--output", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+        ),
+        click.option("--columns", help="Columns to show, separated by commas."),
+        click.option("--filter", "filters", multiple=True, metavar="KEY=GLOB", help="Only rows that match."),
+    ):
+        command = option(command)
+    return command
+
+
+def show_list(
+    rows: Sequence[Row], columns: Sequence[str], output: str, chosen: str | None, filters: Sequence[str]
+) -> None:
+    """Print `rows`; `columns` are the stable keys, in their order."""
+    wanted = _columns(columns, chosen)
+    kept = [row for row in rows if _matches(row, filters, columns)]
+    if output == "json":
+        click.echo(json.dumps([{key: row.get(key) for key in wanted} for row in kept], indent=2))
+    elif output == "csv":
+        click.echo(_csv(kept, wanted), nl=False)
+    else:
+        click.echo(_table(kept, wanted))
+
+
+def _columns(columns: Sequence[str], chosen: str | None) -> list[str]:
+    if chosen is None:
+        return list(columns)
+    wanted = [word.strip() for word in chosen.split(",") if word.strip()]
+    unknown = [word for word in wanted if word not in columns]
+    if unknown or not wanted:
+        raise BadInput(f"--columns: found {chosen!r}; allowed: {', '.join(columns)}")
+    return wanted
+
+
+def _matches(row: Row, filters: Sequence[str], columns: Sequence[str]) -> bool:
+    for text in filters:
+        key, equals, glob = text.partition("=")
+        if not equals or key not in columns:
+            raise BadInput(f"--filter: found {text!r}; allowed: KEY=GLOB with {', '.join(columns)}")
+        if not fnmatch.fnmatchcase(_shown(row.get(key)), glob):
+            return False
+    return True
+
+
+def _csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_shown(row.get(key)) for key in columns] for row in rows)
+    return out.getvalue()
+
+
+def _table(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    cells = [[key.upper().replace("_", " ") for key in columns]]
+    cells += [[_printable(_shown(row.get(key))) for key in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ",".join(str(v) for v in value)
+    return str(value)
+
+
+def _printable(text: str) -> str:
+    """Text from AWS or files never reaches the terminal with control characters (security.md 32)."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,326 @@
+"""Conversations: JSON lines both ways on one connection, in which the agent may ask the person (S-34).
+
+Request `{"id", "op", ...}`; answers `{"id", "ok": true, "result"}` or `{"id", "ok": false, "error"}`; in between
+`{"id", "ask": {"n", "kind", "text"}}`, answered by `{"answer": n, "value"}`, and `{"id", "show": {"url", "code"}}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from gatepass.clock import iso
+from gatepass.errors import GatepassError
+from gatepass.sessions.agent.asker import NOBODY
+from gatepass.sessions.agent.peer import Peer
+from gatepass.sessions.agent.service import Service
+from gatepass.sessions.errors import BadInput, Locked, NeedsHuman, SessionError, scrub
+from gatepass.sessions.providers.oidc import Shown
+
+Message = dict[str, Any]
+
+
+class Control:
+    """One conversation."""
+
+    def __init__(
+        self,
+        service: Service,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        peer: Peer,
+        quit_: Callable[[], None],
+    ) -> None:
+        self._service, self._reader, self._writer = service, reader, writer
+        self._peer, self._quit = peer, quit_
+        self._questions: dict[int, asyncio.Future[str | None]] = {}
+        self._asked = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ends: list[Callable[[], None]] = []
+
+    async def run(self) -> None:
+        """Until the other end goes; then its endpoints, watches and open questions end too."""
+        try:
+            while line := await self._reader.readline():
+                self._take(line)
+        finally:
+            for question in self._questions.values():
+                if not question.done():
+                    question.set_result(None)
+            for end in self._ends:
+                end()
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+            if not isinstance(message, dict):
+                raise TypeError("not an object")
+        except (ValueError, TypeError, RecursionError):
+            self._send({"id": None, "ok": False, "error": _shown(BadInput("a message is one JSON object"))})
+            return
+        if "answer" in message:
+            question = self._questions.pop(int(message["answer"]), None)
+            if question is not None and not question.done():
+                value = message.get("value")
+                question.set_result(value if isinstance(value, str) else None)
+            return
+        task = asyncio.create_task(self._handle(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _handle(self, message: Message) -> None:
+        number = message.get("id")
+        asker = Person(self, number, headless=bool(message.get("headless")))
+        try:
+            operation = OPERATIONS.get(str(message.get("op")))
+            if operation is None:
+                raise BadInput(f"unknown operation {str(message.get('op'))[:40]!r}")
+            result = await operation(self, message, asker)
+        except GatepassError as error:
+            self._send({"id": number, "ok": False, "error": _shown(error)})
+        except (KeyError, TypeError, ValueError) as error:
+            wrong = BadInput(
+                f"operation {message.get('op')!r}: {type(error).__name__} {scrub(str(error))[:80]}"
+            )
+            self._send({"id": number, "ok": False, "error": _shown(wrong)})
+        else:
+            self._send({"id": number, "ok": True, "result": result})
+
+    def _send(self, message: Message) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(json.dumps(message).encode() + b"\n")
+
+    async def ask(self, number: object, kind: str, text: str, command: str) -> str:
+        """Put a question to the other end; no answer is `NeedsHuman`."""
+        self._asked += 1
+        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._questions[self._asked] = future
+        self._send({"id": number, "ask": {"n": self._asked, "kind": kind, "text": text}})
+        value = await future
+        if value is None:
+            return await NOBODY.ask(kind, text, command)
+        return value
+
+    def show(self, number: object, shown: Shown) -> None:
+        """Let the other end open an address."""
+        self._send({"id": number, "show": {"url": shown.url, "code": shown.code}})
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    async def _status(self, message: Message, asker: Person) -> Any:
+        return self._service.status(message.get("name"))
+
+    async def _start(self, message: Message, asker: Person) -> Any:
+        name = str(message["name"])
+        try:
+            entry = await self._service.start(name, self._peer, asker)
+        except Locked:
+            await self._service.unlocked(asker)
+            entry = await self._service.start(name, self._peer, asker)
+        return {"name": entry.chain[-1].name, "expires_at": iso(entry.expires_at)}
+
+    async def _stop(self, message: Message, asker: Person) -> Any:
+        return self._service.keeper.stop(str(message["name"]), self._peer)
+
+    async def _get(self, message: Message, asker: Person) -> Any:
+        """Credentials for the caller: `env`, `exec` and files of other formats."""
+        name = str(message["name"])
+        try:
+            payload = await self._service.payload(name, self._peer, asker)
+        except Locked:
+            await self._service.unlocked(asker)
+            payload = await self._service.payload(name, self._peer, asker)
+        return json.loads(payload)
+
+    async def _unlock(self, message: Message, asker: Person) -> Any:
+        await self._service.unlocked(asker)
+        return None
+
+    async def _lock(self, message: Message, asker: Person) -> Any:
+        self._service.lock()
+
+    async def _forget_key(self, message: Message, asker: Person) -> Any:
+        """The vault was made anew or got another key."""
+        self._service.strongbox.lock(keep_shut=False)
+
+    async def _login(self, message: Message, asker: Person) -> Any:
+        await self._service.unlocked(asker)
+        integration = self._service.integration(str(message["name"]))
+        token = await self._service.logins.login(integration, asker)
+        return {"expires_at": iso(token.expires_at)}
+
+    async def _logout(self, message: Message, asker: Person) -> Any:
+        await self._service.unlocked(asker)
+        integration = self._service.integration(str(message["name"]))
+        there = await self._service.logins.logout(integration)
+        for session in self._service.workspace().sessions.values():
+            if session.integration == integration.name:
+                self._service.keeper.drop(session.name, f"logged out of {integration.name}", self._peer)
+        return there
+
+    async def _discover(self, message: Message, asker: Person) -> Any:
+        """Accounts and roles behind an integration; progress is kept for the next try (S-69)."""
+        from gatepass.sessions.discovery import discover
+
+        await self._service.unlocked(asker)
+        integration = self._service.integration(str(message["name"]))
+        token = await self._service.logins.token(integration, asker)
+        found = await asyncio.to_thread(discover, self._service.transport, integration, token)
+        return {
+            "roles": [role.to_json() for role in found.roles],
+            "complete": found.complete,
+            "failed": list(found.failed),
+        }
+
+    async def _put_secret(self, message: Message, asker: Person) -> Any:
+        """Put a secret into the vault. There is no operation that reads one out."""
+        await self._service.unlocked(asker)
+        value = message["value"]
+        if not isinstance(value, dict):
+            raise TypeError("value must be an object")
+        await asyncio.to_thread(self._service.strongbox.put, str(message["name"]), value)
+        self._service.keeper.drop(str(message["name"]).rpartition("/")[2], "its secret changed")
+
+    async def _remove_secrets(self, message: Message, asker: Person) -> Any:
+        await self._service.unlocked(asker)
+        return await asyncio.to_thread(self._service.strongbox.remove, [str(n) for n in message["names"]])
+
+    async def _caller(self, message: Message, asker: Person) -> Any:
+        """Who AWS says the session is."""
+        from gatepass.sessions.agent.minter import region_of
+        from gatepass.sessions.providers.sts import Sts
+
+        entry = await self._service.entry(str(message["name"]), self._peer, asker)
+        session = entry.chain[-1]
+        region = region_of(self._service.workspace(), session)
+        sts = Sts(self._service.transport, region, lambda arn, lasts: None)
+        return await asyncio.to_thread(sts.caller, entry.credentials, session.name)
+
+    async def _console(self, message: Message, asker: Person) -> Any:
+        """A sign-in address for the console: a bearer credential for 15 minutes."""
+        from gatepass.sessions.delivery.console import ConsoleWish, console_url
+
+        workspace = self._service.workspace()
+        entry = await self._service.entry(str(message["name"]), self._peer, asker)
+        wish = ConsoleWish(
+            destination=message.get("destination"),
+            service=message.get("service"),
+            region=message.get("region"),
+            duration_seconds=message.get("duration"),
+            logout_first=bool(message.get("logout_first")),
+        )
+        steps = self._service.keeper.steps(workspace, entry.chain[-1])
+        return await asyncio.to_thread(
+            console_url, self._service.transport, workspace, steps, entry.credentials, wish
+        )
+
+    async def _rotate_iam_key(self, message: Message, asker: Person) -> Any:
+        from gatepass.sessions.providers.iam import rotate_key
+
+        await self._service.unlocked(asker)
+        name = str(message["name"])
+        entry = await self._service.entry(name, self._peer, asker)
+        new = await asyncio.to_thread(
+            rotate_key, self._service.transport, self._service.strongbox, entry.chain[-1], entry.credentials
+        )
+        return {"access_key_id": new}
+
+    async def _endpoint(self, message: Message, asker: Person) -> Any:
+        """Open a container endpoint for sessions; it closes with this conversation (S-71)."""
+        from gatepass.sessions.agent.endpoint import open_endpoint
+
+        names = [str(n) for n in message["names"]]
+        for name in names:
+            await self._service.entry(name, self._peer, asker)
+        endpoint = await open_endpoint(
+            self._service,
+            names,
+            self._peer,
+            str(message.get("host") or "127.0.0.1"),
+            int(message.get("port") or 0),
+        )
+        self._ends.append(endpoint.close)
+        return {"port": endpoint.port, "token": endpoint.token, "host": endpoint.host}
+
+    async def _watch(self, message: Message, asker: Person) -> Any:
+        """Events from now on; with `confirm`, questions about prod sessions come here too."""
+        self._ends.append(self._service.events.watch(lambda event: self._send({"event": event})))
+        if message.get("confirm"):
+            self._service.present.append(asker)
+            self._ends.append(lambda: self._service.present.remove(asker))
+
+    async def _agent(self, message: Message, asker: Person) -> Any:
+        """How the agent is."""
+        import os
+
+        return {
+            "pid": os.getpid(),
+            "vault": "open" if self._service.strongbox.is_open else "locked",
+            "held": len(self._service.keeper.entries),
+            "skew_seconds": round(self._service.transport.skew.total_seconds(), 1),
+        }
+
+    async def _quit_op(self, message: Message, asker: Person) -> Any:
+        self._quit()
+
+    async def _integrations(self, message: Message, asker: Person) -> Any:
+        """Every integration and when its login ends."""
+        rows = []
+        for integration in self._service.workspace().integrations.values():
+            try:
+                ends = await self._service.logins.expires_at(integration)
+            except SessionError:
+                ends = None
+            rows.append({"name": integration.name, "expires_at": iso(ends) if ends else None})
+        return rows
+
+
+class Person:
+    """The person behind one request of a conversation."""
+
+    present = True
+
+    def __init__(self, control: Control, number: object, *, headless: bool) -> None:
+        self._control, self._number, self.headless = control, number, headless
+
+    async def ask(self, kind: str, text: str, command: str) -> str:
+        return await self._control.ask(self._number, kind, text, command)
+
+    async def show(self, shown: Shown) -> None:
+        self._control.show(self._number, shown)
+
+
+OPERATIONS: dict[str, Callable[[Control, Message, Person], Awaitable[Any]]] = {
+    "status": Control._status,
+    "start": Control._start,
+    "stop": Control._stop,
+    "get": Control._get,
+    "unlock": Control._unlock,
+    "lock": Control._lock,
+    "forget_key": Control._forget_key,
+    "login": Control._login,
+    "logout": Control._logout,
+    "discover": Control._discover,
+    "put_secret": Control._put_secret,
+    "remove_secrets": Control._remove_secrets,
+    "caller": Control._caller,
+    "console": Control._console,
+    "rotate_iam_key": Control._rotate_iam_key,
+    "endpoint": Control._endpoint,
+    "watch": Control._watch,
+    "agent": Control._agent,
+    "quit": Control._quit_op,
+    "integrations": Control._integrations,
+}
+
+
+def _shown(error: GatepassError) -> Message:
+    status = error.status if isinstance(error, SessionError) else NeedsHuman.status
+    return {
+        "code": error.code,
+        "status": status,
+        "message": scrub(error.message),
+        "advice": scrub(error.advice),
+    }

@@ -1,0 +1,522 @@
+"""The heart of the agent: one set of credentials per hop, made once for all who wait, refreshed before it is old.
+
+Runs on one asyncio loop; blocking work goes to threads. Knows nothing of sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from dataclasses import replace as with_changes
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from gatepass.sessions.agent.asker import NOBODY, Asker
+from gatepass.sessions.agent.codes import Codes
+from gatepass.sessions.agent.events import Events
+from gatepass.sessions.agent.logins import Logins, SecretStore
+from gatepass.sessions.agent.minter import Inputs
+from gatepass.sessions.agent.peer import Peer
+from gatepass.sessions.errors import (
+    Denied,
+    Locked,
+    NeedsHuman,
+    SessionError,
+    StaleParent,
+)
+from gatepass.sessions.freshness import REFRESH_WAIT_SECONDS, Verdict, judge, usable, window
+from gatepass.sessions.grants import GrantView, PortalAccess
+from gatepass.sessions.learned import Learned
+from gatepass.sessions.model import Credentials, Grant, IamUser, SamlRole, Session, SsoRole, Workspace
+from gatepass.sessions.plan import Step, plan
+from gatepass.sessions.providers.local import process_json
+from gatepass.sessions.workspace import require
+
+RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
+
+
+class Mints(Protocol):
+    """Makes the credentials of one step; blocking."""
+
+    def mint(self, workspace: Workspace, step: Step, inputs: Inputs) -> Credentials: ...
+
+
+class Cache(Protocol):
+    """Where sets outlive the process; the agent has none, the agentless mode an encrypted file (S-36)."""
+
+    def load(self, session: str) -> Credentials | None: ...
+    def save(self, session: str, credentials: Credentials) -> None: ...
+    def guard(self, session: str) -> Awaitable[Callable[[], None]]: ...
+
+
+class Grants(Protocol):
+    """The live state of grants (see `agent.grantwatch`)."""
+
+    async def view(self, session: Session, recipe: Grant, *, wait: bool) -> GrantView: ...
+
+
+@dataclass
+class Entry:
+    """What the agent holds for one hop."""
+
+    chain: tuple[Session, ...]
+    credentials: Credentials
+    payload: bytes
+    """Ready-made credential_process JSON (S-34)."""
+    expires_at: datetime
+    """The earlier of AWS's expiry and the grant's end (S-52)."""
+    last_used: datetime
+    failures: int = 0
+    retry_at: datetime | None = None
+    grant: GrantView | None = None
+
+
+@dataclass
+class Standing:
+    """The state a person sees."""
+
+    state: str = "inactive"
+    cause: str = ""
+    since: datetime | None = None
+
+
+@dataclass
+class World:
+    """Everything the keeper needs from outside."""
+
+    workspace: Callable[[], Workspace]
+    now: Callable[[], datetime]
+    mints: Mints
+    secrets: SecretStore
+    codes: Codes
+    logins: Logins
+    learned: Learned
+    events: Events
+    grants: Grants
+    cache: Cache | None = None
+    on_change: Callable[[], None] = field(default=lambda: None)
+
+
+class Keeper:
+    """Serves credentials by profile or session name."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.entries: dict[str, Entry] = {}
+        self.standings: dict[str, Standing] = {}
+        self.stopped: set[str] = set()
+        self._flights: dict[str, tuple[bool, asyncio.Task[Entry]]] = {}
+
+    # --- serving -------------------------------------------------------------------------------------------------
+
+    async def get(self, name: str, asker: Asker = NOBODY, peer: Peer | None = None) -> Entry:
+        """The set of this profile or session, as fresh as S-19 to S-22 ask. Raises a `SessionError`."""
+        workspace = self._world.workspace()
+        session = require(workspace, name)
+        self._refuse_stopped(workspace, session)
+        entry = self._valid(workspace, session.name)
+        if entry is not None:
+            entry.last_used = self._world.now()
+            served = await self._serve(workspace, session, entry, asker)
+            if served is not None:
+                return served
+        return await self._fly(workspace, self.steps(workspace, session), -1, asker, peer)
+
+    async def start(self, name: str, asker: Asker, peer: Peer | None) -> Entry:
+        """Allow the session again and mint now, prompting now (S-17)."""
+        workspace = self._world.workspace()
+        session = require(workspace, name)
+        for hop in workspace.chain(session.name):
+            self.stopped.discard(hop.name)
+        return await self.get(session.name, asker, peer)
+
+    def stop(self, name: str, peer: Peer | None) -> list[str]:
+        """Drop the session's set, those made from it, and hops nobody else uses; refuse it until `start` (S-18)."""
+        workspace = self._world.workspace()
+        session = require(workspace, name)
+        self.stopped.add(session.name)
+        gone = self._below(workspace, session.name) | self._idle_hops(workspace, session)
+        for each in sorted(gone):
+            self.drop(each, "stopped", peer)
+        self.move(session.name, "inactive", "stopped", peer)
+        return sorted(gone)
+
+    def lock(self) -> None:
+        """Forget every set."""
+        for name in list(self.entries):
+            self.drop(name, "locked", None)
+
+    def drop(self, name: str, cause: str, peer: Peer | None = None, *, state: str = "inactive") -> None:
+        """Forget one set. May be repeated."""
+        self.entries.pop(name, None)
+        self.move(name, state, cause, peer)
+
+    def steps(self, workspace: Workspace, session: Session) -> tuple[Step, ...]:
+        """The plan of a session as it is now."""
+        return plan(workspace.chain(session.name), self._world.learned.durations)
+
+    def move(self, name: str, state: str, cause: str, peer: Peer | None = None) -> None:
+        """Enter a state; an event when it is another one (S-16)."""
+        standing = self.standings.setdefault(name, Standing())
+        if standing.state == state:
+            return
+        self._world.events.changed(name, standing.state, state, cause, peer)
+        standing.state, standing.cause, standing.since = state, cause, self._world.now()
+        self._world.on_change()
+
+    def _refuse_stopped(self, workspace: Workspace, session: Session) -> None:
+        for hop in workspace.chain(session.name):
+            if hop.name in self.stopped:
+                raise NeedsHuman(
+                    f"session {hop.name!r} was stopped",
+                    advice=f"run: gatepass session start {session.name}",
+                    state="inactive",
+                )
+
+    def _valid(self, workspace: Workspace, name: str) -> Entry | None:
+        """The held set if its recipe is still the workspace's and its grant has not ended."""
+        entry = self.entries.get(name)
+        if entry is None:
+            return None
+        if entry.chain != workspace.chain(name):
+            self.drop(name, "the recipe changed")
+            return None
+        return entry
+
+    def remaining(self, entry: Entry) -> timedelta:
+        """How long the set may still be served, by AWS's clock."""
+        return entry.expires_at - self._world.now()
+
+    async def _serve(
+        self, workspace: Workspace, session: Session, entry: Entry, asker: Asker
+    ) -> Entry | None:
+        """The entry when it may be served now; None when a new one must be made."""
+        match judge(self.remaining(entry), self._lifetime(entry)):
+            case Verdict.SERVE:
+                return entry
+            case Verdict.SERVE_AND_REFRESH:
+                self._refresh_behind(workspace, session, entry)
+                return entry
+            case Verdict.WAIT:
+                return await self._wait_for_refresh(workspace, session, entry, asker)
+            case Verdict.MINT:
+                self.move(session.name, "expired", "its time is over")
+                return None
+
+    @staticmethod
+    def _lifetime(entry: Entry) -> timedelta | None:
+        if entry.grant is not None and entry.credentials.issued_at is not None:
+            return entry.expires_at - entry.credentials.issued_at
+        return entry.credentials.lasts
+
+    async def _wait_for_refresh(
+        self, workspace: Workspace, session: Session, entry: Entry, asker: Asker
+    ) -> Entry:
+        if entry.grant is not None and not self._may_gain(entry):
+            return entry  # the grant's end is near: nothing newer lasts longer
+        flight = self._fly(workspace, self.steps(workspace, session), -1, asker, None)
+        try:
+            return await asyncio.wait_for(flight, REFRESH_WAIT_SECONDS)
+        except (SessionError, TimeoutError):
+            if usable(self.remaining(entry)):
+                self.move(session.name, "stale", "refresh failed")
+                return entry
+            raise
+
+    def _may_gain(self, entry: Entry) -> bool:
+        """Whether a new set could last longer than this one."""
+        assert entry.grant is not None
+        ends_at = entry.grant.ends_at
+        return ends_at is None or ends_at - entry.expires_at > timedelta(seconds=1)
+
+    def _refresh_behind(self, workspace: Workspace, session: Session, entry: Entry) -> None:
+        """Start one refresh that needs no person, unless one runs or has just failed (S-20, S-24)."""
+        now = self._world.now()
+        if session.name in self._flights or (entry.retry_at is not None and now < entry.retry_at):
+            return
+        if entry.grant is not None and not self._may_gain(entry):
+            return
+        self.move(session.name, "stale", "refreshing")
+        self._start_flight(workspace, self.steps(workspace, session), -1, NOBODY, None)
+
+    # --- minting -------------------------------------------------------------------------------------------------
+
+    async def _fly(
+        self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker, peer: Peer | None
+    ) -> Entry:
+        """Join the mint of this hop or start one. A person's wait outlives a flight that had nobody to ask."""
+        name = steps[at].session.name
+        flight = self._flights.get(name)
+        if flight is not None:
+            with_person, task = flight
+            try:
+                return await asyncio.shield(task)
+            except NeedsHuman:
+                if with_person or not asker.present:
+                    raise
+        return await asyncio.shield(self._start_flight(workspace, steps, at, asker, peer))
+
+    def _start_flight(
+        self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker, peer: Peer | None
+    ) -> asyncio.Task[Entry]:
+        name = steps[at].session.name
+        running = self._flights.get(name)
+        if running is not None and not running[1].done() and (running[0] or not asker.present):
+            return running[1]
+        task = asyncio.create_task(self._mint(workspace, steps, at, asker, peer))
+        self._flights[name] = (asker.present, task)
+        task.add_done_callback(lambda done: self._landed(name, done))
+        return task
+
+    def _landed(self, name: str, task: asyncio.Task[Entry]) -> None:
+        flight = self._flights.get(name)
+        if flight is not None and flight[1] is task:
+            del self._flights[name]
+        if not task.cancelled():
+            task.exception()  # taken note of: `_mint` has told the person and the log
+
+    async def _mint(
+        self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker, peer: Peer | None
+    ) -> Entry:
+        at = at % len(steps)
+        name = steps[at].session.name
+        if name not in self.entries:
+            self.move(name, "pending", "minting", peer)
+        try:
+            entry = await self._guarded_mint(workspace, steps, at, asker)
+        except SessionError as error:
+            self._failed(name, error, peer)
+            raise
+        if name in self.stopped:
+            self.move(name, "inactive", "stopped while it was made", peer)
+            raise NeedsHuman(f"session {name!r} was stopped", advice=f"run: gatepass session start {name}")
+        self.entries[name] = entry
+        self.move(name, "active", "minted", peer)
+        self._world.on_change()
+        return entry
+
+    async def _guarded_mint(
+        self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker
+    ) -> Entry:
+        cache = self._world.cache
+        if cache is None:
+            return await self._mint_twice(workspace, steps, at, asker)
+        name = steps[at].session.name
+        release = await cache.guard(name)
+        try:
+            kept = await asyncio.to_thread(cache.load, name)
+            if kept is not None and kept.expires_at is not None:
+                left = kept.expires_at - self._world.now()
+                if judge(left, kept.lasts) in (Verdict.SERVE, Verdict.SERVE_AND_REFRESH):
+                    return self._entry(workspace, steps[at].session, kept, None)
+            entry = await self._mint_twice(workspace, steps, at, asker)
+            await asyncio.to_thread(cache.save, name, entry.credentials)
+            return entry
+        finally:
+            release()
+
+    async def _mint_twice(
+        self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker
+    ) -> Entry:
+        """Mint; when AWS refuses the hop above, make that anew once (S-24)."""
+        try:
+            return await self._mint_once(workspace, steps, at, asker)
+        except StaleParent as error:
+            self._world.events.refused(steps[at].session.name, str(error), None)
+            self._forget_above(steps, at)
+        try:
+            return await self._mint_once(workspace, steps, at, asker)
+        except StaleParent as error:
+            raise self._parent_is_gone(steps, at, error) from error
+
+    def _forget_above(self, steps: tuple[Step, ...], at: int) -> None:
+        if at > 0:
+            self.drop(steps[at - 1].session.name, "AWS refused it")
+
+    @staticmethod
+    def _parent_is_gone(steps: tuple[Step, ...], at: int, error: StaleParent) -> SessionError:
+        """Said of the hop that must act, never as a bare refusal of the child (S-10)."""
+        root = steps[0].session
+        if isinstance(root.recipe, IamUser):
+            return Denied(
+                f"session {root.name!r}: AWS no longer accepts its keys ({error.message})",
+                advice=f"put new ones in: gatepass session secret {root.name}",
+            )
+        advice = (
+            f"run: gatepass login {root.integration}"
+            if root.integration
+            else f"run: gatepass session start {root.name}"
+        )
+        return NeedsHuman(f"session {root.name!r} needs login ({error.message})", advice=advice)
+
+    async def _mint_once(self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker) -> Entry:
+        step = steps[at]
+        inputs = await self._inputs(workspace, steps, at, asker)
+        try:
+            made = await asyncio.to_thread(self._world.mints.mint, workspace, step, inputs)
+        except StaleParent:
+            if inputs.token is not None:
+                self._world.logins.is_dead(inputs.token)
+            raise
+        return self._entry(workspace, step.session, made, inputs.grant)
+
+    async def _inputs(self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker) -> Inputs:
+        step = steps[at]
+        recipe = step.session.recipe
+        if isinstance(recipe, SsoRole):
+            return Inputs(
+                token=await self._world.logins.token(workspace.integrations[recipe.integration], asker)
+            )
+        if isinstance(recipe, SamlRole):
+            return Inputs(assertion=await self._assertion(workspace, step, recipe, asker))
+        if isinstance(recipe, Grant):
+            return await self._grant_inputs(workspace, steps, at, recipe, asker)
+        via: Credentials | None = None
+        if step.from_keys is not None:
+            via = await self._keys(step.from_keys)
+        elif at > 0:
+            via = (await self._hop(workspace, steps, at - 1, asker)).credentials
+        mfa = None
+        if step.mfa_serial is not None:
+            user_name = step.from_keys or steps[0].session.name
+            user = workspace.sessions[user_name].recipe
+            source = user if isinstance(user, IamUser) else IamUser()
+            mfa = await self._world.codes.code(step, source, user_name, asker)
+        return Inputs(via=via, mfa=mfa)
+
+    async def _grant_inputs(
+        self, workspace: Workspace, steps: tuple[Step, ...], at: int, recipe: Grant, asker: Asker
+    ) -> Inputs:
+        session = steps[at].session
+        view = await self._world.grants.view(session, recipe, wait=recipe.wait and asker.present)
+        if isinstance(view.access, PortalAccess):
+            if recipe.integration is None:
+                raise Denied(
+                    f"session {session.name!r}: the grant is a portal role and the session names no integration",
+                    advice=f"run: gatepass session edit {session.name} integration=NAME",
+                )
+            token = await self._world.logins.token(workspace.integrations[recipe.integration], asker)
+            return Inputs(token=token, grant=view)
+        if at == 0:
+            raise Denied(
+                f"session {session.name!r}: the grant is an assumable role and the session names no via",
+                advice=f"run: gatepass session edit {session.name} via=NAME",
+            )
+        parent = await self._hop(workspace, steps, at - 1, asker)
+        return Inputs(via=parent.credentials, grant=view)
+
+    async def _hop(self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker) -> Entry:
+        """The hop above, reused while it is fresh even if what was made from it is not (S-15)."""
+        entry = self._valid(workspace, steps[at].session.name)
+        if entry is not None and self.remaining(entry) > window(self._lifetime(entry)) / 4:
+            entry.last_used = self._world.now()
+            return entry
+        return await self._fly(workspace, steps, at, asker, None)
+
+    async def _keys(self, name: str) -> Credentials:
+        found = await asyncio.to_thread(self._world.secrets.get, f"iam-user/{name}")
+        if found is None:
+            raise NeedsHuman(
+                f"the vault has no access key for session {name!r}",
+                advice=f"run: gatepass session secret {name}",
+            )
+        return Credentials(str(found["access_key_id"]), str(found["secret_access_key"]))
+
+    async def _assertion(self, workspace: Workspace, step: Step, recipe: SamlRole, asker: Asker) -> str:
+        integration = workspace.integrations[recipe.integration]
+        name = step.session.name
+        if integration.assertion_command:
+            from gatepass.sessions.providers.local import COMMAND_SECONDS, run
+
+            doing = f"integration {integration.name!r}"
+            return (
+                await asyncio.to_thread(run, integration.assertion_command, doing, COMMAND_SECONDS)
+            ).strip()
+        text = f"session {name!r} needs a SAML assertion from {integration.start_url}"
+        return (await asker.ask("assertion", text, f"gatepass session start {name}")).strip()
+
+    def _entry(
+        self, workspace: Workspace, session: Session, made: Credentials, grant: GrantView | None
+    ) -> Entry:
+        assert made.expires_at is not None
+        expires_at = made.expires_at
+        if grant is not None and grant.ends_at is not None:
+            expires_at = min(expires_at, grant.ends_at.astimezone(UTC))
+        return Entry(
+            chain=workspace.chain(session.name),
+            credentials=made,
+            payload=process_json(made, expires_at, session.account_id),
+            expires_at=expires_at,
+            last_used=self._world.now(),
+            grant=grant,
+        )
+
+    def _failed(self, name: str, error: SessionError, peer: Peer | None) -> None:
+        """Note why, and when to try again; a set that still lives stays."""
+        entry = self.entries.get(name)
+        if entry is not None and isinstance(error, Denied) and error.state == "revoked":
+            self.drop(name, error.line(), peer, state="revoked")
+            return
+        if entry is not None:
+            pause = RETRY_SECONDS[min(entry.failures, len(RETRY_SECONDS) - 1)]
+            entry.failures += 1
+            entry.retry_at = self._world.now() + timedelta(seconds=random.uniform(0, pause))  # noqa: S311  jitter
+            self.move(name, "stale", error.line(), peer)
+            return
+        state = error.state if isinstance(error, NeedsHuman | Denied) else "inactive"
+        if isinstance(error, Locked):
+            state = "needs-login"
+        self.move(name, state, error.line(), peer)
+
+    # --- time ----------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Look at every age once: refresh what is used, drop what is over (S-23). Called every few seconds."""
+        workspace = self._world.workspace()
+        now = self._world.now()
+        for name, entry in list(self.entries.items()):
+            if name not in workspace.sessions or self._valid(workspace, name) is None:
+                self.drop(name, "no longer in the workspace")
+                continue
+            left = self.remaining(entry)
+            lifetime = self._lifetime(entry) or timedelta(hours=1)
+            if left <= timedelta(0):
+                ended = (
+                    entry.grant is not None and entry.grant.ends_at is not None and entry.grant.ends_at <= now
+                )
+                self.drop(name, "the grant has ended" if ended else "its time is over", state="expired")
+            elif left <= window(lifetime) and now - entry.last_used < 2 * lifetime:
+                self._refresh_behind(workspace, workspace.sessions[name], entry)
+
+    def anything_fresh(self) -> bool:
+        """Whether some set is still alive."""
+        return any(self.remaining(entry) > timedelta(0) for entry in self.entries.values())
+
+    def _below(self, workspace: Workspace, name: str) -> set[str]:
+        found, todo = {name}, [name]
+        while todo:
+            for child in workspace.children(todo.pop()):
+                if child.name not in found:
+                    found.add(child.name)
+                    todo.append(child.name)
+        return {n for n in found if n in self.entries or n == name}
+
+    def _idle_hops(self, workspace: Workspace, session: Session) -> set[str]:
+        """Hops above that no other held set was made through: they go too, MFA sessions included."""
+        gone = self._below(workspace, session.name)
+        used = {
+            hop.name
+            for other in self.entries
+            if other not in gone
+            for hop in workspace.chain(other)[:-1]
+            if other in workspace.sessions
+        }
+        above = [hop.name for hop in workspace.chain(session.name)[:-1]]
+        return {name for name in above if name in self.entries and name not in used}
+
+
+def without_secrets(credentials: Credentials) -> Credentials:
+    """The same set with its secrets blanked, for showing."""
+    return with_changes(credentials, secret_access_key="", session_token=None)

@@ -1,0 +1,296 @@
+"""Tokens of integrations: kept, refreshed, or gained by a login; one login at a time for each (S-35, S-68)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from gatepass.clock import Clock
+from gatepass.sessions.agent.asker import NOBODY, Asker
+from gatepass.sessions.errors import BadInput, SessionError
+from gatepass.sessions.files import locked, private_dir
+from gatepass.sessions.model import Integration
+from gatepass.sessions.providers.oidc import (
+    EARLY,
+    Oidc,
+    Registration,
+    Shown,
+    Token,
+    is_invalid_client,
+    needs_login,
+    registration_from_json,
+    registration_to_json,
+)
+from gatepass.sessions.providers.portal import Portal
+from gatepass.sessions.providers.transport import Transport
+
+REFRESH_AT_MOST_EVERY = timedelta(seconds=60)
+
+
+class SecretStore(Protocol):
+    """The vault as the agent uses it; raises `Locked` when it is closed."""
+
+    def get(self, name: str) -> dict[str, Any] | None: ...
+    def put(self, name: str, value: dict[str, Any]) -> None: ...
+    def remove(self, names: list[str]) -> list[str]: ...
+
+
+class Logins:
+    """The tokens of all integrations."""
+
+    def __init__(
+        self,
+        store: SecretStore,
+        transport: Transport,
+        clock: Clock,
+        locks: Path,
+        headless: Callable[[], bool],
+        cli_cache: Path,
+    ) -> None:
+        self._store, self._transport, self._clock = store, transport, clock
+        self._locks, self._headless, self._cli_cache = locks, headless, cli_cache
+        self._flights: dict[str, asyncio.Task[Token]] = {}
+        self._tried: dict[str, datetime] = {}
+        self._dead: set[str] = set()
+
+    async def token(self, integration: Integration, asker: Asker) -> str:
+        """An access token that should work. Raises `NeedsHuman` when only a person can help."""
+        found = await asyncio.to_thread(self._kept, integration)
+        if found is not None:
+            return found.access_token
+        running = self._flights.get(integration.name)
+        if running is not None:
+            return (await asyncio.shield(running)).access_token
+        if not asker.present and not integration.auto_login:
+            raise needs_login(integration)
+        return (await self.login(integration, asker)).access_token
+
+    async def login(self, integration: Integration, asker: Asker) -> Token:
+        """Log in anew; joins a login of this integration that is under way."""
+        if integration.kind != "identity-center":
+            raise BadInput(
+                f"integration {integration.name!r} is of kind {integration.kind}: "
+                "there is no login, its sessions ask for an assertion"
+            )
+        task = self._flights.get(integration.name)
+        if task is None:
+            task = asyncio.create_task(self._login(integration, asker))
+            self._flights[integration.name] = task
+            task.add_done_callback(lambda _: self._flights.pop(integration.name, None))
+        return await asyncio.shield(task)
+
+    def is_dead(self, access_token: str) -> None:
+        """The portal refused this token, whatever its `expires_at` says (S-68)."""
+        self._dead.add(_mark(access_token))
+
+    async def logout(self, integration: Integration) -> bool:
+        """End the token at the portal and forget it; whether there was one. May be repeated."""
+        value = await asyncio.to_thread(self._store.get, _token_name(integration))
+        if value is None:
+            return False
+        token = Token.from_json(value)
+        portal = Portal(self._transport, integration.region, integration.name, token.access_token)
+        try:
+            await asyncio.to_thread(portal.logout)
+        finally:
+            await asyncio.to_thread(self._store.remove, [_token_name(integration)])
+        return True
+
+    async def expires_at(self, integration: Integration) -> datetime | None:
+        """When the kept token ends, or None."""
+        value = await asyncio.to_thread(self._store.get, _token_name(integration))
+        return None if value is None else Token.from_json(value).expires_at
+
+    def _kept(self, integration: Integration) -> Token | None:
+        """The token in the vault, refreshed when it is near its end; or one of the AWS CLI; or None."""
+        found = self._usable(self._stored(integration))
+        if found is not None:
+            return found
+        refreshed = self._refreshed(integration)
+        if refreshed is not None:
+            return refreshed
+        return self._usable(self._from_cli(integration))
+
+    def _usable(self, token: Token | None) -> Token | None:
+        if token is None or _mark(token.access_token) in self._dead:
+            return None
+        left = token.expires_at - self._transport.now()
+        return token if left > (EARLY if token.refresh_token else timedelta(seconds=30)) else None
+
+    def _stored(self, integration: Integration) -> Token | None:
+        value = self._store.get(_token_name(integration))
+        return None if value is None else Token.from_json(value)
+
+    def _refreshed(self, integration: Integration) -> Token | None:
+        """Refresh under the integration's lock, after reading again: refresh tokens are used up (S-66)."""
+        private_dir(self._locks)
+        with locked(self._locks / f"integration-{_mark(integration.name)}.lock"):
+            token = self._stored(integration)
+            if self._usable(token) is not None or token is None:
+                return token
+            if not self._may_refresh(integration, token):
+                return None
+            self._tried[integration.name] = self._clock.now()
+            try:
+                new = self._oidc(integration).refresh(token)
+            except SessionError:
+                still = token.expires_at - self._transport.now() > timedelta(seconds=30)
+                return token if still and _mark(token.access_token) not in self._dead else None
+            kept = Token(
+                new.access_token, new.expires_at, new.refresh_token or token.refresh_token, new.registration
+            )
+            self._store.put(_token_name(integration), kept.to_json())
+            return kept
+
+    def _may_refresh(self, integration: Integration, token: Token) -> bool:
+        if token.refresh_token is None or token.registration is None:
+            return False
+        if token.registration.expires_at - self._transport.now() < EARLY:
+            return False
+        tried = self._tried.get(integration.name)
+        return tried is None or self._clock.now() - tried >= REFRESH_AT_MOST_EVERY
+
+    async def _login(self, integration: Integration, asker: Asker) -> Token:
+        loop = asyncio.get_running_loop()
+        shower = asker if asker.present else _Opener()
+
+        def show(shown: Shown) -> None:
+            asyncio.run_coroutine_threadsafe(shower.show(shown), loop).result()
+
+        headless = asker.headless if asker.present else self._headless()
+        token = await asyncio.to_thread(self._log_in, integration, show, headless)
+        self._dead.clear()
+        self._tried.pop(integration.name, None)
+        return token
+
+    def _log_in(self, integration: Integration, show: Callable[[Shown], None], headless: bool) -> Token:
+        flow = integration.login_flow
+        if flow == "auto":
+            flow = "device" if headless else "pkce"
+        oidc = self._oidc(integration)
+        try:
+            token = self._flow(oidc, flow, self._registration(integration, oidc, flow, fresh=False), show)
+        except SessionError as error:
+            if not is_invalid_client(error):
+                raise
+            token = self._flow(oidc, flow, self._registration(integration, oidc, flow, fresh=True), show)
+        self._store.put(_token_name(integration), token.to_json())
+        self._share(integration, token)
+        return token
+
+    @staticmethod
+    def _flow(oidc: Oidc, flow: str, registration: Registration, show: Callable[[Shown], None]) -> Token:
+        if flow == "pkce":
+            return oidc.pkce_login(registration, show)
+        return oidc.device_login(registration, show)
+
+    def _registration(self, integration: Integration, oidc: Oidc, flow: str, *, fresh: bool) -> Registration:
+        """The kept client for this flow, or a new one; the two flows have their own (S-67)."""
+        name = f"integration/{integration.name}/client-{flow}"
+        value = None if fresh else self._store.get(name)
+        if value is not None:
+            kept = registration_from_json(value)
+            if kept.expires_at - self._transport.now() > EARLY:
+                return kept
+        made = oidc.register(flow)
+        self._store.put(name, registration_to_json(made))
+        return made
+
+    def _oidc(self, integration: Integration) -> Oidc:
+        return Oidc(self._transport, self._clock, integration)
+
+    def _from_cli(self, integration: Integration) -> Token | None:
+        """A token the AWS CLI holds for this start address or session name (S-65). A broken file is a miss."""
+        if integration.share_sso_cache == "off":
+            return None
+        for key in (integration.name, integration.start_url):
+            value = _read_cli_token(self._cli_cache / f"{_sha1(key)}.json")
+            if value is not None and value.get("startUrl") == integration.start_url:
+                try:
+                    expires_at = datetime.fromisoformat(value["expiresAt"].replace("UTC", "Z"))
+                    return Token(str(value["accessToken"]), expires_at.astimezone(UTC), None, None)
+                except (KeyError, ValueError, AttributeError):
+                    continue
+        return None
+
+    def _share(self, integration: Integration, token: Token) -> None:
+        """Publish the token for the AWS CLI when asked to; without what renews it unless `full` (S-65)."""
+        if integration.share_sso_cache not in ("write", "full"):
+            return
+        from gatepass.sessions.files import replace
+
+        body: dict[str, object] = {
+            "startUrl": integration.start_url,
+            "region": integration.region,
+            "accessToken": token.access_token,
+            "expiresAt": token.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        if integration.share_sso_cache == "full" and token.registration is not None:
+            body |= {
+                "clientId": token.registration.client_id,
+                "clientSecret": token.registration.client_secret,
+                "registrationExpiresAt": token.registration.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "refreshToken": token.refresh_token,
+            }
+        self._cli_cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace(self._cli_cache / f"{_sha1(integration.name)}.json", json.dumps(body).encode())
+
+
+class _Opener:
+    """Opens the browser from the agent itself, for `auto_login`."""
+
+    present = True
+    headless = False
+
+    async def ask(self, kind: str, text: str, command: str) -> str:
+        return await NOBODY.ask(kind, text, command)
+
+    async def show(self, shown: Shown) -> None:
+        import webbrowser
+
+        await asyncio.to_thread(webbrowser.open, shown.url)
+
+
+def _read_cli_token(path: Path) -> dict[str, Any] | None:
+    """The CLI writes in place: what does not parse is read again after 50 ms, then taken as missing (S-66)."""
+    import time
+
+    for pause in (0.05, 0.0):
+        try:
+            value = json.loads(path.read_bytes())
+        except OSError:
+            return None
+        except ValueError:
+            time.sleep(pause)
+            continue
+        return value if isinstance(value, dict) else None
+    return None
+
+
+def is_headless() -> bool:
+    """No desktop to open a browser on (S-50)."""
+    if os.environ.get("SSH_CONNECTION"):
+        return True
+    if os.environ.get("BROWSER"):
+        return False
+    import sys
+
+    return sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _token_name(integration: Integration) -> str:
+    return f"integration/{integration.name}/token"
+
+
+def _sha1(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

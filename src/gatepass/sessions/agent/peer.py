@@ -1,0 +1,61 @@
+"""Who is at the other end of a unix socket: user, process, program and its parents (S-32)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A process as the kernel vouches for it; `pid` 0 where the system does not tell."""
+
+    uid: int
+    pid: int = 0
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """The process that opened the connection. Raises `OSError` where the system cannot say."""
+    so_peercred: int | None = getattr(socket, "SO_PEERCRED", None)
+    if so_peercred is not None:
+        pid, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, so_peercred, 12))
+        return Peer(uid, pid)
+    # macOS and BSD: LOCAL_PEERCRED gives struct xucred: version, uid, group count, 16 groups.
+    raw = connection.getsockopt(0, 1, 76)
+    return Peer(struct.unpack_from("Ii", raw)[1])
+
+
+def program(pid: int) -> str:
+    """The executable of a process, or an empty text."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
+
+
+def ancestors(pid: int) -> tuple[int, ...]:
+    """The process and its parents up to, not including, the first process."""
+    found: list[int] = []
+    while pid > 1 and len(found) < 64:
+        found.append(pid)
+        pid = _parent(pid)
+    return tuple(found)
+
+
+def tree_of(pid: int) -> int:
+    """What stands for the process tree: the session leader of the process, or the process itself (S-32)."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return pid
+
+
+def _parent(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # the name is in parentheses and may hold anything, so read from the last one
+            return int(file.read().rsplit(b")", 1)[1].split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0

@@ -1,0 +1,220 @@
+"""The agent as a process: hardened, alone, gone when nothing needs it (S-31, S-33, S-37)."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from gatepass.clock import Clock, SystemClock
+from gatepass.sessions.agent.codes import Codes
+from gatepass.sessions.agent.events import Events
+from gatepass.sessions.agent.grantwatch import GrantWatch
+from gatepass.sessions.agent.keeper import Keeper, World
+from gatepass.sessions.agent.logins import Logins, is_headless
+from gatepass.sessions.agent.minter import Minter
+from gatepass.sessions.agent.server import Server
+from gatepass.sessions.agent.service import Service
+from gatepass.sessions.agent.strongbox import Strongbox
+from gatepass.sessions.errors import SessionError
+from gatepass.sessions.files import private_dir, try_lock
+from gatepass.sessions.grants import GrantSource
+from gatepass.sessions.learned import Learned
+from gatepass.sessions.model import Workspace
+from gatepass.sessions.paths import Paths
+from gatepass.sessions.providers.transport import Transport
+from gatepass.sessions.workspace import load_workspace
+
+TICK_SECONDS = 5.0
+SLEPT = timedelta(seconds=60)
+PR_SET_DUMPABLE = 4
+
+
+class LiveWorkspace:
+    """The workspace file as it is now: read again when it changed; a faulty edit keeps the last sound one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mark: tuple[int, int] | None = None
+        self._held = Workspace()
+        self._fault: SessionError | None = None
+
+    def __call__(self) -> Workspace:
+        """Raises the file's fault when there never was a sound one."""
+        try:
+            found = os.stat(self._path)
+            mark = (found.st_mtime_ns, found.st_ino)
+        except FileNotFoundError:
+            mark = (0, 0)
+        if mark != self._mark:
+            self._mark = mark
+            try:
+                self._held, self._fault = load_workspace(self._path), None
+            except SessionError as error:
+                self._fault = error
+        if self._fault is not None and not self._held.sessions:
+            raise self._fault
+        return self._held
+
+
+def assemble(paths: Paths, clock: Clock, source: GrantSource | None = None) -> Service:
+    """All parts of the agent, wired."""
+    workspace = LiveWorkspace(paths.workspace)
+    with contextlib.suppress(SessionError):
+        workspace()
+    endpoints = dict(workspace._held.settings.endpoints)
+    transport = Transport(clock, endpoints)
+    events = Events(paths.audit, transport.now)
+    strongbox = Strongbox(paths.vault)
+    learned = Learned(paths.learned)
+    cli_cache = Path(os.path.expanduser("~/.aws/sso/cache"))
+    logins = Logins(strongbox, transport, clock, paths.locks, is_headless, cli_cache)
+
+    async def secret(name: str) -> dict[str, object] | None:
+        return await asyncio.to_thread(strongbox.get, name)
+
+    keeper: Keeper
+    grants = GrantWatch(
+        lambda: source,
+        transport.now,
+        lambda name, cause: keeper.drop(name, cause, state="revoked"),
+    )
+    world = World(
+        workspace=workspace,
+        now=transport.now,
+        mints=Minter(transport, learned),
+        secrets=strongbox,
+        codes=Codes(secret, transport.now),
+        logins=logins,
+        learned=learned,
+        events=events,
+        grants=grants,
+    )
+    keeper = Keeper(world)
+    service = Service(keeper, strongbox, logins, transport, events, workspace, paths.prompt)
+    world.on_change = service.write_prompt_file
+    return service
+
+
+def harden() -> None:
+    """No core dumps, no tracing by others, private files (S-37)."""
+    os.umask(0o077)
+    if sys.platform == "win32":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        _undumpable()
+
+
+def _undumpable() -> None:
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+async def serve(paths: Paths, listener: socket.socket, clock: Clock) -> None:
+    """Answer on `listener` until told to quit or nothing needs us any more."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(32, thread_name_prefix="gatepass"))
+    service = assemble(paths, clock)
+    done = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, done.set)
+    server = Server(service, done.set)
+    await server.listen(listener)
+    ticker = asyncio.create_task(_tick(service, clock, done))
+    started = asyncio.create_task(_autostart(service))
+    await done.wait()
+    for task in (ticker, started):
+        task.cancel()
+    await server.close()
+    service.lock()
+
+
+async def _autostart(service: Service) -> None:
+    """Mint the sessions that want it, as far as no person is needed."""
+    from gatepass.sessions.agent.peer import Peer
+
+    with contextlib.suppress(SessionError):
+        for session in service.workspace().sessions.values():
+            if session.autostart:
+                with contextlib.suppress(SessionError):
+                    await service.start(session.name, Peer(os.geteuid(), os.getpid()))
+
+
+async def _tick(service: Service, clock: Clock, done: asyncio.Event) -> None:
+    last_wall, last_mono = clock.now(), asyncio.get_running_loop().time()
+    while True:
+        await asyncio.sleep(TICK_SECONDS)
+        wall, mono = clock.now(), asyncio.get_running_loop().time()
+        if (wall - last_wall) - timedelta(seconds=mono - last_mono) > SLEPT:
+            service.events.changed("*", "asleep", "awake", "the machine slept: all ages looked at again")
+        last_wall, last_mono = wall, mono
+        with contextlib.suppress(SessionError):
+            service.keeper.tick()
+            _leave_if_idle(service, service.transport.now(), done)
+
+
+def _leave_if_idle(service: Service, now: datetime, done: asyncio.Event) -> None:
+    settings = service.workspace().settings
+    idle = now - service.last_call
+    if idle > settings.lock_after_idle:
+        service.lock()
+    if idle > settings.idle_exit and not service.keeper.anything_fresh():
+        done.set()
+
+
+def main(words: list[str]) -> None:
+    """`CONFIG DATA STATE RUN [--listen FD --lock FD]`: without descriptors it makes its own, or takes systemd's."""
+    parser = argparse.ArgumentParser(prog="gatepass agent", add_help=False)
+    parser.add_argument("places", nargs=4)
+    parser.add_argument("--listen", type=int)
+    parser.add_argument("--lock", type=int)
+    options = parser.parse_args(words)
+    harden()
+    paths = Paths.from_words(options.places)
+    try:
+        lock, listener = _descriptors(paths, options.listen, options.lock)
+    except (SessionError, OSError) as error:
+        sys.stderr.write(f"gatepass: the agent cannot start: {error}\n")
+        sys.exit(1)
+    os.set_inheritable(lock, False)
+    listener.set_inheritable(False)
+    listener.setblocking(False)
+    try:
+        asyncio.run(serve(paths, listener, SystemClock()))
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(paths.socket)
+        os._exit(0)  # threads that wait for a person or a dead network must not keep the process
+
+
+def _descriptors(paths: Paths, listen: int | None, lock: int | None) -> tuple[int, socket.socket]:
+    """The lock that makes us the only one, and the listener."""
+    private_dir(paths.run)
+    private_dir(paths.state)
+    if lock is None:
+        held = try_lock(paths.agent_lock)
+        if held is None:
+            raise OSError(f"another agent runs: see {paths.agent_lock}")
+        lock = held
+    if listen is None and os.environ.get("LISTEN_PID") == str(os.getpid()):
+        listen = 3  # socket activation (S-33)
+    if listen is not None:
+        return lock, socket.socket(fileno=listen)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(paths.socket)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(paths.socket))
+    listener.listen(1024)
+    return lock, listener

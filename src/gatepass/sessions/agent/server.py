@@ -1,0 +1,146 @@
+"""The agent's socket: checks who calls, answers one request, or holds a conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+
+from gatepass.errors import GatepassError
+from gatepass.sessions.agent.control import Control
+from gatepass.sessions.agent.peer import Peer, peer_of
+from gatepass.sessions.agent.protocol import (
+    OK,
+    PROTOCOL,
+    REQUEST_LIMIT,
+    VERSION,
+    Request,
+    answer,
+    parse_request,
+    refusal,
+)
+from gatepass.sessions.agent.service import Service
+from gatepass.sessions.errors import BadInput, NeedsHuman
+
+GET_SECONDS = 55.0  # S-49
+LINE_LIMIT = 1024 * 1024
+
+
+class Server:
+    """Serves one listening socket until closed."""
+
+    def __init__(self, service: Service, quit_: Callable[[], None]) -> None:
+        self._service = service
+        self._quit = quit_
+        self._server: asyncio.Server | None = None
+        self._verbs: dict[str, Callable[[Request, Peer], Awaitable[bytes]]] = {
+            "hello": self._hello,
+            "get": self._get,
+            "env": self._env,
+            "status": self._status,
+            "start": self._start,
+            "stop": self._stop,
+            "sync": self._sync,
+            "lock": self._lock,
+            "unlock": self._unlock,
+            "quit": self._leave,
+        }
+
+    async def listen(self, listener: socket.socket) -> None:
+        """Begin to answer on `listener`."""
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LINE_LIMIT)
+
+    async def close(self) -> None:
+        """Stop answering."""
+        if self._server is not None:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            peer = peer_of(writer.get_extra_info("socket"))
+            if peer.uid != os.geteuid():
+                self._service.events.refused("connection", f"user id {peer.uid} is not yours", peer)
+                return
+            await self._answer(reader, writer, peer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            return  # the other end has gone or talks nonsense: nothing to answer
+        finally:
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer) -> None:
+        try:
+            line = await reader.readuntil(b"\n")
+            request = parse_request(line[: REQUEST_LIMIT + 1])
+            if request.words == (PROTOCOL,) and request.verb == "control":
+                await Control(self._service, reader, writer, peer, self._quit).run()
+                return
+            if request.verb == "watch":
+                await self._watch(writer)
+                return
+            if request.verb == "control":
+                writer.write(answer(VERSION, b"this agent speaks version 1\n"))
+            else:
+                writer.write(await self._verbs[request.verb](request, peer))
+        except GatepassError as error:
+            writer.write(refusal(error))
+        await writer.drain()
+
+    async def _hello(self, request: Request, peer: Peer) -> bytes:
+        if request.words != (PROTOCOL,):
+            return answer(VERSION, b"this agent speaks version 1\n")
+        return answer(OK, f"{PROTOCOL} {os.getpid()}\n".encode())
+
+    async def _get(self, request: Request, peer: Peer) -> bytes:
+        try:
+            return answer(
+                OK, await asyncio.wait_for(self._service.payload(request.words[0], peer), GET_SECONDS)
+            )
+        except TimeoutError as error:
+            raise NeedsHuman(
+                f"session {request.words[0]!r} is still waiting for a person or for AWS",
+                advice="finish the login, then run the command again",
+            ) from error
+
+    async def _env(self, request: Request, peer: Peer) -> bytes:
+        return answer(OK, await self._service.environment(request.words[0], peer))
+
+    async def _status(self, request: Request, peer: Peer) -> bytes:
+        return answer(OK, self._service.status_json(request.words[0] if request.words else None))
+
+    async def _start(self, request: Request, peer: Peer) -> bytes:
+        await self._service.start(request.words[0], peer)
+        return answer(OK, b"active\n")
+
+    async def _stop(self, request: Request, peer: Peer) -> bytes:
+        gone = self._service.keeper.stop(request.words[0], peer)
+        return answer(OK, (" ".join(gone) + "\n").encode())
+
+    async def _sync(self, request: Request, peer: Peer) -> bytes:
+        raise BadInput("sync shows its plan first", advice=f"run: gatepass sync {request.words[0]}")
+
+    async def _lock(self, request: Request, peer: Peer) -> bytes:
+        self._service.lock()
+        return answer(OK, b"locked\n")
+
+    async def _unlock(self, request: Request, peer: Peer) -> bytes:
+        await self._service.unlock(None)
+        return answer(OK, b"unlocked\n")
+
+    async def _leave(self, request: Request, peer: Peer) -> bytes:
+        self._quit()
+        return answer(OK, b"bye\n")
+
+    async def _watch(self, writer: asyncio.StreamWriter) -> None:
+        """Events as lines of JSON until the caller goes."""
+        import json
+
+        queue: asyncio.Queue[dict[str, object]] = asyncio.Queue(1000)
+        end = self._service.events.watch(lambda event: None if queue.full() else queue.put_nowait(event))
+        try:
+            writer.write(answer(OK))
+            while not writer.is_closing():
+                writer.write(json.dumps(await queue.get()).encode() + b"\n")
+                await writer.drain()
+        finally:
+            end()

@@ -1,0 +1,167 @@
+"""What the agent does for its callers, whichever way they talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from gatepass.clock import iso
+from gatepass.sessions.agent.asker import NOBODY, Asker
+from gatepass.sessions.agent.events import Events
+from gatepass.sessions.agent.keeper import Entry, Keeper
+from gatepass.sessions.agent.logins import Logins
+from gatepass.sessions.agent.peer import Peer, program, tree_of
+from gatepass.sessions.agent.strongbox import Strongbox
+from gatepass.sessions.errors import BadInput, Denied, Locked
+from gatepass.sessions.model import Integration, Session, Workspace
+from gatepass.sessions.providers.transport import Transport
+from gatepass.sessions.workspace import require
+
+CONFIRMED_FOR = timedelta(hours=1)
+
+
+class Service:
+    """The agent's abilities. Every method raises `SessionError`s only."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        strongbox: Strongbox,
+        logins: Logins,
+        transport: Transport,
+        events: Events,
+        workspace: Callable[[], Workspace],
+        cli_state: Path,
+    ) -> None:
+        self.keeper, self.strongbox, self.logins = keeper, strongbox, logins
+        self.transport, self.events, self.workspace = transport, events, workspace
+        self.present: list[Asker] = []
+        """People who said they can be asked at any time (`session watch`, the UI)."""
+        self.last_call = transport.now()
+        self._confirmed: dict[tuple[str, int], datetime] = {}
+        self._prompt_file = cli_state
+
+    async def payload(self, name: str, peer: Peer, asker: Asker = NOBODY) -> bytes:
+        """credential_process JSON for this profile or session."""
+        entry = await self.entry(name, peer, asker)
+        asyncio.get_running_loop().call_soon(self._note_issue, entry, "credential_process", peer)
+        return entry.payload
+
+    async def entry(self, name: str, peer: Peer, asker: Asker = NOBODY) -> Entry:
+        """The set itself, after the confirm rule of prod sessions (S-32)."""
+        self.last_call = self.transport.now()
+        workspace = self.workspace()
+        session = require(workspace, name)
+        if session.prod and workspace.settings.confirm_prod:
+            await self._confirm(session, peer)
+        return await self.keeper.get(name, asker, peer)
+
+    async def environment(self, name: str, peer: Peer) -> bytes:
+        """`NAME=value` lines of specification 3.2."""
+        from gatepass.sessions.delivery.formats import environment
+
+        entry = await self.entry(name, peer)
+        session = entry.chain[-1]
+        self._note_issue(entry, "env", peer)
+        lines = environment(session, entry.credentials, entry.expires_at)
+        return "".join(f"{key}={value}\n" for key, value in lines.items()).encode()
+
+    async def start(self, name: str, peer: Peer, asker: Asker = NOBODY) -> Entry:
+        """Allow and mint now."""
+        self.last_call = self.transport.now()
+        return await self.keeper.start(name, asker, peer)
+
+    def lock(self) -> None:
+        """Forget every set and the vault's key (S-29)."""
+        self.keeper.lock()
+        self.strongbox.lock()
+
+    async def unlock(self, passphrase: str | None) -> None:
+        """Open the vault again."""
+        await asyncio.to_thread(self.strongbox.unlock, passphrase)
+
+    def integration(self, name: str) -> Integration:
+        """The integration of this name."""
+        found = self.workspace().integrations.get(name)
+        if found is None:
+            known = ", ".join(self.workspace().integrations) or "none yet"
+            raise BadInput(f"there is no integration {name!r}", advice=f"known: {known}")
+        return found
+
+    def status(self, name: str | None) -> list[dict[str, object]]:
+        """The state of every session, or of one."""
+        workspace = self.workspace()
+        sessions = [require(workspace, name)] if name else list(workspace.sessions.values())
+        return [self._row(session) for session in sessions]
+
+    def status_json(self, name: str | None) -> bytes:
+        """The same as one line of JSON."""
+        return json.dumps(self.status(name)).encode() + b"\n"
+
+    def write_prompt_file(self) -> None:
+        """States by session for the shell prompt, which reads no socket. No secrets in it."""
+        from gatepass.sessions.files import replace
+
+        rows = {
+            name: {"state": self._state_of(name), "expires": _iso_or_none(entry.expires_at)}
+            for name, entry in self.keeper.entries.items()
+        }
+        replace(self._prompt_file, json.dumps(rows).encode())
+
+    def _row(self, session: Session) -> dict[str, object]:
+        entry = self.keeper.entries.get(session.name)
+        standing = self.keeper.standings.get(session.name)
+        left = self.keeper.remaining(entry) if entry else None
+        return {
+            "name": session.name,
+            "profile": session.profile,
+            "kind": session.kind,
+            "account_id": (entry.credentials.account_id if entry else None) or session.account_id,
+            "state": self._state_of(session.name),
+            "expires_at": _iso_or_none(entry.expires_at if entry else None),
+            "remaining_seconds": int(left.total_seconds()) if left is not None else None,
+            "cause": standing.cause if standing else "",
+            "prod": session.prod,
+        }
+
+    def _state_of(self, name: str) -> str:
+        standing = self.keeper.standings.get(name)
+        entry = self.keeper.entries.get(name)
+        if entry is not None and self.keeper.remaining(entry) <= timedelta(0):
+            return "expired"
+        return standing.state if standing else "inactive"
+
+    async def _confirm(self, session: Session, peer: Peer) -> None:
+        """Once per process tree and hour, when somebody is there to be asked."""
+        if not self.present:
+            return
+        key = (session.name, tree_of(peer.pid))
+        until = self._confirmed.get(key)
+        now = self.transport.now()
+        if until is not None and now < until:
+            return
+        what = program(peer.pid) or f"process {peer.pid}"
+        text = f"{what} (process {peer.pid}) wants session {session.name!r}; type yes to allow it for an hour"
+        if (await self.present[-1].ask("confirm", text, "gatepass session watch")).strip().lower() != "yes":
+            raise Denied(f"session {session.name!r}: the use by {what} was not confirmed")
+        self._confirmed[key] = now + CONFIRMED_FOR
+
+    def _note_issue(self, entry: Entry, how: str, peer: Peer) -> None:
+        self.events.issued(entry.chain[-1].name, how, entry.expires_at, peer)
+
+    async def unlocked(self, asker: Asker) -> None:
+        """Make sure the vault is open, asking for its passphrase where that is its provider."""
+        passphrase = None
+        if await asyncio.to_thread(self.strongbox.wants_passphrase):
+            if not asker.present:
+                raise Locked("the vault is locked", advice="run: gatepass vault unlock")
+            passphrase = await asker.ask("passphrase", "vault passphrase", "gatepass vault unlock")
+        if not self.strongbox.is_open:
+            await self.unlock(passphrase)
+
+
+def _iso_or_none(moment: datetime | None) -> str | None:
+    return None if moment is None else iso(moment)

@@ -1,0 +1,80 @@
+"""The vault inside the agent: opened on first need where no person is needed, locked on demand (S-27, S-29)."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatepass.sessions.errors import Locked
+
+if TYPE_CHECKING:
+    from gatepass.sessions.vault.store import Vault
+
+
+class Strongbox:
+    """Thread-safe; blocking. Raises `Locked` whenever the vault cannot be used now."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._vault: Vault | None = None
+        self._kept_shut = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the key is in memory."""
+        return self._vault is not None
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        """A secret by name, or None."""
+        return self._opened().get(name)
+
+    def put(self, name: str, value: dict[str, Any]) -> None:
+        """Set a secret."""
+        self._opened().put(name, value)
+
+    def remove(self, names: list[str]) -> list[str]:
+        """Remove secrets; the names that were there."""
+        return self._opened().remove(names)
+
+    def vault(self) -> Vault:
+        """The open vault, for encrypting the agentless cache."""
+        return self._opened()
+
+    def wants_passphrase(self) -> bool:
+        """Whether only a person can open it."""
+        from gatepass.sessions.vault.store import read_sealed
+
+        return self._vault is None and read_sealed(self._path).provider.get("kind") == "passphrase"
+
+    def unlock(self, passphrase: str | None) -> None:
+        """Open it, with the passphrase where its provider is one."""
+        from gatepass.sessions.vault.store import Vault
+
+        def ask(prompt: str) -> str:
+            if passphrase is None:
+                raise Locked(
+                    f"the vault is locked: its {prompt} is needed", advice="run: gatepass vault unlock"
+                )
+            return passphrase
+
+        with self._lock:
+            self._vault = Vault.open(self._path, ask)
+            self._kept_shut = False
+
+    def lock(self, *, keep_shut: bool = True) -> None:
+        """Forget the key. With `keep_shut` only `unlock` opens it again; without, the next need does."""
+        with self._lock:
+            if self._vault is not None:
+                self._vault.wipe()
+            self._vault = None
+            self._kept_shut = keep_shut
+
+    def _opened(self) -> Vault:
+        if self._vault is None:
+            if self._kept_shut:
+                raise Locked("the vault is locked", advice="run: gatepass vault unlock")
+            self.unlock(None)
+        assert self._vault is not None
+        return self._vault

@@ -1,0 +1,172 @@
+"""Talking to the agent from the command line: one request, or a conversation in which it may ask back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman, SessionError, Upstream
+from gatepass.sessions.files import private_dir
+from gatepass.sessions.launcher import launch_for
+from gatepass.sessions.paths import Paths
+from gatepass.sessions.thin import connect, start
+
+Answer = dict[str, Any]
+_BY_STATUS: dict[int, type[SessionError]] = {2: BadInput, 3: NeedsHuman, 4: Denied, 5: Upstream, 6: Locked}
+
+
+class Person:
+    """What a conversation may ask of the person at this terminal."""
+
+    headless = False
+
+    def ask(self, kind: str, text: str) -> str:
+        """The answer to a question of the agent. Nobody here: the question becomes an error."""
+        raise NeedsHuman(text, advice="run the command on a terminal")
+
+    def show(self, url: str, code: str | None) -> None:
+        """Let the person open an address."""
+        raise NeedsHuman("a login is needed", advice="run: gatepass login INTEGRATION")
+
+
+class Conversation:
+    """A control connection: JSON lines both ways."""
+
+    def __init__(self, link: socket.socket, person: Person) -> None:
+        self._link = link
+        self._file = link.makefile("rb")
+        self._person = person
+        self._count = 0
+        link.sendall(b"control 1\n")
+
+    def call(self, op: str, **params: object) -> Any:
+        """The result of an operation. Raises the agent's error as ours."""
+        self._count += 1
+        self._send({"id": self._count, "op": op, "headless": self._person.headless, **params})
+        while True:
+            message = self._receive()
+            if message.get("id") != self._count:
+                continue
+            if "ask" in message:
+                self._answer(message["ask"])
+            elif "show" in message:
+                self._person.show(message["show"]["url"], message["show"].get("code"))
+            elif message.get("ok"):
+                return message.get("result")
+            else:
+                raise _error(message["error"])
+
+    def events(self) -> Iterator[Answer]:
+        """Messages as they come, after a `watch`."""
+        while True:
+            message = self._receive()
+            if "event" in message:
+                yield message["event"]
+
+    def close(self) -> None:
+        """End the conversation; what was opened for it (endpoints) ends too."""
+        self._file.close()
+        self._link.close()
+
+    def _answer(self, question: Answer) -> None:
+        try:
+            value: str | None = self._person.ask(question["kind"], question["text"])
+        except (SessionError, KeyboardInterrupt, EOFError):
+            value = None
+        self._send({"answer": question["n"], "value": value})
+
+    def _send(self, message: Answer) -> None:
+        self._link.sendall(json.dumps(message).encode() + b"\n")
+
+    def _receive(self) -> Answer:
+        line = self._file.readline()
+        if not line:
+            raise Upstream(
+                "the agent ended in the middle of the conversation", advice="run the command again"
+            )
+        found = json.loads(line)
+        if not isinstance(found, dict):
+            raise Upstream("the agent answered something else than an object")
+        return found
+
+
+def _error(found: Answer) -> SessionError:
+    kind = _BY_STATUS.get(int(found.get("status", 5)), Upstream)
+    return kind(str(found.get("message")), advice=str(found.get("advice", "")))
+
+
+def link_to_agent(paths: Paths, *, start_it: bool = True) -> socket.socket:
+    """A connection to the agent, started if need be. Raises `Upstream` when it cannot be had."""
+    launch = launch_for(paths)
+    try:
+        try:
+            raw = connect(launch.socket)
+        except OSError:
+            if not start_it:
+                raise
+            private_dir(paths.state)
+            raw = start(launch)
+    except OSError as error:
+        raise Upstream(
+            f"the agent cannot be reached ({error})", advice="run: gatepass agent status"
+        ) from error
+    return socket.socket(fileno=raw.detach())
+
+
+@contextlib.contextmanager
+def conversation(paths: Paths, person: Person | None = None) -> Iterator[Conversation]:
+    """A conversation with the agent, started if need be."""
+    talk = Conversation(link_to_agent(paths), person or Person())
+    try:
+        yield talk
+    finally:
+        talk.close()
+
+
+def request(paths: Paths, line: str, *, start_it: bool = True, seconds: float = 60.0) -> bytes:
+    """The payload of one plain request. Raises the agent's refusal as a `SessionError`."""
+    with link_to_agent(paths, start_it=start_it) as link:
+        link.settimeout(seconds)
+        link.sendall(line.encode() + b"\n")
+        parts = []
+        while part := link.recv(65536):
+            parts.append(part)
+    answer = b"".join(parts)
+    if not answer[:1].isdigit():
+        raise Upstream("the agent ended without an answer", advice="run the command again")
+    if answer[:2] == b"0 ":
+        return answer[2:]
+    kind = _BY_STATUS.get(int(answer[:1]), Upstream)
+    raise kind(answer[2:].decode("utf-8", "replace").strip())
+
+
+def agent_is_running(paths: Paths) -> bool:
+    """Whether an agent answers; none is started."""
+    try:
+        request(paths, "hello 1", start_it=False, seconds=5)
+    except (SessionError, OSError):
+        return False
+    return True
+
+
+def tell_agent_if_running(paths: Paths, line: str) -> bool:
+    """Send a request to a running agent; whether one runs."""
+    if not os.path.exists(paths.socket) or not agent_is_running(paths):
+        return False
+    request(paths, line, start_it=False)
+    return True
+
+
+def unlock_agent(paths: Paths, passphrase: Callable[[str], str]) -> None:
+    """Open the vault in the agent, which is started if need be; asks for a passphrase only where one is used."""
+
+    class Here(Person):
+        def ask(self, kind: str, text: str) -> str:
+            return passphrase(text)
+
+    with conversation(paths, Here()) as talk:
+        talk.call("unlock")

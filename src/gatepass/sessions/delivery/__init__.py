@@ -1,0 +1,1 @@
+"""The ways credentials reach tools: environment, container endpoint, console, SSM (2.6)."""

@@ -1,0 +1,132 @@
+"""Signing in to the console with a session's credentials, in every public partition (3.8)."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+
+from gatepass.sessions.errors import BadInput, Denied, Upstream
+from gatepass.sessions.model import Credentials, IamUser, Session, StaticEndpoint, Workspace
+from gatepass.sessions.partitions import Partition, partition_of_region
+from gatepass.sessions.plan import Step
+from gatepass.sessions.providers.transport import Transport
+
+ISSUER = "gatepass"
+LEAST_SECONDS, MOST_SECONDS = 900, 43200
+
+
+@dataclass(frozen=True)
+class ConsoleWish:
+    """What the person asked for."""
+
+    destination: str | None = None
+    service: str | None = None
+    region: str | None = None
+    duration_seconds: int | None = None
+    logout_first: bool = False
+
+
+def console_url(
+    transport: Transport,
+    workspace: Workspace,
+    steps: tuple[Step, ...],
+    credentials: Credentials,
+    wish: ConsoleWish,
+) -> str:
+    """An address that signs in; good for 15 minutes and to be treated as a secret (S-76)."""
+    session = steps[-1].session
+    _refuse_unfit(session)
+    region, partition = _region(workspace, session, wish)
+    query = {
+        "Action": "getSigninToken",
+        "Session": json.dumps(
+            {
+                "sessionId": credentials.access_key_id,
+                "sessionKey": credentials.secret_access_key,
+                "sessionToken": credentials.session_token,
+            }
+        ),
+    }
+    seconds = duration_for(steps, wish.duration_seconds)
+    if seconds is not None:
+        query["SessionDuration"] = str(seconds)
+    endpoint = transport.endpoints.get("signin", f"https://{partition.signin}")
+    token = _signin_token(f"{endpoint}/federation", query)
+    return login_url(partition, region, wish, token, endpoint)
+
+
+def login_url(partition: Partition, region: str, wish: ConsoleWish, token: str, endpoint: str) -> str:
+    """The address to open, with an older console session dropped first if wanted (S-77)."""
+    query = {
+        "Action": "login",
+        "Issuer": ISSUER,
+        "Destination": destination(partition, region, wish),
+        "SigninToken": token,
+    }
+    url = f"{endpoint}/federation?{urllib.parse.urlencode(query)}"
+    if wish.logout_first:
+        return f"{endpoint}/oauth?{urllib.parse.urlencode({'Action': 'logout', 'redirect_uri': url})}"
+    return url
+
+
+def destination(partition: Partition, region: str, wish: ConsoleWish) -> str:
+    """The console page: what was asked for, otherwise a service's home or the console's, in the region."""
+    if wish.destination is not None:
+        host = urllib.parse.urlsplit(wish.destination).hostname or ""
+        if not wish.destination.startswith("https://") or not (
+            host == partition.console or host.endswith("." + partition.console)
+        ):
+            raise BadInput(
+                f"--destination: found {wish.destination!r}; allowed: https addresses of {partition.console}"
+            )
+        return wish.destination
+    service = wish.service or "console"
+    if not service.replace("-", "").isalnum():
+        raise BadInput(f"--service: found {service!r}; allowed: a service name like ec2")
+    return f"https://{region}.{partition.console}/{service}/home?region={region}"
+
+
+def duration_for(steps: tuple[Step, ...], wished: int | None) -> int | None:
+    """SessionDuration, or None where AWS refuses one: chained roles and lengths that are not ours (S-74)."""
+    if wished is not None and not LEAST_SECONDS <= wished <= MOST_SECONDS:
+        raise BadInput(f"--duration: found {wished}; allowed: {LEAST_SECONDS} to {MOST_SECONDS} seconds")
+    last = steps[-1]
+    chained = last.call == "sts:AssumeRole" and last.from_keys is None
+    return None if chained else wished
+
+
+def _refuse_unfit(session: Session) -> None:
+    if isinstance(session.recipe, IamUser):
+        raise Denied(
+            f"session {session.name!r} is an IAM user: the console takes no session tokens of users",
+            advice="open the console with a role made from it",
+        )
+    if isinstance(session.recipe, StaticEndpoint):
+        raise BadInput(f"session {session.name!r} is a local endpoint; it has no console")
+
+
+def _region(workspace: Workspace, session: Session, wish: ConsoleWish) -> tuple[str, Partition]:
+    from gatepass.sessions.agent.minter import region_of
+
+    region = wish.region or region_of(workspace, session)
+    return region, partition_of_region(region)
+
+
+def _signin_token(url: str, query: dict[str, str]) -> str:
+    """POST, so that a long token fits and nothing lands in a proxy's log."""
+    body = urllib.parse.urlencode(query).encode()
+    request = urllib.request.Request(url, data=body, method="POST")  # noqa: S310  https, or the configured endpoint
+    try:
+        with urllib.request.urlopen(request, timeout=15) as response:  # noqa: S310
+            return str(json.loads(response.read(65536))["SigninToken"])
+    except urllib.error.HTTPError as error:
+        raise Denied(
+            f"the sign-in service refused these credentials ({error.code})", advice="start the session again"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Upstream(
+            f"the sign-in service gave no token ({type(error).__name__})", advice="check the network"
+        ) from error

@@ -1,0 +1,101 @@
+"""Writes the launcher: one executable file that needs nothing of gatepass but the agent (S-38 to S-40)."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from gatepass.sessions.errors import BadInput, SessionError
+from gatepass.sessions.files import private_dir, replace
+from gatepass.sessions.paths import Paths
+from gatepass.sessions.thin import Launch
+
+_SAFE = re.compile(r"[A-Za-z0-9/._-]+")
+SHEBANG_LIMIT = 127
+_BOOT = (
+    "import sys; n = int(sys.argv[1]); sys.path[:] = sys.path + sys.argv[2:2 + n]; "
+    "from gatepass.sessions.agent.process import main; main(sys.argv[2 + n:])"
+)
+
+
+def interpreter() -> str:
+    """The base interpreter, absolute: never a virtual environment's or a version manager's front (S-38)."""
+    return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def launch_for(paths: Paths) -> Launch:
+    """How the agent of these places is reached and started."""
+    library = [p for p in sys.path if p and os.path.isdir(p) and not _is_standard(p)]
+    source = str(Path(__file__).resolve().parents[2])
+    library = [source, *(p for p in library if p != source)]
+    argv = [interpreter(), "-I", "-S", "-c", _BOOT, str(len(library)), *library, *paths.words()]
+    return Launch(str(paths.socket), str(paths.agent_lock), str(paths.log), argv)
+
+
+def _is_standard(path: str) -> bool:
+    standard = os.path.dirname(os.path.realpath(os.__file__))
+    real = os.path.realpath(path)
+    return real == standard or real == os.path.join(standard, "lib-dynload") or real.endswith(".zip")
+
+
+def launcher_text(paths: Paths) -> str:
+    """The whole file. The places are written into it, so it does not depend on the environment (T-13)."""
+    launch = launch_for(paths)
+    source = Path(__file__).with_name("thin.py").read_text(encoding="utf-8")
+    fixed = ", ".join(repr(v) for v in (launch.socket, launch.lock, launch.log, launch.argv))
+    return f"#!{interpreter()} -IS\n{source}\n\nsys.exit(main(Launch({fixed}), sys.argv[1:]))\n"
+
+
+def install_launcher(paths: Paths) -> Path:
+    """Write the launcher where a path of safe characters allows it; where it is. May be repeated (S-39)."""
+    shebang = f"#!{interpreter()} -IS"
+    if len(os.fsencode(shebang)) > SHEBANG_LIMIT or " " in interpreter():
+        raise BadInput(
+            f"the interpreter {interpreter()} cannot start a script: its path is too long or has a space",
+            advice="install gatepass with another Python",
+        )
+    target = _safe_place(paths)
+    private_dir(target.parent)
+    private_dir(paths.state)
+    replace(target, launcher_text(paths).encode(), mode=0o700)
+    return target
+
+
+def _safe_place(paths: Paths) -> Path:
+    if _SAFE.fullmatch(str(paths.launcher)):
+        return paths.launcher
+    return Path("/var/tmp") / f"gatepass-{os.geteuid()}" / "gatepass-credential"  # noqa: S108  0700 and checked
+
+
+def installed_launcher(paths: Paths) -> Path | None:
+    """Where the launcher is, if it is."""
+    place = _safe_place(paths)
+    return place if place.is_file() else None
+
+
+def launcher_faults(paths: Paths) -> list[str]:
+    """What is wrong with the installed launcher (S-40); empty when it is sound or not installed."""
+    place = installed_launcher(paths)
+    if place is None:
+        return []
+    first, _, _ = place.read_text(encoding="utf-8", errors="replace").partition("\n")
+    named = first.removeprefix("#!").removesuffix(" -IS")
+    if shutil.which(named) is None:
+        return [f"the launcher's interpreter {named} is gone; run: gatepass profiles repair"]
+    if place.read_text(encoding="utf-8", errors="replace") != launcher_text(paths):
+        return ["the launcher is of another gatepass or another Python; run: gatepass profiles repair"]
+    return []
+
+
+def repair_launcher(paths: Paths) -> bool:
+    """Write the launcher anew when it is installed and not sound; whether it was."""
+    try:
+        faulty = bool(launcher_faults(paths))
+    except (OSError, SessionError):
+        faulty = True
+    if faulty:
+        install_launcher(paths)
+    return faulty

@@ -1,0 +1,109 @@
+"""Where the laptop side keeps its files: one value, computed once from the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatepass.sessions.errors import BadInput
+
+SOCKET_PATH_LIMIT = 100  # bytes; sun_path holds 108 on Linux, 104 on macOS (S-31)
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Four directories; everything else has its fixed place in one of them."""
+
+    config: Path
+    """What people edit: `workspace.toml`."""
+    data: Path
+    """What must be kept: `vault.bin`, the launcher."""
+    state: Path
+    """What may be lost: audit log, agent log, locks."""
+    run: Path
+    """What lives as long as the login: the agent's socket."""
+
+    @property
+    def workspace(self) -> Path:
+        return self.config / "workspace.toml"
+
+    @property
+    def vault(self) -> Path:
+        return self.data / "vault.bin"
+
+    @property
+    def launcher(self) -> Path:
+        return self.data / "bin" / "gatepass-credential"
+
+    @property
+    def socket(self) -> Path:
+        return self.run / "agent.sock"
+
+    @property
+    def agent_lock(self) -> Path:
+        return self.run / "agent.lock"
+
+    @property
+    def locks(self) -> Path:
+        return self.state / "locks"
+
+    @property
+    def audit(self) -> Path:
+        return self.state / "audit.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.state / "agent.log"
+
+    @property
+    def learned(self) -> Path:
+        return self.state / "learned.json"
+
+    @property
+    def prompt(self) -> Path:
+        return self.state / "prompt.json"
+
+    def words(self) -> tuple[str, ...]:
+        """The directories as arguments, for a process that must not depend on its environment (T-13)."""
+        return tuple(str(p) for p in (self.config, self.data, self.state, self.run))
+
+    @classmethod
+    def from_words(cls, words: list[str]) -> Paths:
+        """The inverse of `words`."""
+        config, data, state, run = (Path(w) for w in words)
+        return cls(config, data, state, run)
+
+
+def paths_from(environment: Mapping[str, str], *, platform: str = sys.platform) -> Paths:
+    """The places for this environment: `GATEPASS_HOME` for everything, otherwise the platform's own."""
+    home = environment.get("GATEPASS_HOME")
+    if home:
+        root = Path(home).absolute()
+        return _checked(Paths(root, root, root / "state", root / "run"))
+    user = Path(environment.get("HOME") or os.path.expanduser("~"))
+
+    def base(name: str, default: str) -> Path:
+        value = environment.get(name, "")
+        return (Path(value) if value.startswith("/") else user / default) / "gatepass"
+
+    state = base("XDG_STATE_HOME", ".local/state")
+    run = state / "run"
+    if platform == "darwin" and environment.get("TMPDIR"):
+        run = Path(environment["TMPDIR"]) / "gatepass"
+    elif environment.get("XDG_RUNTIME_DIR", "").startswith("/"):
+        run = Path(environment["XDG_RUNTIME_DIR"]) / "gatepass"
+    config = base("XDG_CONFIG_HOME", ".config")
+    return _checked(Paths(config, base("XDG_DATA_HOME", ".local/share"), state, run))
+
+
+def _checked(paths: Paths) -> Paths:
+    if len(os.fsencode(paths.socket)) >= SOCKET_PATH_LIMIT:
+        raise BadInput(
+            f"the agent's socket {paths.socket} has a path of {len(os.fsencode(paths.socket))} bytes; "
+            f"fewer than {SOCKET_PATH_LIMIT} are possible",
+            advice="set XDG_RUNTIME_DIR or GATEPASS_HOME to a shorter directory",
+        )
+    return paths

@@ -1,0 +1,126 @@
+"""Which calls make a session's credentials, with which durations and prompts (S-11 to S-14). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gatepass.sessions.model import (
+    DEFAULT_TOKEN_DURATION,
+    HOUR,
+    MAX_ROLE_DURATION,
+    Grant,
+    IamUser,
+    Process,
+    Role,
+    SamlRole,
+    Session,
+    SsoRole,
+    StaticEndpoint,
+    WebIdentity,
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One minting call of a chain."""
+
+    session: Session
+    call: str
+    """The AWS operation, `process` for a command, `none` for dummy keys."""
+    lasts: timedelta | None
+    """DurationSeconds to ask for; None when it is not ours to choose."""
+    mfa_serial: str | None = None
+    from_keys: str | None = None
+    """The iam-user session whose long-term keys sign the call, when they do."""
+    why: str = ""
+
+
+_CALLS = {
+    SsoRole: "sso:GetRoleCredentials",
+    SamlRole: "sts:AssumeRoleWithSAML",
+    WebIdentity: "sts:AssumeRoleWithWebIdentity",
+    Process: "process",
+    StaticEndpoint: "none",
+    Grant: "grant",
+}
+
+
+def plan(chain: tuple[Session, ...], learned: Mapping[str, timedelta]) -> tuple[Step, ...]:
+    """The calls, root first. `learned` holds the longest duration known to work per role ARN."""
+    root, *above = chain
+    steps: list[Step] = []
+    direct = isinstance(root.recipe, IamUser) and above and _straight_from_keys(root.recipe, above)
+    if isinstance(root.recipe, IamUser):
+        if not direct:
+            steps.append(_session_token(root, root.recipe))
+    else:
+        steps.append(_root(root, learned))
+    for position, session in enumerate(above):
+        keys_of = root if direct and position == 0 else None
+        steps.append(_hop(session, keys_of, learned))
+    return tuple(steps)
+
+
+def _straight_from_keys(user: IamUser, above: list[Session]) -> bool:
+    """Plan (a) of S-13: one role only, for longer than an hour, or the user's sessions are not wanted at all."""
+    if not isinstance(above[0].recipe, Role):
+        return False
+    if not user.session_token:
+        return True
+    asked = above[0].duration
+    return len(above) == 1 and asked is not None and asked > HOUR
+
+
+def _session_token(session: Session, user: IamUser) -> Step:
+    lasts = session.duration or DEFAULT_TOKEN_DURATION
+    why = (
+        "one MFA code for all sessions made from it"
+        if user.mfa_serial
+        else "long-term keys sign this call only"
+    )
+    return Step(session, "sts:GetSessionToken", lasts, user.mfa_serial, session.name, why)
+
+
+def _root(session: Session, learned: Mapping[str, timedelta]) -> Step:
+    call = _CALLS[type(session.recipe)]
+    if isinstance(session.recipe, SamlRole | WebIdentity):
+        return Step(session, call, _longest(session, str(session.recipe.role_arn), learned))
+    return Step(
+        session, call, None, why="the permission set decides how long" if call.startswith("sso:") else ""
+    )
+
+
+def _hop(session: Session, keys_of: Session | None, learned: Mapping[str, timedelta]) -> Step:
+    recipe = session.recipe
+    if isinstance(recipe, Grant):
+        return Step(session, "grant", HOUR, why="as long as the grant, at most an hour")
+    assert isinstance(recipe, Role)
+    if keys_of is None:
+        asked = session.duration or HOUR
+        why = "role chaining is capped at one hour by AWS" if asked > HOUR else ""
+        return Step(session, "sts:AssumeRole", min(asked, HOUR), recipe.mfa_serial, why=why)
+    user = keys_of.recipe
+    assert isinstance(user, IamUser)
+    lasts = _longest(session, str(recipe.role_arn), learned)
+    why = "straight from the long-term keys: longer than an hour, one MFA code per mint"
+    return Step(session, "sts:AssumeRole", lasts, recipe.mfa_serial or user.mfa_serial, keys_of.name, why)
+
+
+def _longest(session: Session, role_arn: str, learned: Mapping[str, timedelta]) -> timedelta:
+    """What was asked, never more than was learned to work; `auto` is the known maximum or an hour."""
+    known = learned.get(role_arn)
+    if session.duration is None:
+        return known or HOUR
+    return min(session.duration, known or MAX_ROLE_DURATION, MAX_ROLE_DURATION)
+
+
+_NOT_ALLOWED = re.compile(r"[^\w+=,.@-]", re.ASCII)
+
+
+def role_session_name(identity: str) -> str:
+    """The person's identity as STS takes it: 2 to 64 characters (S-14)."""
+    reduced = _NOT_ALLOWED.sub("-", identity)[:64].strip("-")
+    return reduced if len(reduced) >= 2 else f"{reduced or 'x'}-gatepass"

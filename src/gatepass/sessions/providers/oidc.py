@@ -1,0 +1,294 @@
+"""Logging in to Identity Center: registration, device flow, authorization code with PKCE, refresh (3.5).
+
+A `Token` is what is kept in the vault. Blocking; the callback server lives only as long as the login.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import socket
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from gatepass.clock import Clock, from_ms, to_ms
+from gatepass.sessions.errors import Denied, NeedsHuman, SessionError, StaleParent, Upstream
+from gatepass.sessions.model import Integration
+from gatepass.sessions.partitions import partition_of_region
+from gatepass.sessions.providers.transport import AwsRefused, Transport
+
+SCOPE = "sso:account:access"
+EARLY = timedelta(minutes=15)
+"""Tokens and registrations count as over this early, as in the AWS CLI."""
+LOGIN_LIMIT = timedelta(minutes=10)
+_DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+_CALLBACK = "/oauth/callback"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A client registered with one Identity Center for one kind of login."""
+
+    client_id: str
+    client_secret: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Token:
+    """An access token, and what renews it."""
+
+    access_token: str
+    expires_at: datetime
+    refresh_token: str | None
+    registration: Registration | None
+
+    def to_json(self) -> dict[str, Any]:
+        """For the vault."""
+        found = self.registration
+        return {
+            "access_token": self.access_token,
+            "expires_at": to_ms(self.expires_at),
+            "refresh_token": self.refresh_token,
+            "registration": None if found is None else registration_to_json(found),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Token:
+        """The inverse of `to_json`."""
+        found = value.get("registration")
+        return cls(
+            value["access_token"],
+            from_ms(value["expires_at"]),
+            value.get("refresh_token"),
+            None if found is None else registration_from_json(found),
+        )
+
+
+def registration_to_json(found: Registration) -> dict[str, Any]:
+    """For the vault."""
+    return {
+        "client_id": found.client_id,
+        "client_secret": found.client_secret,
+        "expires_at": to_ms(found.expires_at),
+    }
+
+
+def registration_from_json(value: dict[str, Any]) -> Registration:
+    """The inverse of `registration_to_json`."""
+    return Registration(value["client_id"], value["client_secret"], from_ms(value["expires_at"]))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the person must see to log in: open this address, compare this code."""
+
+    url: str
+    code: str | None = None
+
+
+Show = Callable[[Shown], None]
+
+
+class Oidc:
+    """The logins of one integration."""
+
+    def __init__(self, transport: Transport, clock: Clock, integration: Integration) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._integration = integration
+
+    def register(self, flow: str) -> Registration:
+        """A new client for the flow, `device` or `pkce`."""
+        params: dict[str, object] = {"clientName": "gatepass", "clientType": "public", "scopes": [SCOPE]}
+        if flow == "pkce":
+            params |= {
+                "grantTypes": ["authorization_code", "refresh_token"],
+                "redirectUris": [f"http://127.0.0.1{_CALLBACK}"],
+                "issuerUrl": self._integration.start_url,
+            }
+        answer = self._call("register_client", params, "registering")
+        expires_at = from_ms(int(answer["clientSecretExpiresAt"]) * 1000)
+        return Registration(answer["clientId"], answer["clientSecret"], expires_at)
+
+    def device_login(self, registration: Registration, show: Show) -> Token:
+        """Show a code, wait until the person has confirmed it. Raises `Denied`, `NeedsHuman` when time runs out."""
+        client = {"clientId": registration.client_id, "clientSecret": registration.client_secret}
+        begun = self._call(
+            "start_device_authorization",
+            {**client, "startUrl": self._integration.start_url},
+            "starting the login",
+        )
+        show(Shown(begun.get("verificationUriComplete") or begun["verificationUri"], begun["userCode"]))
+        interval = float(begun.get("interval") or 5)
+        ends = self._clock.monotonic() + min(float(begun["expiresIn"]), LOGIN_LIMIT.total_seconds())
+        while self._clock.monotonic() < ends:
+            self._clock.sleep(interval)
+            try:
+                return self._create(registration, {"grantType": _DEVICE, "deviceCode": begun["deviceCode"]})
+            except AwsRefused as error:
+                if error.aws_code == "SlowDownException":
+                    interval += 5
+                elif error.aws_code == "ExpiredTokenException":
+                    break
+                elif error.aws_code != "AuthorizationPendingException":
+                    raise
+        raise NeedsHuman(
+            f"integration {self._integration.name!r}: the login was not confirmed in time",
+            advice=f"run: gatepass login {self._integration.name}",
+        )
+
+    def pkce_login(self, registration: Registration, show: Show) -> Token:
+        """Send the browser to the authorization page and take the code it brings back to 127.0.0.1 (S-67)."""
+        verifier = secrets.token_urlsafe(48)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        state = secrets.token_urlsafe(24)
+        with Callback(state) as callback:
+            query = {
+                "response_type": "code",
+                "client_id": registration.client_id,
+                "redirect_uri": callback.uri,
+                "state": state,
+                "code_challenge_method": "S256",
+                "scopes": SCOPE,
+                "code_challenge": challenge,
+            }
+            show(Shown(f"{self._endpoint()}/authorize?{urllib.parse.urlencode(query)}"))
+            code = callback.wait(LOGIN_LIMIT.total_seconds())
+        grant = {
+            "grantType": "authorization_code",
+            "code": code,
+            "redirectUri": callback.uri,
+            "codeVerifier": verifier,
+        }
+        return self._create(registration, grant)
+
+    def refresh(self, token: Token) -> Token:
+        """A new token for the refresh token, which is used up. Raises `NeedsHuman` when it is dead."""
+        assert token.registration is not None
+        assert token.refresh_token is not None
+        grant = {"grantType": "refresh_token", "refreshToken": token.refresh_token}
+        try:
+            return self._create(token.registration, grant)
+        except (AwsRefused, Denied, StaleParent) as error:
+            raise needs_login(self._integration) from error
+
+    def _create(self, registration: Registration, grant: Mapping[str, object]) -> Token:
+        params = {"clientId": registration.client_id, "clientSecret": registration.client_secret, **grant}
+        answer = self._call("create_token", params, "getting the token")
+        return Token(
+            answer["accessToken"],
+            self._transport.now() + timedelta(seconds=int(answer["expiresIn"])),
+            answer.get("refreshToken"),
+            registration,
+        )
+
+    def _endpoint(self) -> str:
+        import os
+
+        region = self._integration.region
+        named = self._transport.endpoints.get("sso_oidc") or os.environ.get("AWS_ENDPOINT_URL_SSO_OIDC")
+        given = named or os.environ.get("AWS_ENDPOINT_URL")
+        return (given or f"https://oidc.{region}.{partition_of_region(region).dns_suffix}").rstrip("/")
+
+    def _call(self, operation: str, params: dict[str, object], doing: str) -> dict[str, Any]:
+        text = f"integration {self._integration.name!r}: {doing}"
+        try:
+            return self._transport.call(
+                "sso-oidc", operation, params, region=self._integration.region, doing=text
+            )
+        except Denied as error:
+            raise Denied(f"{text}: the login was refused", advice="log in again and confirm it") from error
+        except StaleParent as error:  # of OIDC's errors only the device code's end is named so
+            raise AwsRefused(error.message, aws_code="ExpiredTokenException", advice=error.advice) from error
+
+
+def needs_login(integration: Integration) -> NeedsHuman:
+    """The one way to say that a person must log in."""
+    return NeedsHuman(
+        f"integration {integration.name!r} needs login", advice=f"run: gatepass login {integration.name}"
+    )
+
+
+def is_invalid_client(error: SessionError) -> bool:
+    """Whether a new registration may help (S-67: once)."""
+    return isinstance(error, AwsRefused) and error.aws_code in (
+        "InvalidClientException",
+        "InvalidGrantException",
+    )
+
+
+class Callback:
+    """Listens on 127.0.0.1, a port of its own, for one browser request that carries the right state."""
+
+    def __init__(self, state: str) -> None:
+        self._state = state
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen(4)
+        self.uri = f"http://127.0.0.1:{self._socket.getsockname()[1]}{_CALLBACK}"
+
+    def __enter__(self) -> Callback:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def wait(self, seconds: float) -> str:
+        """The code. A request with another state is answered 400 and ends the login: somebody interferes."""
+        self._socket.settimeout(seconds)
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except TimeoutError as error:
+                raise NeedsHuman(
+                    "the login was not finished in time", advice="run: gatepass login"
+                ) from error
+            with connection:
+                connection.settimeout(5)
+                path, query = _request(connection)
+                if path != _CALLBACK:  # a browser also asks for its icon
+                    _respond(connection, "404 Not Found", "Not here.")
+                    continue
+                return self._code(connection, query)
+
+    def _code(self, connection: socket.socket, query: dict[str, str]) -> str:
+        if not hmac.compare_digest(query.get("state", "").encode(), self._state.encode()):
+            _respond(connection, "400 Bad Request", "This login was not started here.")
+            raise Denied(
+                "the login answer carried a wrong state; nothing was accepted", advice="log in again"
+            )
+        if "code" not in query:
+            _respond(connection, "400 Bad Request", "The login was refused.")
+            raise Denied("the login was refused in the browser", advice="log in again and confirm it")
+        _respond(connection, "200 OK", "Logged in. You can close this window.")
+        return query["code"]
+
+
+def _request(connection: socket.socket) -> tuple[str, dict[str, str]]:
+    data = b""
+    try:
+        while b"\r\n\r\n" not in data and len(data) < 16384:
+            more = connection.recv(4096)
+            if not more:
+                break
+            data += more
+    except OSError as error:
+        raise Upstream("the browser's answer could not be read", advice="log in again") from error
+    words = data.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
+    target = urllib.parse.urlsplit(words[1] if len(words) == 3 and words[0] == "GET" else "")
+    return target.path, dict(urllib.parse.parse_qsl(target.query))
+
+
+def _respond(connection: socket.socket, status: str, text: str) -> None:
+    body = f"<!doctype html><title>gatepass</title><p>{text}</p>".encode()
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
+        "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
+    )
+    connection.sendall(head.encode() + body)

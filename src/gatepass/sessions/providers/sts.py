@@ -1,0 +1,179 @@
+"""Minting with STS: tokens, roles, assertions. Limits are those of the service model (specification 3.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gatepass.sessions.errors import Denied, NeedsHuman
+from gatepass.sessions.model import HOUR, Credentials, Role, SamlRole, WebIdentity
+from gatepass.sessions.providers.transport import AwsRefused, Transport
+
+_TOO_LONG = ("exceeds the MaxSessionDuration", "1 hour session limit")
+
+
+@dataclass(frozen=True)
+class Mfa:
+    """A device and one of its codes."""
+
+    serial: str
+    code: str
+
+
+class Sts:
+    """The STS calls of one region. Blocking; each may be repeated, an MFA code may not."""
+
+    def __init__(self, transport: Transport, region: str, learn: Callable[[str, timedelta], None]) -> None:
+        self._transport = transport
+        self._region = region
+        self._learn = learn
+
+    def session_token(self, keys: Credentials, mfa: Mfa | None, lasts: timedelta, name: str) -> Credentials:
+        """A token for the IAM user itself. Raises `NeedsHuman` for a refused code, `Denied`, `Upstream`."""
+        params: dict[str, object] = {"DurationSeconds": int(lasts.total_seconds())}
+        doing = f"session {name!r}: getting a session token"
+        answer = self._call("get_session_token", {**params, **_mfa_params(mfa)}, keys, doing, mfa)
+        return _credentials(answer, self._transport.now())
+
+    def role(
+        self, recipe: Role, session_name: str, via: Credentials, mfa: Mfa | None, lasts: timedelta, name: str
+    ) -> Credentials:
+        """The role's credentials; asks again for an hour when AWS finds `lasts` too long, and remembers (S-12)."""
+        params = {**_role_params(recipe, session_name), **_mfa_params(mfa)}
+        doing = f"session {name!r}: assuming {recipe.role_arn}"
+        arn = str(recipe.role_arn)
+        answer = self._lasting(
+            arn, lasts, lambda p: self._call("assume_role", {**params, **p}, via, doing, mfa)
+        )
+        return _credentials(answer, self._transport.now())
+
+    def role_with_policy(
+        self, recipe: Role, session_name: str, via: Credentials, policy: str, name: str
+    ) -> Credentials:
+        """The role for 15 minutes under a session policy that ends it earlier (S-54)."""
+        params = {**_role_params(recipe, session_name), "Policy": policy, "DurationSeconds": 900}
+        doing = f"session {name!r}: assuming {recipe.role_arn}"
+        return _credentials(self._call("assume_role", params, via, doing, None), self._transport.now())
+
+    def saml_role(
+        self, recipe: SamlRole, assertion: str, lasts: timedelta, name: str, not_after: datetime | None
+    ) -> Credentials:
+        """The role for a SAML assertion; the assertion's own end wins when it is earlier."""
+        params = {
+            "RoleArn": str(recipe.role_arn),
+            "PrincipalArn": str(recipe.principal_arn),
+            "SAMLAssertion": assertion,
+        }
+        if not_after is not None:
+            left = not_after - self._transport.now()
+            lasts = max(min(lasts, left), timedelta(seconds=900))
+        doing = f"session {name!r}: assuming {recipe.role_arn} with a SAML assertion"
+        arn = str(recipe.role_arn)
+        answer = self._lasting(
+            arn, lasts, lambda p: self._call("assume_role_with_saml", {**params, **p}, None, doing, None)
+        )
+        return _credentials(answer, self._transport.now())
+
+    def web_identity_role(
+        self, recipe: WebIdentity, session_name: str, token: str, lasts: timedelta, name: str
+    ) -> Credentials:
+        """The role for an OIDC token."""
+        params = {
+            "RoleArn": str(recipe.role_arn),
+            "RoleSessionName": recipe.role_session_name or session_name,
+            "WebIdentityToken": token,
+        }
+        doing = f"session {name!r}: assuming {recipe.role_arn} with a web identity token"
+        arn = str(recipe.role_arn)
+        answer = self._lasting(
+            arn,
+            lasts,
+            lambda p: self._call("assume_role_with_web_identity", {**params, **p}, None, doing, None),
+        )
+        return _credentials(answer, self._transport.now())
+
+    def caller(self, credentials: Credentials, name: str) -> dict[str, str]:
+        """Account, ARN and user id behind the credentials."""
+        answer = self._call(
+            "get_caller_identity", {}, credentials, f"session {name!r}: asking who this is", None
+        )
+        return {"account": answer["Account"], "arn": answer["Arn"], "user_id": answer["UserId"]}
+
+    def federation_token(
+        self, keys: Credentials, user: str, policy: str, lasts: timedelta, name: str
+    ) -> Credentials:
+        """Credentials for the console of an IAM user (S-75); need the long-term keys."""
+        params = {"Name": user[:32], "Policy": policy, "DurationSeconds": int(lasts.total_seconds())}
+        answer = self._call("get_federation_token", params, keys, f"session {name!r}: federating", None)
+        return _credentials(answer, self._transport.now())
+
+    def _lasting(
+        self, role_arn: str, lasts: timedelta, call: Callable[[Mapping[str, object]], dict[str, Any]]
+    ) -> dict[str, Any]:
+        try:
+            return call({"DurationSeconds": int(lasts.total_seconds())})
+        except AwsRefused as error:
+            if lasts <= HOUR or error.aws_code != "ValidationError" or not _says_too_long(error):
+                raise
+            self._learn(role_arn, HOUR)
+            return call({"DurationSeconds": int(HOUR.total_seconds())})
+
+    def _call(
+        self,
+        operation: str,
+        params: Mapping[str, object],
+        credentials: Credentials | None,
+        doing: str,
+        mfa: Mfa | None,
+    ) -> dict[str, Any]:
+        try:
+            return self._transport.call(
+                "sts", operation, params, region=self._region, credentials=credentials, doing=doing
+            )
+        except Denied as error:
+            if mfa is not None and "MultiFactorAuthentication" in error.message:
+                raise NeedsHuman(
+                    f"{doing}: the MFA code of {mfa.serial} was refused",
+                    advice="wait for the next code, then start the session again",
+                    state="needs-mfa",
+                ) from error
+            raise
+
+
+def _says_too_long(error: AwsRefused) -> bool:
+    return any(text in error.message for text in _TOO_LONG)
+
+
+def _mfa_params(mfa: Mfa | None) -> dict[str, object]:
+    return {} if mfa is None else {"SerialNumber": mfa.serial, "TokenCode": mfa.code}
+
+
+def _role_params(recipe: Role, session_name: str) -> dict[str, object]:
+    params: dict[str, object] = {
+        "RoleArn": str(recipe.role_arn),
+        "RoleSessionName": recipe.role_session_name or session_name,
+    }
+    optional: dict[str, object] = {
+        "ExternalId": recipe.external_id,
+        "Policy": recipe.policy,
+        "PolicyArns": [{"arn": arn} for arn in recipe.policy_arns],
+        "Tags": [{"Key": key, "Value": value} for key, value in recipe.session_tags],
+        "TransitiveTagKeys": list(recipe.transitive_tag_keys),
+        "SourceIdentity": recipe.source_identity,
+    }
+    return params | {key: value for key, value in optional.items() if value}
+
+
+def _credentials(answer: Mapping[str, Any], now: datetime) -> Credentials:
+    found = answer["Credentials"]
+    arn = str(answer.get("AssumedRoleUser", {}).get("Arn", ""))
+    return Credentials(
+        access_key_id=found["AccessKeyId"],
+        secret_access_key=found["SecretAccessKey"],
+        session_token=found["SessionToken"],
+        expires_at=found["Expiration"].astimezone(UTC),
+        issued_at=now,
+        account_id=arn.split(":")[4] if arn.count(":") >= 5 else None,
+    )

@@ -1,0 +1,164 @@
+"""The one place where the laptop talks to AWS: botocore, imported on first use, without the shared config.
+
+The shared config is not read because it may point back at gatepass. Endpoint, proxy and certificate variables hold.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gatepass.clock import Clock
+from gatepass.sessions.errors import (
+    BadInput,
+    Denied,
+    SessionError,
+    StaleParent,
+    Upstream,
+    scrub,
+)
+from gatepass.sessions.model import Credentials
+
+WARN_SKEW = timedelta(seconds=60)
+CORRECT_SKEW = timedelta(minutes=4)
+_STALE = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "UnauthorizedException",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "ForbiddenException", "UnauthorizedOperation"}
+_ADVICE = {
+    "SignatureDoesNotMatch": "check the machine's clock and the secret key",
+    "RegionDisabledException": "the account has not enabled this region: set another region on the session",
+    "MalformedPolicyDocument": "correct the session's policy",
+    "PackedPolicyTooLarge": "shorten the session's policy and tags",
+    "Throttling": "wait a little and try again",
+}
+
+
+class AwsRefused(Upstream):
+    """AWS answered with an error that is neither a refusal nor stale credentials; `aws_code` is its name."""
+
+    code = "aws_refused"
+
+    def __init__(self, message: str, *, aws_code: str, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.aws_code = aws_code
+
+
+class Transport:
+    """Makes calls and learns the clock's skew from their answers. Thread-safe."""
+
+    def __init__(self, clock: Clock, endpoints: Mapping[str, str] | None = None) -> None:
+        self._clock = clock
+        self.endpoints = dict(endpoints or {})
+        self._lock = threading.Lock()
+        self._session: Any = None
+        self.skew = timedelta(0)
+
+    def now(self) -> datetime:
+        """The present by AWS's clock (S-79)."""
+        return self._clock.now() + (self.skew if abs(self.skew) > WARN_SKEW else timedelta(0))
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, object],
+        *,
+        region: str,
+        credentials: Credentials | None = None,
+        doing: str,
+    ) -> dict[str, Any]:
+        """The answer of one operation; unsigned without credentials. Raises a `SessionError` with `doing` in it."""
+        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+        try:
+            client = self._client(service, region, credentials)
+            answer: dict[str, Any] = getattr(client, operation)(**params)
+        except ClientError as error:
+            raise self._explained(error.response, doing) from error
+        except ParamValidationError as error:
+            raise BadInput(f"{doing}: {scrub(str(error))}") from error
+        except BotoCoreError as error:
+            raise Upstream(
+                f"{doing}: no answer from {service} in {region} ({type(error).__name__})",
+                advice="check the network and proxy, then try again",
+            ) from error
+        return answer
+
+    def _client(self, service: str, region: str, credentials: Credentials | None) -> Any:
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        config = Config(
+            connect_timeout=5,
+            read_timeout=15,
+            # the portal's refusals are paced by `discovery`; a second try here would hide them
+            retries={"total_max_attempts": 1 if service == "sso" else 2, "mode": "standard"},
+            signature_version=UNSIGNED if credentials is None else None,
+        )
+        with self._lock:
+            session = self._botocore()
+            client = session.create_client(
+                service,
+                region_name=region,
+                endpoint_url=self.endpoints.get(service.replace("-", "_"), self.endpoints.get(service)),
+                aws_access_key_id=credentials.access_key_id if credentials else "unsigned",
+                aws_secret_access_key=credentials.secret_access_key if credentials else "unsigned",
+                aws_session_token=credentials.session_token if credentials else None,
+                config=config,
+            )
+        client.meta.events.register("after-call", self._learn_skew)
+        return client
+
+    def _botocore(self) -> Any:
+        if self._session is None:
+            import botocore.session
+
+            self._session = botocore.session.Session(
+                session_vars={
+                    "config_file": (None, None, os.devnull, None),
+                    "credentials_file": (None, None, os.devnull, None),
+                    "profile": (None, None, None, None),
+                }
+            )
+        return self._session
+
+    def _learn_skew(self, http_response: Any, **_: object) -> None:
+        """Compare the answer's date with our clock; a skew over 4 min makes later calls sign by AWS's clock."""
+        from email.utils import parsedate_to_datetime
+
+        text = http_response.headers.get("date")
+        try:
+            theirs = parsedate_to_datetime(text).astimezone(UTC)
+        except (TypeError, ValueError):
+            return
+        self.skew = theirs - self._clock.now()
+        if abs(self.skew) > CORRECT_SKEW:
+            _sign_with(self.now)
+
+    @staticmethod
+    def _explained(response: Mapping[str, Any], doing: str) -> SessionError:
+        error = response.get("Error", {})
+        code, message = str(error.get("Code", "?")), scrub(str(error.get("Message", "")))
+        text = f"{doing}: AWS says {code}" + (f" ({message})" if message else "")
+        if code in _STALE:
+            return StaleParent(text, advice="log in or start the session again")
+        if code in _DENIED:
+            return Denied(text)
+        return AwsRefused(text, aws_code=code, advice=_ADVICE.get(code, ""))
+
+
+def _sign_with(now: Callable[[], datetime]) -> None:
+    """botocore reads the time through this one name when it signs; there is no setting for it."""
+    import botocore.auth
+
+    botocore.auth.get_current_datetime = lambda remove_tzinfo=True: (
+        now().replace(tzinfo=None) if remove_tzinfo else now()
+    )
