@@ -1,0 +1,305 @@
+"""Deciding: from what was asked, through people's answers, to the grants that the engine then carries out.
+
+Every function works inside one transaction of the caller's. Locks are taken in one order: facts by key, then the
+request's row, then the audit heads at the commit (architecture.md 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gatepass.access.decide import (
+    RULE,
+    Reason,
+    Verdict,
+    approved,
+    count,
+    extended,
+    judge,
+    may_extend,
+    may_see,
+    reached,
+    require,
+    valid,
+)
+from gatepass.access.events import Event, Value
+from gatepass.access.facts import FactKey
+from gatepass.access.requests import Answer, Claim, Decision, Grant, Request, request_state
+from gatepass.access.states import GrantState, RequestState
+from gatepass.clock import iso
+from gatepass.desk.book import Book
+from gatepass.desk.people import finder, need
+from gatepass.desk.values import Caller, NotFound
+from gatepass.errors import Bug
+from gatepass.store import Tx, View
+
+MILLISECOND = timedelta(milliseconds=1)
+Fields = dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One answer as a face hands it over; `shown` is the hash of what the person was looking at."""
+
+    request: str
+    answer: Answer
+    shown: str
+    message: str = ""
+    duration: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """What deciding needs beside its transaction."""
+
+    book: Book
+    new_id: Callable[[str], str]
+    """A fresh id that begins with a given letter."""
+    start_within: timedelta
+    forecast: Callable[[Tx, Claim, datetime], timedelta]
+    """How late the end of a claim would be taken back, by the backlog known now (security.md 4)."""
+
+    def seen(self, view: View | Tx, caller: Caller, request_id: str) -> Request:
+        """The request, if this caller may look at it; otherwise there is none for them (I12)."""
+        request = view.requests.get(request_id)
+        person = need(view, self.book.current(view).estate, caller.person)
+        if request is None or not may_see(request, person):
+            raise NotFound(f"there is no request {request_id}", advice="list yours with: gatepass requests")
+        return request
+
+    def prepared(self, tx: Tx, request: Request, claims: tuple[Claim, ...], now: datetime) -> Request:
+        """What was asked is checked and found in AWS: people are asked now, or the rule decides by itself."""
+        tx.facts.lock(_keys(request, claims))
+        request = replace(request, claims=claims)
+        if request.terms.needed > 0:
+            asking = replace(
+                request, state=RequestState.PENDING, expires_at=now + request.terms.unanswered_after
+            )
+            fields: Fields = {
+                "request": request.id,
+                "needed": request.terms.needed,
+                "rule": request.terms.rule,
+            }
+            return tx.requests.save(asking, Event("request.pending", request.organization, fields))
+        if not request.terms.automatic:
+            raise Bug(f"request {request.id}: {request.terms.rule} asks nobody and is not automatic")
+        return self._by(tx, request, RULE, now)
+
+    def _by(self, tx: Tx, request: Request, actor: str, now: datetime) -> Request:
+        """Approve in the name of the rule or of a handler; recorded like everybody else's answer."""
+        decision = Decision(
+            self.new_id("d"), request.id, request.round, request.content_hash, Answer.APPROVE, actor, now
+        )
+        tx.requests.decide(decision, _decided(request, decision, counted=1))
+        return self._approve(tx, request, (decision,), (actor,), now)
+
+    def fail(self, tx: Tx, request: Request, why: str) -> Request:
+        """A check after the asking refused it; the reason is kept for the requester."""
+        failed = replace(request, state=RequestState.FAILED, why=why, expires_at=None)
+        fields = {"request": request.id, "why": why}
+        return tx.requests.save(failed, Event("request.failed", request.organization, fields))
+
+    def answer(self, tx: Tx, caller: Caller, said: Said, now: datetime) -> tuple[Request, Verdict]:
+        """One person's answer. A refusal is a verdict, so that its audit entry commits; nothing else changes then."""
+        request = self.seen(tx, caller, said.request)
+        tx.facts.lock(_keys(request, request.claims))
+        locked = tx.requests.lock(said.request)
+        assert locked is not None
+        request = locked
+        estate = self.book.current(tx).estate
+        person = need(tx, estate, caller.person)
+        earlier = tx.requests.decisions(request.id)
+        verdict = judge(request, person, said.shown, earlier, said.duration)
+        if verdict.allowed and said.answer is Answer.APPROVE:
+            verdict = self._in_time(tx, request, now)
+        if not verdict.allowed:
+            tx.audit(_refused(request, person.id, said.answer.value, verdict))
+            return request, verdict
+        decision = Decision(
+            self.new_id("d"),
+            request.id,
+            request.round,
+            request.content_hash,
+            said.answer,
+            person.id,
+            now,
+            said.message,
+            said.duration,
+        )
+        decisions = (*earlier, decision)
+        counted = count(request, decisions, finder(tx, estate))
+        if not tx.requests.decide(decision, _decided(request, decision, counted=len(counted))):
+            return request, Verdict(Reason.ANSWERED, "you have answered this request already")
+        if said.answer is Answer.DENY:
+            return self._deny(tx, request, person.id, said.message), verdict
+        if not reached(request, counted):
+            return tx.requests.save(request), verdict
+        return self._approve(tx, request, decisions, counted, now), verdict
+
+    def _in_time(self, tx: Tx, request: Request, now: datetime) -> Verdict:
+        accepted = request.terms.accepted_lateness
+        if accepted is None or request.duration is None:
+            return Verdict()
+        ends = now + (request.extension or request.duration)
+        late = max((self.forecast(tx, claim, ends) for claim in request.claims), default=timedelta(0))
+        if late <= accepted:
+            return Verdict()
+        words = f"access could be taken back only {late} after its end, and this rule accepts {accepted}"
+        return Verdict(Reason.TOO_LATE, words, "choose a shorter time, or wait until the backlog is smaller")
+
+    def _deny(self, tx: Tx, request: Request, by: str, message: str) -> Request:
+        event = Event("request.denied", request.organization, {"request": request.id, "by": by})
+        if request.extension is not None:  # the question was for more time; what was approved before stands
+            return tx.requests.save(replace(request, extension=None, why=message), event)
+        return tx.requests.save(
+            replace(request, state=RequestState.DENIED, why=message, expires_at=None), event
+        )
+
+    def _approve(
+        self,
+        tx: Tx,
+        request: Request,
+        decisions: tuple[Decision, ...],
+        counted: tuple[str, ...],
+        now: datetime,
+    ) -> Request:
+        """Enough people (or the rule) decided for exactly this content: extend what is live, or make the grants."""
+        bound = tuple(d for d in valid(request, decisions) if d.by in counted)
+        lengths = [d.duration for d in bound if d.duration is not None]
+        done = approved(request, bound, now)
+        fields: Fields = {
+            "request": request.id,
+            "round": request.round,
+            "content_hash": request.content_hash,
+            "approvals": ",".join(counted),
+            "needed": request.terms.needed,
+            "duration_ms": None if done.duration is None else done.duration // MILLISECOND,
+        }
+        event = Event("request.approved", request.organization, fields)
+        if request.extension is not None:
+            self._extend_grants(tx, request, min([request.extension, *lengths]), now)
+            return tx.requests.save(done, event)
+        stored = tx.requests.save(done, event)
+        if not request.claims:
+            over = Event("request.ended", request.organization, {"request": request.id})
+            return tx.requests.save(replace(stored, state=RequestState.ENDED), over)
+        for claim in request.claims:
+            self._make_grant(tx, stored, claim, now)
+        tx.facts.touch([claim.fact for claim in request.claims], now)
+        return stored
+
+    def _make_grant(self, tx: Tx, request: Request, claim: Claim, now: datetime) -> None:
+        assert request.duration is not None
+        assert request.organization is not None
+        grant = Grant(
+            id=self.new_id("g"),
+            request=request.id,
+            person=request.requester,
+            organization=request.organization,
+            fact=claim.fact,
+            duration=request.duration,
+            made_at=now,
+            start_by=now + self.start_within,
+            session=claim.session,
+        )
+        length = grant.duration // MILLISECOND
+        made = grant_event("grant.made", grant, duration_ms=length, content_hash=request.content_hash)
+        tx.requests.add_grant(grant, made)
+
+    def _extend_grants(self, tx: Tx, request: Request, by: timedelta, now: datetime) -> None:
+        cap = request.terms.max_duration
+        assert cap is not None
+        for grant in tx.requests.grants_of(request.id):
+            if grant.state is GrantState.ACTIVE and grant.live(now):
+                longer = extended(grant, by, cap, now)
+                tx.requests.move_grant(longer, grant_event("grant.extended", longer, ends_at=_iso(longer)))
+        tx.facts.touch([claim.fact for claim in request.claims], now)
+
+    def ask_more(self, tx: Tx, caller: Caller, request_id: str, by: timedelta, now: datetime) -> Request:
+        """Ask for more time: a new question for the same approvers, or at once where the rule decides by itself."""
+        request = self.seen(tx, caller, request_id)
+        tx.facts.lock(_keys(request, request.claims))
+        locked = tx.requests.lock(request_id)
+        assert locked is not None
+        person = need(tx, self.book.current(tx).estate, caller.person)
+        require(may_extend(locked, tx.requests.grants_of(request_id), person, by, now))
+        question = replace(
+            locked, extension=by, round=locked.round + 1, expires_at=now + locked.terms.unanswered_after
+        )
+        fields: Fields = {
+            "request": request_id,
+            "round": question.round,
+            "content_hash": question.content_hash,
+            "by": person.id,
+            "extension_ms": by // MILLISECOND,
+        }
+        stored = tx.requests.save(question, Event("request.extension_asked", question.organization, fields))
+        if stored.terms.needed == 0 and stored.terms.automatic:
+            return self._by(tx, stored, RULE, now)
+        return stored
+
+    def expire(self, tx: Tx, request_id: str, now: datetime) -> Request | None:
+        """Nobody answered in time: the request expires; an extension nobody answered is dropped. May be repeated."""
+        request = tx.requests.lock(request_id)
+        if request is None or request.expires_at is None or request.expires_at > now:
+            return None
+        if request.state is RequestState.PENDING:
+            event = Event("request.expired", request.organization, {"request": request.id})
+            expired = replace(request, state=RequestState.EXPIRED, why="nobody answered", expires_at=None)
+            return tx.requests.save(expired, event)
+        if request.state is RequestState.APPROVED:
+            return tx.requests.save(replace(request, extension=None, expires_at=None))
+        return None
+
+
+def conclude(tx: Tx, request_id: str) -> Request | None:
+    """Bring an approved request to where its grants stand: ended, or failed. May be repeated."""
+    request = tx.requests.lock(request_id)
+    if request is None or request.state is not RequestState.APPROVED:
+        return None
+    grants = tx.requests.grants_of(request_id)
+    state = request_state(grants)
+    if state is RequestState.APPROVED:
+        return None
+    why = next((grant.why for grant in grants if grant.state is GrantState.FAILED), request.why)
+    fields = {"request": request.id, "why": why} if state is RequestState.FAILED else {"request": request.id}
+    over = replace(request, state=state, why=why, extension=None, expires_at=None)
+    return tx.requests.save(over, Event(f"request.{state}", request.organization, fields))
+
+
+def grant_event(kind: str, grant: Grant, **more: str | int | None) -> Event:
+    """An audit entry about a grant."""
+    fields = {"request": grant.request, "grant": grant.id, "fact": grant.fact.text, "person": grant.person}
+    return Event(kind, grant.organization, {**fields, **more})
+
+
+def _keys(request: Request, claims: tuple[Claim, ...]) -> dict[FactKey, str]:
+    return {claim.fact: request.organization or "" for claim in claims}
+
+
+def _iso(grant: Grant) -> str:
+    assert grant.ends_at is not None
+    return iso(grant.ends_at)
+
+
+def _decided(request: Request, decision: Decision, *, counted: int) -> Event:
+    fields: Fields = {
+        "request": request.id,
+        "round": decision.round,
+        "content_hash": decision.content_hash,
+        "by": decision.by,
+        "needed": request.terms.needed,
+        "message": decision.message,
+        "answer": decision.answer.value,
+        "duration_ms": None if decision.duration is None else decision.duration // MILLISECOND,
+        "counted": counted,
+        "fact": ",".join(claim.fact.text for claim in request.claims),
+    }
+    return Event("request.decision", request.organization, fields)
+
+
+def _refused(request: Request, by: str, action: str, verdict: Verdict) -> Event:
+    fields = {"request": request.id, "by": by, "action": action, "why": str(verdict.reason)}
+    return Event("request.refused", request.organization, fields)
