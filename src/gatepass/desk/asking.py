@@ -14,7 +14,7 @@ from gatepass.desk.people import need
 from gatepass.desk.values import MAX_TEXT, Ask, BadAsk, Caller, NotFound
 from gatepass.estate.fields import Field, FieldValue, check_fields, plain
 from gatepass.estate.model import Accounts, Estate, Offer, Person, Target
-from gatepass.store import Account, Tx, View
+from gatepass.store import KnownAccount, Tx, View
 
 LIST = "list what there is with: gatepass request --list"
 ACCOUNT, DURATION, REASON = "account_id", "duration", "reason"
@@ -87,8 +87,8 @@ def account_options(view: View | Tx, target: Target) -> Options:
     scope = target.accounts
     if scope is None:
         return Options(())
-    listed = view.accounts.of(target.organization)
-    as_of = min((account.seen_at for account in listed), default=None)
+    listed = view.estates.accounts(target.organization)
+    as_of = min((account.seen_at for account in listed if account.seen_at is not None), default=None)
     if scope.known:
         names = {account.id: account.name for account in listed}
         return Options(tuple(Option(i, names.get(i, i)) for i in sorted(scope.ids)), as_of)
@@ -99,11 +99,11 @@ def account_options(view: View | Tx, target: Target) -> Options:
     return Options(tuple(Option(a.id, a.name) for a in covered), as_of)
 
 
-def covers(scope: Accounts, account: Account) -> bool:
+def covers(scope: Accounts, account: KnownAccount) -> bool:
     """Whether an account, as AWS listed it, is one of those a target covers."""
-    if not account.active:
+    if account.status != "ACTIVE":
         return False
-    below = bool(scope.units & set(account.units))
+    below = bool(scope.units & set(account.unit_path.split("/")))
     tagged = bool(scope.tags) and all(account.tags.get(key) == value for key, value in scope.tags.items())
     return scope.all or account.id in scope.ids or below or tagged
 
@@ -156,9 +156,11 @@ def _check(view: View | Tx, estate: Estate, offer: Offer, person: Person, ask: A
     form = estate.form(offer.flow, offer.target)
     if REASON not in {each.name for each in form}:
         form = (*form, Field(REASON, "string", "Reason", required=False, max_length=MAX_TEXT))
-    offered: dict[str, Collection[str | int]] = {
-        each.name: view.offers.values(person.id, offer.flow.name, each.name) for each in form if each.prefetch
-    }
+    offered: dict[str, Collection[str | int]] = {}
+    for each in form:
+        last = view.estates.offered(person.id, offer.flow.name, each.name) if each.prefetch else None
+        if last is not None:
+            offered[each.name] = set(last.values)
     target = offer.target
     if target is not None and target.accounts is not None and not target.accounts.known:
         found = account_options(view, target)

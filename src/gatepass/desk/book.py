@@ -6,7 +6,7 @@ import json
 import threading
 from dataclasses import dataclass
 
-from gatepass.errors import GatepassError
+from gatepass.errors import Bug, GatepassError
 from gatepass.estate.model import Estate
 from gatepass.estate.wire import from_plain
 from gatepass.store import Tx, View
@@ -36,7 +36,7 @@ class Book:
     def current(self, view: View | Tx) -> Version:
         """The version in force, as this transaction sees it."""
         number = view.estates.current_number()
-        if number is None:
+        if number == 0:
             raise NoEstate("no estate has been applied", advice="run: gatepass apply ESTATE")
         return self.at(view, number)
 
@@ -45,7 +45,10 @@ class Book:
         with self._lock:
             known = self._parsed.get(number)
         if known is None:
-            known = Version(number, from_plain(json.loads(view.estates.source(number))))
+            stored = view.estates.version(number)
+            if stored is None:
+                raise Bug(f"version {number} of the estate is not in the store")
+            known = Version(number, from_plain(json.loads(stored.source)))
             with self._lock:
                 self._parsed[number] = known
         return known

@@ -72,7 +72,7 @@ def end_locked(tx: Tx, grants: Iterable[Grant], *, why: str, by: str | None, now
 
 
 def leave(tx: Tx, person_id: str, *, why: str, now: datetime) -> int:
-    """A leaver has nothing (I13): undecided requests are cancelled, grants end, sessions and tokens are dead.
+    """A leaver has nothing (I13): undecided requests are cancelled and grants end; tokens are dead already.
 
     May be repeated; how many grants were ended now.
     """
@@ -82,5 +82,5 @@ def leave(tx: Tx, person_id: str, *, why: str, now: datetime) -> int:
         locked = tx.requests.lock(request.id)
         if locked is not None and locked.state in (RequestState.ASKED, RequestState.PENDING):
             cancel_locked(tx, locked, why=why, by=None)
-    tx.people.revoke_everything(person_id, now)
+    tx.people.swept(person_id)
     return ended

@@ -13,7 +13,7 @@ from gatepass.store import Tx, View
 def find(view: View | Tx, estate: Estate, person_id: str) -> Person | None:
     """The person with this stable id; inactive when disabled here, None when the estate does not know them."""
     person = estate.people.get(person_id)
-    if person is None or not view.people.is_disabled(person_id):
+    if person is None or not view.people.disabled(person_id):
         return person
     return replace(person, active=False)
 

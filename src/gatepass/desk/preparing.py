@@ -106,7 +106,8 @@ class Preparing:
         instance = version.estate.organizations[request.organization].connector.instance_arn
         person = version.estate.people.get(request.requester)
         declared = person.identity(IDENTITY_SERVICE, instance) if person is not None else None
-        return declared or view.people.identity(request.requester, IDENTITY_SERVICE, instance)
+        kept = view.people.identity(request.requester, IDENTITY_SERVICE, instance)
+        return declared or (kept.identity if kept is not None else None)
 
     def _find(self, version: Version, request: Request, stored: str | None) -> Found | None:
         if request.target is None or request.organization is None:

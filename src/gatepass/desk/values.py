@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from gatepass.errors import GatepassError
 from gatepass.estate.fields import FieldFault
@@ -59,9 +58,10 @@ class BadAsk(GatepassError):
 
 
 @dataclass(frozen=True, slots=True)
-class Parameters:
-    """Lengths the desk goes by; settings."""
+class Repeat:
+    """What makes a second delivery of one action known as such (architecture.md 9)."""
 
-    start_within: timedelta = timedelta(hours=1)
-    accounts_age: timedelta = timedelta(hours=1)
-    """An older list of accounts is shown with its age, and still checked again before access is given."""
+    route: str
+    key: str
+    body_hash: str
+    """Another body under the same key is refused."""
