@@ -55,8 +55,8 @@ class Source:
 
 def compile_component(
     source: Source, world: World, reader: ConfigReader
-) -> tuple[Component, dict[str, RoleConfig]]:
-    """The component's roles and policies, and the configurations they came from."""
+) -> tuple[Component, dict[str, RoleConfig], World]:
+    """The component's roles and policies, the configurations they came from, and the world with all templates."""
     findings = list(source.findings)
     configs = read_configs(source, world, reader, findings)
     naming, account = _settle(source, world, findings)
@@ -71,7 +71,7 @@ def compile_component(
         place=source.variables.place,
     )
     if account is None or naming is None or not source.label.enabled:
-        return replace(component, findings=tuple(findings)), configs
+        return replace(component, findings=tuple(findings)), configs, world
     world = world.with_templates(source.label)
     compiling = _Compiling(source, world, account, naming, findings)
     roles = tuple(
@@ -87,7 +87,7 @@ def compile_component(
         attachments=_attachments(roles, configs),
         findings=tuple(findings),
     )
-    return finished, configs
+    return finished, configs, world
 
 
 def read_configs(
@@ -130,6 +130,11 @@ def _settle(source: Source, world: World, findings: list[Finding]) -> tuple[Labe
     account = world.accounts.get(name or "")
     if account is None and source.kind == "aws-teams":
         account = world.accounts.get(world.identity)  # teams live there whatever the labels say
+    if world.identity not in world.accounts:
+        message = f"{source.name}: the identity account {world.identity!r} is not in the account map"
+        advice = "set account_map.identity_account_account_name; " + nearest(world.identity, world.accounts)
+        findings.append(fault("unknown-account", message, source.variables, path="account_map", advice=advice))
+        return label, None
     if account is None:
         message = f"{source.name}: account {name!r} is not in the account map"
         advice = nearest(name or "", world.accounts)

@@ -119,8 +119,7 @@ def finish(sources: list[Source], world: World, findings: list[Finding], wanted:
     reader = ConfigReader()
     done: list[tuple[Component, dict[str, RoleConfig], World]] = []
     for source in sources:
-        component, configs = compile_component(source, world, reader)
-        done.append((component, configs, world))
+        done.append(compile_component(source, world, reader))
     done = _without_collisions(done)
     linted = lint([Linted(component, configs, known) for component, configs, known in done])
     parts = [
