@@ -47,6 +47,10 @@ class Source:
     policies: Map[str, Document] = field(default_factory=dict)
     """Keys of policies the estate adds (T-35)."""
     findings: tuple[Finding, ...] = ()
+    naming: Label | None = None
+    """The label, when it is not to be made from the inputs (native estates without naming)."""
+    configs: Map[str, RoleConfig] | None = None
+    """The entries, when they are read already."""
 
     @property
     def variable(self) -> str:
@@ -94,6 +98,8 @@ def read_configs(
     source: Source, world: World, reader: ConfigReader, findings: list[Finding]
 ) -> dict[str, RoleConfig]:
     """Every entry that could be read; entries with faults are left out."""
+    if source.configs is not None:
+        return dict(source.configs)
     path = f"{source.path}.{source.variable}"
     node = source.variables.get(source.variable)
     values = Reader(findings)
@@ -118,6 +124,8 @@ def read_configs(
 
 def _settle(source: Source, world: World, findings: list[Finding]) -> tuple[Label | None, Account | None]:
     """The naming and the account of a component, or None with the reason among the findings (3.4)."""
+    if source.naming is not None:
+        return source.naming, world.accounts[source.account]
     label = make_label(source.label)
     name = source.account or account_name(source.label, label)
     if source.label.is_empty:
@@ -133,7 +141,9 @@ def _settle(source: Source, world: World, findings: list[Finding]) -> tuple[Labe
     if world.identity not in world.accounts:
         message = f"{source.name}: the identity account {world.identity!r} is not in the account map"
         advice = "set account_map.identity_account_account_name; " + nearest(world.identity, world.accounts)
-        findings.append(fault("unknown-account", message, source.variables, path="account_map", advice=advice))
+        findings.append(
+            fault("unknown-account", message, source.variables, path="account_map", advice=advice)
+        )
         return label, None
     if account is None:
         message = f"{source.name}: account {name!r} is not in the account map"
@@ -291,7 +301,8 @@ class _Compiling:
 
     def policy_name(self, key: str) -> str:
         """Always joined by a hyphen, whatever the label's delimiter (T-36)."""
-        return f"{self.label.id}-{POLICY_NAMES.get(key, key)}"
+        name = POLICY_NAMES.get(key, key)
+        return f"{self.label.id}-{name}" if self.label.id else name
 
     def policies(self, configs: list[RoleConfig]) -> tuple[Policy, ...]:
         """The policies this component creates: the way out always with the teams, others when used (T-36)."""

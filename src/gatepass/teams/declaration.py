@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from gatepass.teams.atmos import (
     FORMER,
@@ -18,10 +20,14 @@ from gatepass.teams.atmos import (
 )
 from gatepass.teams.compile import Source, compile_component
 from gatepass.teams.config import ConfigReader, RoleConfig
+from gatepass.teams.directory import Directory, DirectoryReader, informed
 from gatepass.teams.lints import Linted, lint
-from gatepass.teams.model import Compiled, Component, Finding, Level, Organization, Resources
+from gatepass.teams.merging import Merger
+from gatepass.teams.model import Compiled, Component, Finding, Handover, Level, Organization, Resources
 from gatepass.teams.naming import account_name, make_label
-from gatepass.teams.nodes import fault, read_yaml
+from gatepass.teams.native import Declared, named_roles, read_organizations, role_sources
+from gatepass.teams.nodes import Mapping, fault, read_yaml
+from gatepass.teams.people import People, Peopled
 from gatepass.teams.world import TEAM_SET_PATTERN, World, read_world
 
 
@@ -40,6 +46,9 @@ class Wanted:
 def compile_wanted(wanted: Wanted) -> Compiled:
     """Everything at the paths, compiled. No AWS call; equal files give equal answers."""
     findings: list[Finding] = []
+    native = native_files(wanted.paths)
+    if native:
+        return compile_native(native, wanted, findings)
     context = read_yaml(wanted.context, str(wanted.context), findings) if wanted.context else None
     world = read_world(context, findings)
     return compile_atmos(wanted, world, findings)
@@ -67,7 +76,7 @@ def compile_atmos(wanted: Wanted, world: World, findings: list[Finding]) -> Comp
             fault("unknown-account", message, sources[0].variables, path="account_map", advice=advice)
         )
         return Compiled(findings=tuple(findings))
-    return finish(sources, knowing(world, sources), findings, wanted)
+    return finish([(source, knowing(world, sources)) for source in sources], findings, wanted)
 
 
 def _nothing(wanted: Wanted) -> Finding:
@@ -114,12 +123,121 @@ def knowing(world: World, sources: Iterable[Source]) -> World:
     return replace(world, teams=frozenset(teams) if some else world.teams, labels=labels)
 
 
-def finish(sources: list[Source], world: World, findings: list[Finding], wanted: Wanted) -> Compiled:
-    """Compiles every source, then judges them together."""
+_NATIVE = re.compile(r"^organizations:", re.MULTILINE)
+_STACK = re.compile(r"^(components|import):", re.MULTILINE)
+
+
+def native_files(paths: Iterable[Path]) -> list[Path]:
+    """The files of the native form at these paths; an estate's folder keeps them in `teams/`."""
+    found = []
+    for path in paths:
+        if path.is_dir():
+            inner = path / "teams" if (path / "estate.yaml").is_file() else path
+            found += [file for file in sorted(inner.rglob("*.y*ml")) if _looks_native(file)]
+        elif path.name != "estate.yaml" and _looks_native(path):
+            found.append(path)
+    return found
+
+
+def _looks_native(path: Path) -> bool:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False  # reading it in earnest says why
+    return bool(_NATIVE.search(text)) and not _STACK.search(text)
+
+
+def compile_native(files: list[Path], wanted: Wanted, findings: list[Finding]) -> Compiled:
+    """The native form: several files are one declaration, merged key by key."""
+    trees = [read_yaml(file, str(file), findings) for file in files]
+    root = Merger().all([tree for tree in trees if isinstance(tree, Mapping)])
+    pairs: list[tuple[Source, World]] = []
+    more = Resources()
+    parts: list[Component] = []
+    handovers: list[Handover] = []
+    for declared in read_organizations(root, findings):
+        peopled = People(declared, findings).read()
+        made = DirectoryReader(declared, findings, files[0].parent).read()
+        sources = role_sources(declared, declared.world, findings)
+        world = named_roles(sources, informed(declared.world, made))
+        pairs += [(source, world) for source in sources]
+        parts += _people_parts(declared, peopled)
+        handovers += peopled.handovers
+        more = _added(more, declared, peopled, made)
+    compiled = finish(pairs, findings, wanted, parts)
+    resources = _joined(more, compiled.resources, wanted.account)
+    return replace(compiled, resources=resources, handovers=tuple(handovers))
+
+
+def _people_parts(declared: Declared, peopled: Peopled) -> list[Component]:
+    """The roles and policies that people need, as one component per account."""
+    names = sorted(
+        {role.account.name for role in peopled.roles} | {policy.account.name for policy in peopled.policies}
+    )
+    return [
+        Component(
+            "people",
+            "native",
+            declared.accounts[name],
+            roles=tuple(role for role in peopled.roles if role.account.name == name),
+            policies=tuple(policy for policy in peopled.policies if policy.account.name == name),
+            attachments={
+                arn if len(role.policies) > 1 else role.short: (role.name, arn)
+                for role in peopled.roles
+                if role.account.name == name
+                for arn in role.policies
+            },
+            place=declared.node.place,
+        )
+        for name in names
+    ]
+
+
+def _added(more: Resources, declared: Declared, peopled: Peopled, made: Directory) -> Resources:
+    return replace(
+        more,
+        organizations=(*more.organizations, declared.organization),
+        accounts=(*more.accounts, *declared.accounts.values()),
+        users=(*more.users, *peopled.users.values()),
+        groups=(*more.groups, *peopled.groups.values()),
+        saml_providers=(*more.saml_providers, *made.saml),
+        oidc_providers=(*more.oidc_providers, *made.oidc),
+        permission_sets=(*more.permission_sets, *made.sets.values()),
+        assignments=(*more.assignments, *made.assignments),
+        directory_groups=(*more.directory_groups, *made.groups.values()),
+    )
+
+
+def _joined(more: Resources, compiled: Resources, account: str) -> Resources:
+    """Roles and policies of the components beside the rest; of one account only, when that is asked for."""
+
+    def kept(items: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(item for item in items if not account or item.account.name == account)
+
+    return replace(
+        more,
+        roles=compiled.roles,
+        policies=compiled.policies,
+        users=kept(more.users),
+        groups=kept(more.groups),
+        saml_providers=kept(more.saml_providers),
+        oidc_providers=kept(more.oidc_providers),
+        assignments=kept(more.assignments),
+    )
+
+
+def finish(
+    pairs: list[tuple[Source, World]],
+    findings: list[Finding],
+    wanted: Wanted,
+    ready: Iterable[Component] = (),
+) -> Compiled:
+    """Compiles every source, then judges them together, with the components that are ready already."""
     reader = ConfigReader()
-    done: list[tuple[Component, dict[str, RoleConfig], World]] = []
-    for source in sources:
-        done.append(compile_component(source, world, reader))
+    done: list[tuple[Component, dict[str, RoleConfig], World]] = [
+        compile_component(source, world, reader) for source, world in pairs
+    ]
+    done += [(component, {}, World()) for component in ready]
     done = _without_collisions(done)
     linted = lint([Linted(component, configs, known) for component, configs, known in done])
     parts = [
@@ -129,7 +247,8 @@ def finish(sources: list[Source], world: World, findings: list[Finding], wanted:
     if wanted.account:
         parts = [part for part in parts if part.account is not None and part.account.name == wanted.account]
     everything = [*findings, *(finding for part in parts for finding in part.findings)]
-    return Compiled(_resources(parts, world), tuple(parts), tuple(dict.fromkeys(everything)))
+    world = pairs[0][1] if pairs else World()
+    return Compiled(_resources(parts, world), tuple(parts), findings=tuple(dict.fromkeys(everything)))
 
 
 def _without_collisions(
@@ -146,7 +265,8 @@ def _without_collisions(
                 other, where = first[key]
                 message = f"{role.name} of {component.name} and {other} of {where} are one name in {role.account.name}"
                 advice = "IAM ignores case; rename one of them"
-                more = {"path": configs[role.short].path, "value": role.name, "advice": advice}
+                path = configs[role.short].path if role.short in configs else f"roles.{role.short}"
+                more = {"path": path, "value": role.name, "advice": advice}
                 faults.append(
                     replace(fault("role-name-collision", message, role.place, **more), role=role.short)
                 )

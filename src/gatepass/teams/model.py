@@ -352,11 +352,25 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
+class Handover:
+    """The side of a trust that somebody else must make in an account that is not ours (T-65)."""
+
+    account_id: str
+    role: str
+    trust: Document
+    external_id: str
+    caller: str
+    """ARN of our user or role that will assume it."""
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """The answer of compiling: the resources, the components they came from, and all findings at once."""
 
     resources: Resources = field(default_factory=Resources)
     components: tuple[Component, ...] = ()
+    handovers: tuple[Handover, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     @property

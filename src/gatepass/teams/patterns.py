@@ -53,6 +53,8 @@ def role_arn(world: World, account_name: str, short: str) -> str:
     """The ARN of a role by its short name; `org/team` means the team of another organization (T-68)."""
     if short in world.foreign_teams:
         return world.foreign_teams[short][1]
+    if (account_name, short) in world.named:
+        return world.named[account_name, short]
     template = world.templates.get(account_name)
     if template is None:
         raise UnknownAccount(account_name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from gatepass.estate.durations import parse_duration
 from gatepass.teams.model import Finding
 from gatepass.teams.nodes import Mapping, Node, Scalar, Sequence, fault
 
@@ -109,6 +110,35 @@ class Reader:
         return (
             None if any(word is None for word in read) else tuple(word for word in read if word is not None)
         )
+
+    def only(self, node: Mapping, path: str, allowed: Iterable[str]) -> None:
+        """Refuses keys of the native form that mean nothing: a misspelt one would silently do nothing."""
+        known = set(allowed)
+        for name, key in node.keys.items():
+            if name not in known:
+                where = f"{path}.{name}".lstrip(".")
+                self.refuse("unknown-attribute", f"{where} is no known key", key, where, nearest(name, known))
+
+    def length(self, node: Node | None, path: str) -> int | None:
+        """A length in seconds: `1h`, `PT8H`, or a number of seconds."""
+        if isinstance(node, Scalar) and node.kind != "null" and not node.is_template:
+            length = parse_duration(node.text)
+            if length is not None:
+                return int(length.total_seconds())
+        return self.whole(node, path)
+
+    def word(self, node: Node | None, path: str, default: str = "") -> str:
+        """A string, or the default when absent."""
+        return default if is_null(node) else self.text(node, path) or default
+
+    def words(self, node: Node | None, path: str) -> tuple[str, ...]:
+        """A list of strings or one string alone; absent is none."""
+        if is_null(node):
+            return ()
+        if isinstance(node, Scalar):
+            text = self.text(node, path)
+            return () if text is None else (text,)
+        return self.texts(node, path) or ()
 
     def mapping(self, node: Node | None, path: str) -> Mapping | None:
         """A mapping; absent and null count as an empty one and answer None without a fault."""

@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gatepass.policy.normal import size
 from gatepass.teams.config import RoleConfig
 from gatepass.teams.model import Document, Finding, Level, Profile, Role
 from gatepass.teams.patterns import overlap
@@ -25,11 +26,6 @@ _LONG_PATH = "aws-reserved/sso.amazonaws.com*/"
 _SHORT_PATH = "aws-reserved/*/"
 
 Statement = dict[str, Any]
-
-
-def size(value: Document) -> int:
-    """Characters of the minified document; blanks inside strings count, which is the safe side (T-54)."""
-    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
 
 
 def fit(role: Role, found: Grounds, config: RoleConfig, world: World, findings: list[Finding]) -> Role:

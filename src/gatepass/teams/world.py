@@ -44,6 +44,8 @@ class World:
     """Every account id of the estate, other organizations included."""
     foreign_teams: Map[str, tuple[Account, str]] = field(default_factory=dict)
     """`org/team` of another organization -> its identity account and its role's ARN (T-68)."""
+    named: Map[tuple[str, str], str] = field(default_factory=dict)
+    """(account name, short name) -> ARN, where it is not what the template gives: a path or a name of its own."""
 
     def with_templates(self, inputs: LabelInputs) -> World:
         """The same world with a template for every account, computed from this naming where none is given."""
