@@ -8,6 +8,9 @@ import click
 
 # Command -> module and attribute; imported only when that command is used. One line per command, sorted by subject.
 COMMANDS: dict[str, str] = {
+    "check": "gatepass.cli.check:check",
+    "generate": "gatepass.cli.check:generate",
+    "init": "gatepass.cli.check:init",
     "teams": "gatepass.cli.teams:teams",
     "sim": "gatepass.cli.sim:sim",
     "vault": "gatepass.cli.vault:vault",

@@ -63,7 +63,7 @@ def _parsed(sources: Mapping[str, str], faults: list[Fault]) -> list[Node]:
         if isinstance(node.value, dict):
             roots.append(node)
         elif node.value is not None:
-            allowed = f"allowed: a map with {', '.join(ESTATE.keys)}"
+            allowed = f"a map with {', '.join(ESTATE.keys)}"
             faults.append(Fault("wrong_type", node.place, "", "found no map", allowed))
     return roots
 
@@ -102,7 +102,7 @@ def _joined(
 
 
 def _refuse_secrets(root: Node, sources: Mapping[str, str], faults: list[Fault]) -> None:
-    allowed = f"allowed: {REFERENCES}"
+    allowed = REFERENCES
     advice = "take it out of the files, replace the secret itself, and refer to it"
     for path, node in root.walk():
         if kind := looks_like(node.text):

@@ -217,11 +217,16 @@ class Rule:
     accepted_lateness: timedelta | None = None
     """No approval when the forecast of the end is later than due by more than this; None: any (security.md 4)."""
 
-    def matches(self, target: Target | None, organization: str | None, person: Person) -> bool:
-        """Whether this rule is about this request."""
-        named = target is None or not self.targets or bool(self.targets & {target.name, target.short})
-        placed = not self.organizations or organization in self.organizations
-        return named and placed and (self.ask is None or self.ask.includes(person))
+    def about(self, target: Target | None) -> bool:
+        """Whether this rule is about this target; None stands for a flow that gives nothing."""
+        if target is None:
+            return not self.targets and not self.organizations
+        named = not self.targets or bool(self.targets & {target.name, target.short})
+        return named and (not self.organizations or target.organization in self.organizations)
+
+    def matches(self, target: Target | None, person: Person) -> bool:
+        """Whether this rule decides when this person asks for this."""
+        return self.about(target) and (self.ask is None or self.ask.includes(person))
 
     @property
     def needed(self) -> int:
@@ -352,8 +357,7 @@ class Estate:
         """The first rule that matches this request, whole (security.md rule 1); None: it may not be asked for."""
         if not flow.decide.ask.includes(person):
             return None
-        organization = target.organization if target else None
-        return next((rule for rule in flow.decide.rules if rule.matches(target, organization, person)), None)
+        return next((rule for rule in flow.decide.rules if rule.matches(target, person)), None)
 
     def cap(self, flow: Flow, target: Target | None, rule: Rule) -> timedelta | None:
         """The longest that access may last: min(flow's rule, target, organization, longest length offered) (I11).

@@ -112,7 +112,13 @@ def _reach(draft: Draft, item: Item) -> Reach:
     complete = len(draft.faults) == before
     if complete and draft.sound("organizations", "targets", "strategies", "integrations"):
         _refuse_empty(draft, item, organizations, chosen)
-    return Reach(tuple(organizations), tuple(each.name for each in chosen), tuple(strategies), complete)
+    used = strategies if item.has("strategies") else _strategies_of(draft, chosen)
+    return Reach(tuple(organizations), tuple(each.name for each in chosen), tuple(used), complete)
+
+
+def _strategies_of(draft: Draft, targets: list[Target]) -> list[str]:
+    owner = {name: each.name for each in draft.strategies.values() for name in each.targets}
+    return list(dict.fromkeys(owner.get(each.name) or strategy_name(each.organization) for each in targets))
 
 
 def _offered(draft: Draft, item: Item, strategies: list[str]) -> list[str]:
@@ -294,12 +300,7 @@ def _declared(field: Field, item: Item) -> bool:
 def _widest(draft: Draft, flow: Flow, target: Target) -> timedelta | None:
     """The longest that any rule gives this target to anybody; None: no limit."""
     fixed = [target.max_duration, draft.organizations[target.organization].max_duration]
-    ruled = [
-        rule.max_duration
-        for rule in flow.decide.rules
-        if (not rule.targets or rule.targets & {target.name, target.short})
-        and (not rule.organizations or target.organization in rule.organizations)
-    ]
+    ruled = [rule.max_duration for rule in flow.decide.rules if rule.about(target)]
     if ruled and None not in ruled:
         fixed.append(max(each for each in ruled if each is not None))
     known = [each for each in fixed if each is not None]

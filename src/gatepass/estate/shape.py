@@ -63,7 +63,7 @@ class Item:
     def fault(self, code: str, found: str, allowed: str = "", advice: str = "") -> Fault:
         """A fault of meaning at this item."""
         place = self.node.place if isinstance(self.node.value, str | int | float | None) else self.place
-        return Fault(code, place, self.path, found, f"allowed: {allowed}" if allowed else "", advice)
+        return Fault(code, place, self.path, found, allowed, advice)
 
 
 class Shape(Protocol):
@@ -99,7 +99,7 @@ def _kind(node: Node) -> str:
 
 
 def _wrong(node: Node, path: str, shape: Shape, advice: str = "", code: str = "wrong_type") -> Fault:
-    return Fault(code, node.place, path, f"found {describe(node)}", f"allowed: {shape.words()}", advice)
+    return Fault(code, node.place, path, f"found {describe(node)}", shape.words(), advice)
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,7 @@ class Text:
         text = node.text
         if (not text.strip() and not self.empty) or len(text) > self.most:
             found = f"found {len(text)} characters" if text.strip() else "found nothing"
-            faults.append(
-                Fault("length", node.place, path, found, f"allowed: {self.words()}, 1 to {self.most}")
-            )
+            faults.append(Fault("length", node.place, path, found, f"{self.words()}, 1 to {self.most}"))
             return None
         if self.pattern and not re.fullmatch(self.pattern, text):
             faults.append(_wrong(node, path, self, self.advice, self.code))
@@ -162,7 +160,7 @@ class AccountId(Text):
         if len(digits) != 12:
             advice = "put the 12 digits in quotes; without them leading zeros are lost"
         found = f"found {digits} without quotes"
-        faults.append(Fault("unquoted_account_id", node.place, path, found, f"allowed: {self.says}", advice))
+        faults.append(Fault("unquoted_account_id", node.place, path, found, self.says, advice))
         return None
 
 
@@ -290,7 +288,7 @@ class ListOf:
             return None
         if not self.least <= len(node.value) <= self.most:
             found = f"found {len(node.value)} elements"
-            faults.append(Fault("length", node.place, path, found, f"allowed: {self.least} to {self.most}"))
+            faults.append(Fault("length", node.place, path, found, f"{self.least} to {self.most}"))
         read = [self.of.read(each, f"{path}[{index}]", faults) for index, each in enumerate(node.value)]
         items = [each for each in read if each is not None]
         self._repetitions(items, faults)
@@ -380,13 +378,13 @@ class Record:
             if key.required and name not in node.value:
                 place = node.key or node.place
                 found = f"{name} is missing"
-                faults.append(Fault("missing", place, path, found, f"allowed: {key.shape.words()}", ""))
+                faults.append(Fault("missing", place, path, found, key.shape.words(), ""))
         return Item(read, node, path)
 
     def _unknown(self, name: str, child: Node, path: str) -> Fault:
         near = get_close_matches(name.lower(), self.keys, 1, 0.7)
         advice = f"did you mean {near[0]}?" if near else ""
-        known = f"allowed: {', '.join(self.keys)}"
+        known = ", ".join(self.keys)
         return Fault(
             "unknown_key", child.key or child.place, path, f"unknown key {name[:80]!r}", known, advice
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from gatepass.estate.loader import YAML_ENDINGS, load
@@ -14,8 +15,19 @@ MAX_FILES = 1000
 
 
 def load_directory(path: Path) -> Estate:
-    """The estate in a directory, or in one YAML file beside its Python files. Raises `EstateError`."""
-    return load(read_sources(path))
+    """The estate in a directory, or in one YAML file beside its Python files.
+
+    Raises `EstateError`; the places of its faults are paths that an editor finds from here.
+    """
+    try:
+        return load(read_sources(path))
+    except EstateError as error:
+        raise EstateError(_from_here(fault, path) for fault in error.faults) from None
+
+
+def _from_here(fault: Fault, path: Path) -> Fault:
+    root = path if path.is_dir() else path.parent
+    return replace(fault, place=replace(fault.place, file=(root / fault.place.file).as_posix()))
 
 
 def read_sources(path: Path) -> dict[str, str]:
@@ -37,9 +49,9 @@ def read_sources(path: Path) -> dict[str, str]:
         if text is not None:
             sources[name] = text
     if not faults and not any(name.endswith(YAML_ENDINGS) for name in sources):
-        faults.append(_fault(str(path), "there is no YAML file", "make one with: gatepass init DIR"))
+        faults.append(_fault("estate.yaml", "there is no YAML file", "make one with: gatepass init DIR"))
     if len(sources) > MAX_FILES:
-        faults.append(_fault(str(path), f"{len(sources)} files", f"at most {MAX_FILES}; is this the estate?"))
+        faults.append(_fault("", f"{len(sources)} files", f"at most {MAX_FILES}; is this the estate?"))
     if faults:
         raise EstateError(faults)
     return sources

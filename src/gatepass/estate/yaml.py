@@ -62,7 +62,8 @@ class Fault:
 
     def __str__(self) -> str:
         head = f"{self.place} {self.path}".rstrip()
-        return f"{head}: " + "; ".join(part for part in (self.found, self.allowed, self.advice) if part)
+        allowed = f"allowed: {self.allowed}" if self.allowed else ""
+        return f"{head}: " + "; ".join(part for part in (self.found, allowed, self.advice) if part)
 
 
 class EstateError(GatepassError):
@@ -235,7 +236,7 @@ class _Builder:
             items[key.text] = replace(node, key=key.place)
 
     def _fault(self, code: str, place: Place, found: str, allowed: str, advice: str) -> None:
-        self.faults.append(Fault(code, place, "", found, f"allowed: {allowed}" if allowed else "", advice))
+        self.faults.append(Fault(code, place, "", found, allowed, advice))
 
     def _stop(self, code: str, place: Place, found: str, allowed: str, advice: str) -> None:
         self._fault(code, place, found, allowed, advice)

@@ -1,0 +1,100 @@
+"""The files that `gatepass init` and `gatepass generate` write: small estates and flows that work as they stand."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+
+KINDS = ("aws-sso", "approval-only")
+
+STARTER = """\
+# A gatepass estate: who may ask for what in which AWS Organization, and who decides.
+#
+#   gatepass check .           says what it understood, or every mistake with its place
+#   gatepass check --schema    prints the JSON schema that editors complete from
+#   gatepass serve . --demo    tries it against a simulated AWS
+#
+# Replace the people, and the connector's three values by your own.
+gatepass: 1
+
+people:                        # the name is the stable id: never give it to somebody else
+  ana: {email: ana@example.com, groups: [engineers], role: admin}
+  ben: {email: ben@example.com, groups: [engineers, oncall]}
+  cleo: {email: cleo@example.com, groups: [oncall]}
+
+organizations:
+  main:
+    label: Our AWS Organization
+    connector:
+      instance_arn: arn:aws:sso:::instance/ssoins-7223000000000000
+      region: us-east-1
+      role_arn: arn:aws:iam::123456789012:role/gatepass/Connector
+    max_duration: 12h          # nothing is given for longer, whatever a flow says
+    targets:
+      read-only: {permission_set: ReadOnly, accounts: all}
+      admin: {permission_set: Admin, account: "333333333333", max_duration: 1h}
+
+flows:
+  aws-access:
+    label: AWS access
+    organizations: all
+    fields:
+      reason: {type: string, label: Why do you need access?}
+      duration: {type: duration, allowed_values: [30m, 1h, 4h]}
+    decide:
+      ask: {groups: [engineers]}
+      unanswered_after: 4h
+      rules:                   # read top down: the first rule that matches decides, whole
+        - {targets: [read-only], ask: {groups: [oncall]}, automatic: true}
+        - {approve: {groups: [oncall]}}
+"""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a generated flow is about."""
+
+    name: str
+    organization: str = ""
+    permission_set: str = ""
+    account: str = ""
+    """Empty: the asker chooses among the organization's accounts."""
+    group: str = ""
+    ask: str = "engineers"
+    """Group whose members may ask."""
+    approve: str = "oncall"
+    """Group whose members decide."""
+
+
+def flow_file(kind: str, wanted: Wanted) -> str:
+    """The text of one YAML file with one flow of this kind, to stand beside an estate's other files."""
+    fields: dict[str, Any] = {"reason": {"type": "string", "label": "Why do you need this?"}}
+    flow: dict[str, Any] = {}
+    if kind == "aws-sso":
+        fields["duration"] = {"type": "duration", "allowed_values": ["30m", "1h", "4h"]}
+        flow = {"organizations": [wanted.organization], "targets": _targets(wanted)}
+    flow["fields"] = fields
+    flow["decide"] = {
+        "ask": {"groups": [wanted.ask]},
+        "unanswered_after": "4h",
+        "rules": [{"approve": {"groups": [wanted.approve]}}],
+    }
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # keep our order
+    out = io.StringIO()
+    yaml.dump({"flows": {wanted.name: flow}}, out)
+    return out.getvalue()
+
+
+def _targets(wanted: Wanted) -> dict[str, Any]:
+    targets: dict[str, Any] = {}
+    if wanted.permission_set:
+        where = {"account": wanted.account} if wanted.account else {"accounts": "all"}
+        targets[f"{wanted.name}-set"] = {"permission_set": wanted.permission_set, **where}
+    if wanted.group:
+        targets[f"{wanted.name}-group"] = {"group": wanted.group}
+    return targets
