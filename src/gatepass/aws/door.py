@@ -124,7 +124,7 @@ class Door:
     """Calls AWS for one organization at a time. Thread-safe.
 
     `source` is a botocore session with gatepass's own credentials (the usual places; a simulator in the same process
-    passes its own). `before` is called with the name of each call about to be sent: tests make it fatal or hold it.
+    passes its own). `point` is called before each call is sent and after its answer: tests make it fatal or hold it.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Door:
         watch: Watch | None = None,
         patience: Patience = Patience(),
         name: str = "gatepass",
-        before: Callable[[str], None] = lambda point: None,
+        point: Callable[[str], None] = lambda name: None,
     ) -> None:
         self._reaches = reaches
         self._clock = clock
@@ -146,7 +146,7 @@ class Door:
         self._watch: Watch = watch or Unwatched()
         self._patience = patience
         self._name = name
-        self._before = before
+        self._point = point
         self._making = threading.Lock()
         self._sessions: dict[str, _Session] = {}
         self._own: dict[tuple[str, str], Any] = {}
@@ -189,11 +189,6 @@ class Door:
             seen.add(token)
             more = {token_name: token}
 
-    def may_send(self) -> bool:
-        """Whether enough of this thread's lease is left for one call."""
-        left = lease.left(self._clock.now())
-        return left is None or left >= self._patience.call
-
     # -- one call
 
     def _send(self, session: _Session, place: Place, params: Mapping[str, Any]) -> Answer:
@@ -201,15 +196,17 @@ class Door:
         scope = _scope(place.service, params)
         if scope is not None and (earliest := self._pacer.wait(scope)) is not None:
             raise Later(place, "its rate is spent for now", at_the_earliest=earliest)
-        if not self.may_send():
+        if not lease.fits(self._clock.now(), self._patience.call):
             raise LeaseShort(place, "not sent: too little of the lease is left")
-        self._before(f"aws.{place.operation}")
+        self._point(f"before {place.operation}")
         try:
-            return self._invoke(client, place, params)
+            answer = self._invoke(client, place, params)
         except Throttled:
             if scope is not None:
                 self._pacer.throttled(scope)
             raise
+        self._point(f"after {place.operation}")
+        return answer
 
     def _invoke(self, client: Any, place: Place, params: Mapping[str, Any]) -> Answer:
         sent = self._clock.now()
@@ -256,7 +253,6 @@ class Door:
         """Into the connector's role, from gatepass's own credentials. Changes nothing in AWS; may be repeated."""
         place = Place(reach.organization, "sts", "AssumeRole", "", reach.account_id)
         client = self._own_client("sts", reach.region, place)
-        self._before("aws.AssumeRole")
         params = {
             "RoleArn": reach.role_arn,
             "RoleSessionName": f"{self._name}-{reach.organization}"[:64],

@@ -72,6 +72,7 @@ class Tx:
 
     def __init__(self, link: Link, key: bytes, now: datetime) -> None:
         self.now = now
+        self._link = link
         self.entries = Audit(link, key, now)
         self.facts = Facts(link, self.audit)
         self.requests = Requests(link, self.audit)
@@ -84,6 +85,10 @@ class Tx:
     def audit(self, event: Event) -> None:
         """Add an entry to its chain when this transaction commits."""
         self.entries.say(event)
+
+    def take_slot(self, scope: str, now: datetime, patience: timedelta, pace: Pace) -> Slot:
+        """As `Store.take_slot`, reserved only if this transaction commits: for a call whose intent it stores."""
+        return claims.take_slot(self._link, scope, now, patience, pace)
 
 
 class Store:

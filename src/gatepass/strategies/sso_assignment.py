@@ -19,7 +19,7 @@ from gatepass.aws.errors import AwsError, Missing
 from gatepass.strategies.outcome import failed
 
 _FEW = 2
-"""So many operations are asked for one by one; more of them by one list of what is in progress."""
+"""So many operations are asked for one by one; more of them by one page of the latest."""
 
 _STATUS = {"IN_PROGRESS": Polled.IN_PROGRESS, "SUCCEEDED": Polled.SUCCEEDED, "FAILED": Polled.FAILED}
 
@@ -58,14 +58,15 @@ class SsoAssignment:
     def poll(
         self, organization: str, scope: str, operations: Mapping[str, Verb]
     ) -> Mapping[str, OperationStatus]:
-        """Of many operations, those that a list shows in progress need no call of their own."""
-        running: set[str] = set()
+        """One page of the latest operations answers for many; the rest, and why one failed, by a call of their own."""
+        latest: dict[str, str] = {}
         if len(operations) > _FEW:
             for verb in sorted(set(operations.values())):
-                running |= self._in_progress(organization, scope, verb)
-        busy = OperationStatus(Polled.IN_PROGRESS)
+                latest |= self._latest(organization, scope, verb)
         return {
-            op_ref: busy if op_ref in running else self._status(organization, scope, verb, op_ref)
+            op_ref: OperationStatus(_STATUS[latest[op_ref]])
+            if latest.get(op_ref) in ("IN_PROGRESS", "SUCCEEDED")
+            else self._status(organization, scope, verb, op_ref)
             for op_ref, verb in operations.items()
         }
 
@@ -108,16 +109,17 @@ class SsoAssignment:
         status = answer[f"AccountAssignment{_WORD[verb]}Status"]
         return CallResult(Called.ACCEPTED, op_ref=status["RequestId"])
 
-    def _in_progress(self, organization: str, instance: str, verb: Verb) -> set[str]:
-        rows = self._door.pages(
+    def _latest(self, organization: str, instance: str, verb: Verb) -> dict[str, str]:
+        """Operation -> its status, of the hundred that AWS lists first. What is not among them is asked for by itself."""
+        answer = self._door.call(
             organization,
             "sso-admin",
             f"ListAccountAssignment{_WORD[verb]}Status",
-            f"AccountAssignments{_WORD[verb]}Status",
             InstanceArn=instance,
-            Filter={"Status": "IN_PROGRESS"},
+            MaxResults=100,
         )
-        return {str(row["RequestId"]) for row in rows}
+        rows = answer[f"AccountAssignments{_WORD[verb]}Status"]
+        return {str(row["RequestId"]): str(row["Status"]) for row in rows}
 
     def _status(self, organization: str, instance: str, verb: Verb, op_ref: str) -> OperationStatus:
         word = _WORD[verb]

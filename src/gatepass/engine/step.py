@@ -1,0 +1,322 @@
+"""One step with one fact: look at the rows, look at AWS, commit the intent, call, commit the outcome.
+
+Every decision is `access.settle`'s, taken under the fact's lock from rows read there. This module holds the only two
+lines that give or take access in AWS: `strategy.grant` and `strategy.revoke` in `_send`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from random import Random
+
+from gatepass.access import settle
+from gatepass.access.events import Event
+from gatepass.access.facts import Attempt, Fact, Reading
+from gatepass.access.requests import request_state
+from gatepass.access.settle import Called, Next, Plan, Polled, Situation
+from gatepass.access.states import Outcome, RequestState, Verb
+from gatepass.access.strategy import CallResult
+from gatepass.aws import lease
+from gatepass.clock import Clock, to_ms
+from gatepass.engine.brake import Brake
+from gatepass.engine.looking import Looking
+from gatepass.engine.pacing import StorePacer
+from gatepass.engine.points import CLAIMED, DECIDED, DECIDING, RESULT, Point
+from gatepass.engine.ports import Alarms, Announcer, Gate
+from gatepass.engine.settings import EngineSettings
+from gatepass.errors import Bug, Conflict, GatepassError, Unavailable
+from gatepass.store import ClaimedFact, Lease, LeaseLost, Store, Tx
+
+log = logging.getLogger(__name__)
+
+Decide = Callable[[Situation], Plan]
+
+_NUMBERS = itertools.count()
+"""Attempts of one millisecond are told apart, and stay in their order, by this."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepParts:
+    """What a step is made of; the loop builds it once."""
+
+    store: Store
+    clock: Clock
+    looking: Looking
+    pacer: StorePacer
+    brake: Brake
+    gate: Gate
+    announcer: Announcer
+    alarms: Alarms
+    settings: EngineSettings
+    point: Point
+    dice: Random
+
+
+class NoRoom(Exception):
+    """The call cannot be sent now; nothing was committed. `until` is when it may."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("no room for one more call")
+        self.until = until
+
+
+class Step:
+    """A claimed fact in one worker's hands."""
+
+    def __init__(self, parts: StepParts, claimed: ClaimedFact) -> None:
+        self._parts = parts
+        self._fact = claimed.fact
+        self._lease = claimed.lease
+        self._slot_at: datetime | None = None
+
+    def settle(self) -> None:
+        """Do what is due, until the fact rests. Never raises but for what kills the process; see `_guarded`."""
+        self._guarded(lambda: self._follow(self._decide(settle.due)))
+
+    def sweep(self) -> None:
+        """Read AWS although nothing is due, and settle what is found."""
+
+        def look() -> None:
+            plan = self._read()
+            self._follow(plan)
+
+        self._guarded(look)
+
+    # -- the steps
+
+    def _follow(self, plan: Plan) -> None:
+        while plan.next is not Next.REST:
+            match plan.next:
+                case Next.READ:
+                    plan = self._read()
+                case Next.POLL:
+                    plan = self._poll(plan)
+                case Next.SEND:
+                    plan = self._send(plan)
+
+    def _read(self) -> Plan:
+        try:
+            with lease.hold(self._lease.until, self._renew):
+                reading = self._parts.looking.read(self._fact)
+        except GatepassError as error:
+            if isinstance(error, Unavailable | Bug):
+                raise
+            detail = str(error)
+            return self._decide(lambda s: settle.unread(s, detail))
+        return self._decide(lambda s: _read(s, reading))
+
+    def _poll(self, plan: Plan) -> Plan:
+        attempt = plan.attempt
+        assert attempt is not None
+        assert attempt.op_ref is not None
+        try:
+            with lease.hold(self._lease.until, self._renew):
+                status = self._parts.looking.poll(self._fact, attempt.op_ref, attempt.verb)
+        except GatepassError as error:
+            if isinstance(error, Unavailable | Bug):
+                raise
+            detail = str(error)
+            return self._decide(lambda s: settle.unread(s, detail))
+        return self._decide(lambda s: settle.polled(s, attempt.id, status.polled, status.detail))
+
+    def _send(self, plan: Plan) -> Plan:
+        """The intent is committed; send the call once; its outcome is committed whatever became of the lease."""
+        attempt, fact = plan.attempt, plan.fact
+        assert attempt is not None
+        strategy = self._parts.looking.strategy(fact.key)
+        slot_at = self._slot_at or self._parts.clock.now()
+        with lease.hold(self._lease.until), self._parts.pacer.holding(fact.key.scope, slot_at):
+            if attempt.verb is Verb.GRANT:
+                result = strategy.grant(fact.organization, fact.key)
+            else:
+                result = strategy.revoke(fact.organization, fact.key, fact.handle)
+        self._parts.point(RESULT)
+        try:
+            return self._decide(
+                lambda s: settle.called(
+                    s,
+                    attempt.id,
+                    result.called,
+                    op_ref=result.op_ref,
+                    detail=result.detail,
+                    handle=result.handle,
+                )
+            )
+        except (LeaseLost, Conflict):
+            self._record(attempt, result)
+            raise
+
+    # -- one decision, one transaction
+
+    def _decide(self, decide: Decide) -> Plan:
+        parts = self._parts
+        parts.point(DECIDING)
+        with parts.store.write() as tx:
+            situation = self._situation(tx)
+            plan = decide(situation)
+            check(plan, situation)
+            self._lease = replace(self._lease, until=situation.now + parts.settings.lease)
+            tx.facts.apply(plan, self._lease)
+            self._tell_requests(tx, plan)
+            if plan.next is Next.SEND:
+                self._slot_at = self._make_room(tx, plan, situation.now)
+        self._fact = plan.fact
+        self._watch(plan)
+        parts.point(f"{DECIDED} of {plan.next}")
+        if plan.moves:
+            parts.store.wake()
+        return plan
+
+    def _situation(self, tx: Tx) -> Situation:
+        parts, key = self._parts, self._fact.key
+        fact = tx.facts.hold(key)
+        now = parts.clock.now()
+        grants = tx.facts.grants_on(key)
+        waiting = [grant for grant in grants if grant.state == "waiting"]
+        return Situation(
+            fact=fact,
+            grants=grants,
+            attempts=tx.facts.attempts_on(key, now - parts.settings.limits.doubt),
+            now=now,
+            worker=parts.settings.worker,
+            attempt_id=f"{to_ms(now):013d}-{next(_NUMBERS):08d}-{parts.settings.worker}",
+            jitter=parts.dice.random(),
+            refused=parts.gate.refused(tx, waiting) if waiting else {},
+            may_start=parts.brake.free,
+            limits=parts.settings.limits,
+        )
+
+    def _make_room(self, tx: Tx, plan: Plan, now: datetime) -> datetime:
+        """A place among the outstanding operations and a slot, both committed with the intent; or nothing is."""
+        settings, attempt = self._parts.settings, plan.attempt
+        assert attempt is not None
+        scope = plan.fact.key.scope
+        cap = settings.outstanding if attempt.verb is Verb.REVOKE else settings.outstanding - settings.spare
+        if not tx.facts.reserve_outstanding(scope, attempt.id, cap):
+            raise NoRoom(now + settings.limits.poll)
+        slot = tx.take_slot(scope, now, settings.slot_patience, settings.pace)
+        if not slot.taken:
+            raise NoRoom(now + slot.wait)
+        return now + slot.wait
+
+    def _tell_requests(self, tx: Tx, plan: Plan) -> None:
+        """A request follows its grants, in the transaction that moves them."""
+        for request_id in sorted({grant.request for grant in plan.moves}):
+            request = tx.requests.lock(request_id)
+            if request is None:
+                raise Bug(f"grant of a request {request_id} that does not exist")
+            if request.state is RequestState.APPROVED:
+                grants = tx.requests.grants_of(request_id)
+                state = request_state(grants)
+                if state is not RequestState.APPROVED:
+                    why = next((g.why for g in grants if g.why), "") if state is RequestState.FAILED else ""
+                    fields = {"request": request_id} | ({"why": why} if why else {})
+                    event = Event(f"request.{state}", request.organization, fields)
+                    request = tx.requests.save(replace(request, state=state, why=why or request.why), event)
+            moves = [grant for grant in plan.moves if grant.request == request_id]
+            self._parts.announcer.changed(tx, request, moves)
+
+    # -- when things go wrong
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """The step's outer edge: whatever goes wrong, the fact is due again, and no thread dies of it."""
+        parts, key = self._parts, self._fact.key
+        parts.point(CLAIMED)
+        try:
+            work()
+        except NoRoom as full:
+            parts.store.release(key, self._lease, full.until)
+        except (LeaseLost, Conflict) as lost:
+            log.info("step on %s is void: %s", key.text, lost)
+        except Bug as bug:
+            parts.brake.pull("bug", f"an invariant does not hold on {key.text}: {bug}")
+            self._back_off(str(bug))
+        except Unavailable as gone:
+            log.warning("step on %s broke off: %s", key.text, gone)  # the lease ends by itself
+        except Exception as error:
+            log.exception("step on %s failed", key.text)
+            self._back_off(f"{type(error).__name__}: {error}")
+
+    def _back_off(self, detail: str) -> None:
+        try:
+            self._decide(lambda s: settle.unread(s, detail))
+        except (GatepassError, NoRoom):
+            log.exception("%s is due again when its lease ends", self._fact.key.text)
+
+    def _renew(self) -> datetime | None:
+        until = self._parts.clock.now() + self._parts.settings.lease
+        if not self._parts.store.renew(self._fact.key, self._lease, until):
+            return None
+        self._lease = replace(self._lease, until=until)
+        return until
+
+    def _record(self, attempt: Attempt, result: CallResult) -> None:
+        """Somebody else holds the fact now; what became of our call is kept all the same, by the attempt's id."""
+        known = told(attempt, result, self._parts.clock.now())
+        with self._parts.store.write() as tx:
+            if tx.facts.record_outcome(known) and known.outcome is not None:
+                fields = {
+                    "fact": attempt.fact.text,
+                    "attempt": attempt.id,
+                    "verb": attempt.verb,
+                    "outcome": known.outcome,
+                    "op_ref": known.op_ref,
+                    "detail": known.detail,
+                }
+                tx.audit(Event("attempt.outcome", self._fact.organization, fields))
+
+    def _watch(self, plan: Plan) -> None:
+        """A take-back that fails is never given up, and never quiet."""
+        what = f"take-back: {plan.fact.key.text}"
+        failing = plan.fact.ours and plan.fact.tries >= self._parts.settings.alarm_after
+        if failing:
+            self._parts.alarms.raised(what, f"{plan.fact.tries} tries failed: {plan.fact.last_error}")
+        elif not plan.fact.tries and self._fact.tries:
+            self._parts.alarms.cleared(what)
+
+
+def _read(situation: Situation, reading: Reading) -> Plan:
+    return settle.read(situation, reading)
+
+
+def told(attempt: Attempt, result: CallResult, now: datetime) -> Attempt:
+    """The attempt with what its call's answer says of it, as `settle.called` would put it."""
+    if result.called is Called.ACCEPTED:
+        return replace(attempt, op_ref=result.op_ref)
+    outcome = {Called.DONE: Outcome.DONE, Called.LOST: Outcome.UNKNOWN}.get(result.called, Outcome.NOT_DONE)
+    refused = result.called is Called.REFUSED and attempt.verb is Verb.GRANT
+    known = outcome is not Outcome.UNKNOWN
+    return replace(
+        attempt,
+        outcome=outcome,
+        detail=result.detail or None,
+        refused=refused,
+        finished_at=now,
+        inflight=attempt.inflight and not known,
+    )
+
+
+def check(plan: Plan, s: Situation) -> None:
+    """The invariants that stay on in production (security.md 8), of what is about to be sent.
+
+    Raises `Bug`: nothing is committed, granting stops; the take-back is tried again.
+    """
+    if plan.next is not Next.SEND:
+        return
+    assert plan.attempt is not None
+    now_held = {grant.id: grant for grant in (*s.grants, *plan.moves)}
+    live = [grant for grant in now_held.values() if grant.live(s.now)]
+    if plan.attempt.verb is Verb.REVOKE:
+        if not s.fact.ours and not plan.fact.ours:
+            raise Bug("I3: about to delete what is not ours")
+        if live:
+            raise Bug(f"I2: about to delete under live grant {live[0].id}")
+    elif not live:
+        raise Bug("I4: about to create without a live grant")
+
+
+__all__ = ["Fact", "Lease", "NoRoom", "Polled", "Step", "StepParts", "check", "told"]
