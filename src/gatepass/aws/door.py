@@ -20,7 +20,17 @@ from botocore import xform_name
 from botocore.config import Config
 
 from gatepass.aws import lease
-from gatepass.aws.errors import Denied, Later, LeaseShort, Lost, Partial, Place, Throttled, Unreachable
+from gatepass.aws.errors import (
+    Denied,
+    Later,
+    LeaseShort,
+    Lost,
+    Partial,
+    Place,
+    Throttled,
+    Unreachable,
+    Unreached,
+)
 from gatepass.aws.translate import answered, unanswered
 from gatepass.clock import Clock
 
@@ -152,8 +162,17 @@ class Door:
         self._own: dict[tuple[str, str], Any] = {}
 
     def reach(self, organization: str) -> Reach:
-        """How the organization is reached. KeyError when it is not known."""
-        return self._reaches.reach(organization)
+        """How the organization is reached. Raises `Unreached` when nobody knows."""
+        try:
+            return self._reaches.reach(organization)
+        except KeyError:
+            place = Place(organization, "sts", "AssumeRole")
+            raise Unreached(place, "no connector of this organization is known") from None
+
+    def ping(self, region: str) -> None:
+        """One call with gatepass's own credentials that changes nothing: whether AWS answers, and what time it has."""
+        place = Place("gatepass", "sts", "GetCallerIdentity")
+        self._invoke(self._own_client("sts", region, place), place, {})
 
     def call(self, organization: str, service: str, operation: str, /, **params: Any) -> Answer:
         """One call in one organization, sent at most once; or an `AwsError`.

@@ -94,6 +94,13 @@ class Unreachable(AwsError):
     hint = "check the network, and AWS_ENDPOINT_URL if it is set"
 
 
+class Unreached(AwsError):
+    """The organization is not in the estate and no tombstone keeps its connector. Nothing was done."""
+
+    code = "aws_unreached"
+    hint = "put the organization back into the estate: its facts cannot be taken back without its connector"
+
+
 class NoCredentials(AwsError):
     """gatepass has no credentials of its own to start from. Nothing was done."""
 

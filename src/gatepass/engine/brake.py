@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class Brake:
-    """Reasons for which no access is given now. Thread-safe. Each new reason raises an alarm, each cleared one ends it."""
+    """Reasons for which no access is given now. Thread-safe. A new reason raises an alarm, a cleared one ends it."""
 
     def __init__(self, alarms: Alarms) -> None:
         self._alarms = alarms

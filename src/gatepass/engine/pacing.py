@@ -1,4 +1,4 @@
-"""The limiter as the door sees it: every call to an instance waits for its slot, which the database gives to one caller."""
+"""The limiter as the door sees it: every call to an instance waits for its slot, given by the database."""
 
 from __future__ import annotations
 

@@ -1,12 +1,18 @@
-"""What the engine needs from above, as Protocols that `app` fills. Each default here does nothing, or refuses nothing."""
+"""What the engine needs from above, as Protocols that `app` fills. The defaults do nothing and refuse nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from gatepass.access.requests import Grant, Request
+from gatepass.errors import GatepassError
 from gatepass.store import Tx
+from gatepass.store.chain import Head
+from gatepass.store.estates import KnownAccount
+from gatepass.store.outbox import Message
 
 
 class Gate(Protocol):
@@ -43,6 +49,52 @@ class Roster(Protocol):
         ...
 
 
+class Decider(Protocol):
+    """Takes a request that was asked to where people (or nobody) decide it: checks, claims, handlers."""
+
+    def asked(self, request: Request) -> None:
+        """Take it on, in a transaction of its own. May come again for the same request; an error is tried again."""
+        ...
+
+
+class Notifier(Protocol):
+    """Says a message on its channel, rendered from the state now."""
+
+    def send(self, message: Message) -> str | None:
+        """What the channel calls it, if anything. An error is tried again later; at least once."""
+        ...
+
+
+class Checkpoints(Protocol):
+    """Where signed checkpoints of the audit go, outside the database (security.md rule 14)."""
+
+    def publish(self, heads: Sequence[Head], at: datetime) -> None: ...
+
+
+class Inventory(Protocol):
+    """Which accounts an organization has now."""
+
+    def organizations(self) -> Sequence[str]: ...
+
+    def accounts(self, organization: str) -> Sequence[KnownAccount]:
+        """All of them, or an error; never some."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything the engine is given from above."""
+
+    gate: Gate
+    announcer: Announcer
+    alarms: Alarms
+    roster: Roster
+    decider: Decider
+    notifier: Notifier
+    checkpoints: Checkpoints
+    inventory: Inventory
+
+
 class OpenGate:
     """Refuses nothing: where something else has looked just before."""
 
@@ -63,8 +115,37 @@ class Silent:
         return None
 
 
+class Undecided:
+    """Decides nothing: where no desk is."""
+
+    def asked(self, request: Request) -> None:
+        raise GatepassError("no desk is there to take requests on")
+
+    def send(self, message: Message) -> str | None:
+        raise GatepassError("no face is there to send messages")
+
+
+class NoInventory:
+    """No organizations to read, and nowhere to publish."""
+
+    def organizations(self) -> Sequence[str]:
+        return ()
+
+    def accounts(self, organization: str) -> Sequence[KnownAccount]:
+        return ()
+
+    def publish(self, heads: Sequence[Head], at: datetime) -> None:
+        return None
+
+
 class Everybody:
     """Nobody ever leaves."""
 
     def why_gone(self, tx: Tx, person: str) -> str | None:
         return None
+
+
+def alone() -> Ports:
+    """Ports where nobody is above: the settle loop by itself."""
+    silent, undecided, nowhere = Silent(), Undecided(), NoInventory()
+    return Ports(OpenGate(), silent, silent, Everybody(), undecided, undecided, nowhere, nowhere)

@@ -15,9 +15,9 @@ from random import Random
 
 from gatepass.access import settle
 from gatepass.access.events import Event
-from gatepass.access.facts import Attempt, Fact, Reading
+from gatepass.access.facts import Attempt, Reading
 from gatepass.access.requests import request_state
-from gatepass.access.settle import Called, Next, Plan, Polled, Situation
+from gatepass.access.settle import Called, Next, Plan, Situation
 from gatepass.access.states import Outcome, RequestState, Verb
 from gatepass.access.strategy import CallResult
 from gatepass.aws import lease
@@ -29,7 +29,7 @@ from gatepass.engine.points import CLAIMED, DECIDED, DECIDING, RESULT, Point
 from gatepass.engine.ports import Alarms, Announcer, Gate
 from gatepass.engine.settings import EngineSettings
 from gatepass.errors import Bug, Conflict, GatepassError, Unavailable
-from gatepass.store import ClaimedFact, Lease, LeaseLost, Store, Tx
+from gatepass.store import ClaimedFact, LeaseLost, Store, Tx
 
 log = logging.getLogger(__name__)
 
@@ -69,22 +69,17 @@ class Step:
 
     def __init__(self, parts: StepParts, claimed: ClaimedFact) -> None:
         self._parts = parts
+        self._claimed = claimed
         self._fact = claimed.fact
-        self._lease = claimed.lease
         self._slot_at: datetime | None = None
 
     def settle(self) -> None:
         """Do what is due, until the fact rests. Never raises but for what kills the process; see `_guarded`."""
         self._guarded(lambda: self._follow(self._decide(settle.due)))
 
-    def sweep(self) -> None:
-        """Read AWS although nothing is due, and settle what is found."""
-
-        def look() -> None:
-            plan = self._read()
-            self._follow(plan)
-
-        self._guarded(look)
+    def found(self, reading: Reading) -> None:
+        """Settle what the sweep read, although nothing was due."""
+        self._guarded(lambda: self._follow(self._decide(lambda s: settle.read(s, reading))))
 
     # -- the steps
 
@@ -100,21 +95,21 @@ class Step:
 
     def _read(self) -> Plan:
         try:
-            with lease.hold(self._lease.until, self._renew):
+            with lease.hold(self._claimed.lease.until, self._renew):
                 reading = self._parts.looking.read(self._fact)
         except GatepassError as error:
             if isinstance(error, Unavailable | Bug):
                 raise
             detail = str(error)
             return self._decide(lambda s: settle.unread(s, detail))
-        return self._decide(lambda s: _read(s, reading))
+        return self._decide(lambda s: settle.read(s, reading))
 
     def _poll(self, plan: Plan) -> Plan:
         attempt = plan.attempt
         assert attempt is not None
         assert attempt.op_ref is not None
         try:
-            with lease.hold(self._lease.until, self._renew):
+            with lease.hold(self._claimed.lease.until, self._renew):
                 status = self._parts.looking.poll(self._fact, attempt.op_ref, attempt.verb)
         except GatepassError as error:
             if isinstance(error, Unavailable | Bug):
@@ -129,7 +124,7 @@ class Step:
         assert attempt is not None
         strategy = self._parts.looking.strategy(fact.key)
         slot_at = self._slot_at or self._parts.clock.now()
-        with lease.hold(self._lease.until), self._parts.pacer.holding(fact.key.scope, slot_at):
+        with lease.hold(self._claimed.lease.until), self._parts.pacer.holding(fact.key.scope, slot_at):
             if attempt.verb is Verb.GRANT:
                 result = strategy.grant(fact.organization, fact.key)
             else:
@@ -159,13 +154,13 @@ class Step:
             situation = self._situation(tx)
             plan = decide(situation)
             check(plan, situation)
-            self._lease = replace(self._lease, until=situation.now + parts.settings.lease)
-            tx.facts.apply(plan, self._lease)
+            kept = replace(self._claimed.lease, until=situation.now + parts.settings.lease)
+            tx.facts.apply(plan, kept)
             self._tell_requests(tx, plan)
             if plan.next is Next.SEND:
                 self._slot_at = self._make_room(tx, plan, situation.now)
-        self._fact = plan.fact
         self._watch(plan)
+        self._fact, self._claimed = plan.fact, replace(self._claimed, lease=kept)
         parts.point(f"{DECIDED} of {plan.next}")
         if plan.moves:
             parts.store.wake()
@@ -229,7 +224,7 @@ class Step:
         try:
             work()
         except NoRoom as full:
-            parts.store.release(key, self._lease, full.until)
+            parts.store.release(self._claimed, full.until)
         except (LeaseLost, Conflict) as lost:
             log.info("step on %s is void: %s", key.text, lost)
         except Bug as bug:
@@ -249,9 +244,9 @@ class Step:
 
     def _renew(self) -> datetime | None:
         until = self._parts.clock.now() + self._parts.settings.lease
-        if not self._parts.store.renew(self._fact.key, self._lease, until):
+        if not self._parts.store.renew(self._claimed, until):
             return None
-        self._lease = replace(self._lease, until=until)
+        self._claimed = replace(self._claimed, lease=replace(self._claimed.lease, until=until))
         return until
 
     def _record(self, attempt: Attempt, result: CallResult) -> None:
@@ -277,10 +272,6 @@ class Step:
             self._parts.alarms.raised(what, f"{plan.fact.tries} tries failed: {plan.fact.last_error}")
         elif not plan.fact.tries and self._fact.tries:
             self._parts.alarms.cleared(what)
-
-
-def _read(situation: Situation, reading: Reading) -> Plan:
-    return settle.read(situation, reading)
 
 
 def told(attempt: Attempt, result: CallResult, now: datetime) -> Attempt:
@@ -317,6 +308,3 @@ def check(plan: Plan, s: Situation) -> None:
             raise Bug(f"I2: about to delete under live grant {live[0].id}")
     elif not live:
         raise Bug("I4: about to create without a live grant")
-
-
-__all__ = ["Fact", "Lease", "NoRoom", "Polled", "Step", "StepParts", "check", "told"]

@@ -1,4 +1,4 @@
-"""Whether the clocks agree: ours, the store's and AWS's (architecture.md 8). A skew stops granting, never taking back."""
+"""Whether the clocks agree: ours, the store's and AWS's (architecture.md 8). A skew stops granting only."""
 
 from __future__ import annotations
 
@@ -46,12 +46,13 @@ class Timekeeper:
         """Never below the highest time ever committed: a clock set back must not give anybody more time (I1)."""
         with self._store.read() as view:
             highest = view.entries.highest_time()
-        if highest is None:
-            return
-        behind = highest - self._clock.now()
-        if isinstance(self._clock, SystemClock):
+        if highest is not None and isinstance(self._clock, SystemClock):
             self._clock.raise_to(highest)
-        self._compare("what was committed before", behind if behind > self._allowed else _NONE)
+
+    def probe(self, ask: Callable[[], None]) -> None:
+        """While a skew to AWS holds the brake nothing may be calling AWS: `ask` makes one call, whose date is heard."""
+        if any(reason.startswith("clock: AWS") for reason in self._brake.reasons):
+            ask()
 
     def note(self) -> None:
         """Write what was found into the audit: outside of any call, where a transaction is welcome."""

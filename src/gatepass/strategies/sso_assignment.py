@@ -110,7 +110,7 @@ class SsoAssignment:
         return CallResult(Called.ACCEPTED, op_ref=status["RequestId"])
 
     def _latest(self, organization: str, instance: str, verb: Verb) -> dict[str, str]:
-        """Operation -> its status, of the hundred that AWS lists first. What is not among them is asked for by itself."""
+        """Operation -> its status, of the hundred that AWS lists first; others are asked for one by one."""
         answer = self._door.call(
             organization,
             "sso-admin",

@@ -1,0 +1,89 @@
+"""The sweep: every live fact, and everything that ended in the last day, is read again (architecture.md 2).
+
+What a process sent late, what somebody removed or made by hand, is found here. Facts of one list share its read. A
+read that fails says nothing about any fact: it is left as it is and tried in the next pass.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from gatepass.access.facts import FactKey, Reading
+from gatepass.aws.errors import Unreached
+from gatepass.engine.step import Step, StepParts
+from gatepass.errors import GatepassError
+from gatepass.store import ClaimedFact
+
+log = logging.getLogger(__name__)
+
+_ROOM = 50
+"""Facts taken at a time: few enough that settling them all fits into one lease."""
+
+_PASSES = 10
+"""Passes in one period: a fact is read within its period and a tenth."""
+
+
+class Sweep:
+    """Goes over all facts in passes. One thread per process uses it."""
+
+    def __init__(
+        self, parts: StepParts, observe: Callable[[Sequence[ClaimedFact]], dict[FactKey, Reading]]
+    ) -> None:
+        self._parts = parts
+        self._observe = observe
+        self._next_pass: datetime | None = None
+
+    def once(self) -> int:
+        """One pass, if it is time for one: how many facts were read."""
+        now = self._parts.clock.now()
+        if self._next_pass is not None and now < self._next_pass:
+            return 0
+        self._next_pass = now + max(self._parts.settings.sweep / _PASSES, timedelta(milliseconds=100))
+        return self._pass()
+
+    def _pass(self) -> int:
+        parts, failed, count = self._parts, set[FactKey](), 0
+        while True:
+            claimed = parts.store.claim_sweep(
+                parts.settings.worker,
+                parts.clock.now(),
+                _ROOM + len(failed),
+                parts.settings.lease,
+                sweep=parts.settings.sweep,
+                ended=parts.settings.ended,
+            )
+            for again in [each for each in claimed if each.fact.key in failed]:
+                parts.store.release(again)
+            fresh = [each for each in claimed if each.fact.key not in failed]
+            if not fresh:
+                return count
+            read = self._read(fresh)
+            count += read[0]
+            failed |= read[1]
+
+    def _read(self, claimed: Sequence[ClaimedFact]) -> tuple[int, set[FactKey]]:
+        groups: defaultdict[tuple[object, ...], list[ClaimedFact]] = defaultdict(list)
+        for each in claimed:
+            key = each.fact.key
+            groups[each.fact.organization, key.kind, key.scope, key.parts[:-1]].append(each)
+        count, failed = 0, set[FactKey]()
+        for group in groups.values():
+            organization = group[0].fact.organization
+            try:
+                readings = self._observe(group)
+            except GatepassError as error:
+                log.warning("the sweep could not read %s: %s", organization, error)
+                if not isinstance(error, Unreached) or any(each.fact.ours for each in group):
+                    self._parts.alarms.raised(f"sweep: {organization}", str(error))
+                failed |= {each.fact.key for each in group}
+                for each in group:
+                    self._parts.store.release(each)
+                continue
+            self._parts.alarms.cleared(f"sweep: {organization}")
+            for each in group:
+                Step(self._parts, each).found(readings[each.fact.key])
+            count += len(group)
+        return count, failed
