@@ -198,7 +198,7 @@ class BadCursor(GatepassError):
 
 def _read_cursor(cursor: str) -> tuple[int, str]:
     at, dash, request_id = cursor.partition("-")
-    if not (at.isdecimal() and dash and request_id):
+    if not (at.isascii() and at.isdecimal() and dash and request_id):
         raise BadCursor(f"no page gave the cursor {cursor[:80]!r}", advice="start again at the first page")
     return int(at), request_id
 
