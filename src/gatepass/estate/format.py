@@ -125,7 +125,7 @@ _LIMITS = {
         Flag(), "Whether the requester counts as an approver, if they are one.", default="false"
     ),
     "max_duration": MAX_DURATION,
-    "unanswered_after": Key(Length(), "A request nobody answered expires after this.", default="never"),
+    "unanswered_after": Key(Length(), "A request nobody answered expires after this.", default="a day"),
     "accepted_lateness": Key(
         Length(),
         "No approval when access is forecast to be taken away later than due by more than this.",

@@ -213,7 +213,7 @@ class Rule:
     allow_self: bool = False
     max_duration: timedelta | None = None
     unanswered_after: timedelta | None = None
-    """A request that nobody answered expires after so long; None: never."""
+    """A request that nobody answered expires after so long; None: after `access.decide.UNANSWERED_AFTER`, a day."""
     accepted_lateness: timedelta | None = None
     """No approval when the forecast of the end is later than due by more than this; None: any (security.md 4)."""
 
