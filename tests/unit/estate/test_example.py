@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gatepass.estate.sources import load_directory
 from gatepass.estate.wire import from_plain, to_plain
+from gatepass.sim.seed_world import two_tenants
 
 ESTATE = load_directory(Path(__file__).parents[3] / "examples" / "multi-organization")
 
@@ -67,6 +68,26 @@ def test_seed_001_the_account_comes_from_code() -> None:
     assert target.field_bindings == ("account_id",)
     account = next(field for field in ESTATE.form(flow, target) if field.name == "account_id")
     assert (account.prefetch, account.label) == (True, "Account ID")
+
+
+def test_it_fits_the_world_that_the_simulator_builds() -> None:
+    world = {each["identity_center"]["instance"]: each for each in two_tenants()["organizations"][1:]}
+    roles = {
+        f"arn:aws:iam::{each['account']}:role{each['path']}{each['name']}" for each in two_tenants()["roles"]
+    }
+    for organization in ESTATE.organizations.values():
+        center = world[organization.connector.instance_arn.split("/")[1]]["identity_center"]
+        assert organization.connector.region == center["region"]
+        assert organization.connector.role_arn in roles
+        names = {each["name"] for each in center["permission_sets"]} | {
+            each["name"] for each in center["groups"]
+        }
+        ids = {each["id"] for each in center["permission_sets"]}
+        for target in ESTATE.targets.values():
+            if target.organization == organization.name:
+                settings = target.settings
+                wanted = settings.get("permission_set_name") or settings.get("group_name")
+                assert wanted in names or settings["permission_set_arn"].rpartition("/")[2] in ids
 
 
 def test_it_is_kept_and_read_back() -> None:
