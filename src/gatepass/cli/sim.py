@@ -28,6 +28,9 @@ from gatepass.errors import GatepassError
 @click.option(
     "--external-id", multiple=True, metavar="TENANT=ID", help="External id that a tenant's role requires."
 )
+@click.option(
+    "--sign-in-as", default="", metavar="USER", help="Who approves every sign-in; without it a page asks."
+)
 @click.option("--everything/--only-ours", default=True, help="Have moto answer what is not simulated here.")
 @click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", help="How to print the variables."
@@ -43,6 +46,7 @@ def sim(
     faults: Path | None,
     world: Path | None,
     external_id: tuple[str, ...],
+    sign_in_as: str,
     everything: bool,
     output: str,
 ) -> None:
@@ -62,6 +66,7 @@ def sim(
         )
     except (GatepassError, OSError) as wrong:
         raise click.ClickException(str(wrong)) from None
+    server.sim.world.sign_in.browser = sign_in_as
     _announce(server.url, world is None, output)
     try:
         server.serve_forever()

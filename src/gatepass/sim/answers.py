@@ -52,6 +52,7 @@ _WORDS = {
         "": "ValidationException",
     },
     "missing": {"iam": "NoSuchEntity", "": "ResourceNotFoundException"},
+    "unauthorized": {"": "UnauthorizedException"},
     "unsigned": {
         "sts": "MissingAuthenticationToken",
         "iam": "MissingAuthenticationToken",
@@ -82,8 +83,9 @@ class ApiError(Exception):
 def error(kind: str, service: str, message: str, **members: Any) -> ApiError:
     """The answer for `kind` (throttled, denied, conflict, invalid, missing ...) as `service` words it."""
     words = _WORDS[kind]
-    status = 429 if kind == "throttled" and service == "sso" else 0
-    return ApiError(words.get(service) or words[""], message, status=status, members=members)
+    code = words.get(service) or words[""]
+    status = 429 if code == "TooManyRequestsException" and service == "sso" else 0
+    return ApiError(code, message, status=status, members=members)
 
 
 class ConnectionLost(Exception):

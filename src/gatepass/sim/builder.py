@@ -16,7 +16,7 @@ from gatepass.clock import Clock
 from gatepass.errors import GatepassError
 from gatepass.policy import Caller, CallerKind, root, user
 from gatepass.sim.assignments import apply
-from gatepass.sim.iam_state import AccessKey, Permissions, Role, User
+from gatepass.sim.iam_state import AccessKey, Device, Permissions, Provider, Role, User
 from gatepass.sim.identitystore import new_id
 from gatepass.sim.instances import SSO
 from gatepass.sim.settings import Settings
@@ -57,6 +57,8 @@ def build(description: Described, clock: Clock, settings: Settings | None = None
             builder.role(role)
         for made in description.get("users", []):
             builder.user(made)
+        for provider in description.get("providers", []):
+            builder.provider(provider)
     except KeyError as missing:
         raise WorldError(
             f"the description of the world lacks or does not know {missing}", advice="see docs/simulator.md"
@@ -230,8 +232,25 @@ class _Builder:
             self.then,
         )
         made.keys[key.id] = key
+        if device := described.get("mfa"):
+            serial = device.get("serial", f"arn:aws:iam::{account}:mfa/{made.name}")
+            world.iam_of(account).devices[serial] = Device(
+                serial, device["seed"].encode(), made.name, self.then
+            )
+            made.devices.append(serial)
         caller = user(made.arn, unique_id=made.id)
         world.credentials[key.id] = Credential(key.id, key.secret, Principal(caller, made.id))
+
+    def provider(self, described: Described) -> None:
+        account = str(described["account"])
+        iam = self.world.iam_of(account)
+        if "url" in described:
+            host = described["url"].removeprefix("https://")
+            arn = f"arn:aws:iam::{account}:oidc-provider/{host}"
+            iam.oidc[arn] = Provider(arn, self.then, url=host, audiences=list(described.get("audiences", [])))
+        else:
+            arn = f"arn:aws:iam::{account}:saml-provider/{described['name']}"
+            iam.saml[arn] = Provider(arn, self.then, metadata=described["metadata"])
 
 
 def root_credential(world: World, account: str) -> Credential:

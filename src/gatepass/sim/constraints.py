@@ -34,6 +34,7 @@ def violations(shape: Any, params: Any, path: str = "") -> Iterator[str]:
 
 def _words(path: str, value: Any, constraint: str) -> str:
     name = path[:1].lower() + path[1:]
+    value = str(value)[:200]
     return f"Value '{value}' at '{name}' failed to satisfy constraint: Member must {constraint}"
 
 

@@ -8,6 +8,7 @@ from gatepass.sim import wire
 from gatepass.sim.answers import ApiError, error
 from gatepass.sim.call import OPERATIONS
 from gatepass.sim.inprocess import http_date
+from gatepass.sim.pages import Pages
 from gatepass.sim.signature import Scope, scope, verify
 from gatepass.sim.simulator import Request, Simulator
 from gatepass.sim.wire import Incoming, Outgoing
@@ -22,9 +23,13 @@ class Front:
     def __init__(self, sim: Simulator, behind: Callable[[Incoming, str], Outgoing] | None = None) -> None:
         self._sim = sim
         self._behind = behind
+        self._pages = Pages(sim)
 
     def handle(self, incoming: Incoming) -> Outgoing:
         """The answer. Raises `ConnectionLost` where the fault script takes it away."""
+        page = self._pages.handle(incoming)
+        if page is not None:
+            return page
         signed = scope(incoming)
         service, operation = _target(incoming, signed)
         request_id = f"{self._sim.clock.now():%Y%m%d}-sim-{id(incoming):x}"

@@ -30,7 +30,13 @@ CONNECTOR_ACTIONS = (
 )
 """What a connector role may do (spec/sym.md 4.4, and the tree of units that it lacks)."""
 
-_PEOPLE = (("ana", "Ana Almeida"), ("ben", "Ben Brandt"), ("cleo", "Cleo Chen"), ("dan", "Dan Duarte"))
+_PEOPLE = (
+    ("ana", "Ana Almeida"),
+    ("ben", "Ben Brandt"),
+    ("cleo", "Cleo Chen"),
+    ("dan", "Dan Duarte"),
+    ("eve", "Eve Engel"),
+)
 _ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 _READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 

@@ -54,6 +54,7 @@ class SimServer:
         self._server: BaseWSGIServer = make_server(
             "127.0.0.1", port, self._app, threaded=True, request_handler=_Handler
         )
+        sim.world.sign_in.url = self.url
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="gatepass-sim", daemon=True
         )

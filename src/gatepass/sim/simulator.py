@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -15,9 +16,12 @@ from gatepass.sim import (  # noqa: F401 - importing them fills the table of ope
     assignments,
     identitystore,
     instances,
+    oidc,
     organizations,
     permission_sets,
+    portal,
     sts,
+    sts_federation,
 )
 from gatepass.sim.answers import ApiError, ConnectionLost, error
 from gatepass.sim.call import OPERATIONS, Answer, Call, Operation, Params
@@ -75,6 +79,14 @@ class Simulator:
         """Replace the fault script; its times count from now, its dice start anew from the seed. Empty: no faults."""
         with self._lock:
             self._script = Script(self.clock.now(), rules(script), Random(self.settings.seed))  # noqa: S311
+
+    @contextmanager
+    def held(self) -> Iterator[tuple[World, datetime]]:
+        """The world and the moment, with everything finished that is due and no call in between."""
+        with self._lock:
+            now = self.clock.now()
+            self.world.settle(now)
+            yield self.world, now
 
     def truth(self) -> World:
         """The world as it is now, with everything finished that is due. Read it; change it through `hand`."""
@@ -207,6 +219,17 @@ class _Run:
     def _refuse_anonymous(self, operation: Operation) -> None:
         if operation.action and self.caller is ANONYMOUS:
             raise error("unsigned", self.request.service, "Request is missing Authentication Token")
+        self._refuse_session_token()
+
+    def _refuse_session_token(self) -> None:
+        """GetSessionToken's sessions reach little of STS, and IAM only when MFA was given (spec/sessions.md 3.9)."""
+        if self.caller.source != "GetSessionToken":
+            return
+        request = self.request
+        if request.service == "sts" and request.operation not in ("AssumeRole", "GetCallerIdentity"):
+            raise error("denied", "sts", f"Cannot call {request.operation} with session credentials")
+        if request.service == "iam" and not self.caller.caller.mfa:
+            raise error("unknown-key", "iam", "The security token included in the request is invalid")
 
     def _refuse_by_script(self) -> ConnectionLost | None:
         rule, service = self.fault, self.request.service

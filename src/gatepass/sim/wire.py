@@ -68,7 +68,8 @@ def _rest_operations(service: str) -> dict[tuple[str, str], str]:
     found = {}
     for name in known.operation_names:
         http = known.operation_model(name).http
-        found[http["method"], http["requestUri"].partition("?")[0]] = name
+        if "?" not in http["requestUri"]:
+            found[http["method"], http["requestUri"]] = name
     return found
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from gatepass.policy import Caller, CallerKind
 from gatepass.sim.iam_state import AccountIam
+from gatepass.sim.portal_state import SignIn
 from gatepass.sim.timeline import Assignment, Change, Membership, Timeline
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -173,7 +174,8 @@ class Principal:
     source: str = ""
     """The call that made the session (AssumeRole, GetSessionToken ...); empty for long-term keys."""
     session_policies: tuple[str, ...] | None = None
-    mfa_at: datetime | None = None
+    chained: bool = False
+    """Whether a session of a role, or of GetSessionToken, made this session."""
 
     @property
     def account(self) -> str:
@@ -213,6 +215,7 @@ class World:
     quotas: dict[str, int] = field(default_factory=dict)
     """Account -> trust policy quota, where it was raised."""
     changes: list[Change] = field(default_factory=list)
+    sign_in: SignIn = field(default_factory=SignIn)
     _home: dict[str, Organization] = field(default_factory=dict)
     _due: list[tuple[datetime, int, Callable[[datetime], None]]] = field(default_factory=list)
     _sequence: int = 0
