@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from gatepass.errors import GatepassError
-from gatepass.sessions.errors import BadInput, Locked, SessionError, scrub
+from gatepass.sessions.errors import BadInput, SessionError, scrub
 from gatepass.sessions.paths import Paths, paths_from
 
 P = ParamSpec("P")
@@ -50,18 +50,23 @@ def say(text: str) -> None:
 
 def read_secret(prompt: str, fd: int | None, *, confirm: bool = False) -> str:
     """A secret from a file descriptor, a prompt on a terminal, or stdin; never from the arguments (S-30)."""
-    if fd is not None:
-        try:
-            with os.fdopen(os.dup(fd), "r", encoding="utf-8") as file:
-                return _one_line(file.readline(), prompt)
-        except OSError as error:
-            raise BadInput(f"file descriptor {fd} cannot be read ({error.strerror})") from error
-    if not sys.stdin.isatty():
-        return _one_line(sys.stdin.readline(), prompt)
-    first = _hidden(prompt)
-    if confirm and _hidden(f"{prompt} again") != first:
-        raise BadInput(f"the two entries for {prompt} differ", advice="try again")
-    return _one_line(first, prompt)
+    if fd is None and sys.stdin.isatty():
+        first = _hidden(prompt)
+        if confirm and _hidden(f"{prompt} again") != first:
+            raise BadInput(f"the two entries for {prompt} differ", advice="try again")
+        return _one_line(first, prompt)
+    return _one_line(_line_of(0 if fd is None else fd), prompt)
+
+
+def _line_of(fd: int) -> str:
+    """One line, byte by byte: what follows is for the next reader."""
+    found = bytearray()
+    try:
+        while (byte := os.read(fd, 1)) not in (b"", b"\n"):
+            found += byte
+    except OSError as error:
+        raise BadInput(f"file descriptor {fd} cannot be read ({error.strerror})") from error
+    return found.decode("utf-8", "replace")
 
 
 def _one_line(text: str, prompt: str) -> str:
@@ -76,8 +81,3 @@ def _one_line(text: str, prompt: str) -> str:
 def _hidden(prompt: str) -> str:
     value: Any = click.prompt(prompt, hide_input=True, err=True)
     return str(value)
-
-
-def nobody_to_ask(prompt: str) -> str:
-    """For code that may not prompt."""
-    raise Locked(f"the vault is locked: its {prompt} is needed", advice="run: gatepass vault unlock")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -271,17 +270,6 @@ def _read_cli_token(path: Path) -> dict[str, Any] | None:
             continue
         return value if isinstance(value, dict) else None
     return None
-
-
-def is_headless() -> bool:
-    """No desktop to open a browser on (S-50)."""
-    if os.environ.get("SSH_CONNECTION"):
-        return True
-    if os.environ.get("BROWSER"):
-        return False
-    import sys
-
-    return sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _token_name(integration: Integration) -> str:

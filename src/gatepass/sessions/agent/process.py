@@ -17,8 +17,9 @@ from gatepass.clock import Clock, SystemClock
 from gatepass.sessions.agent.codes import Codes
 from gatepass.sessions.agent.events import Events
 from gatepass.sessions.agent.grantwatch import GrantWatch
+from gatepass.sessions.agent.headless import is_headless
 from gatepass.sessions.agent.keeper import Keeper, World
-from gatepass.sessions.agent.logins import Logins, is_headless
+from gatepass.sessions.agent.logins import Logins
 from gatepass.sessions.agent.minter import Minter
 from gatepass.sessions.agent.server import Server
 from gatepass.sessions.agent.service import Service

@@ -1,0 +1,175 @@
+"""`gatepass agent`, `status`, `whoami`, `prompt`: the daemon and what it holds."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from gatepass.cli.laptop import face, places, say
+from gatepass.cli.listing import listing_options, show_list
+from gatepass.sessions.workspace import load_workspace, require
+
+COLUMNS = (
+    "name",
+    "kind",
+    "profile",
+    "account_id",
+    "state",
+    "expires_at",
+    "remaining_seconds",
+    "cause",
+    "prod",
+)
+
+
+@click.group()
+def agent() -> None:
+    """The daemon that keeps credentials in memory; it starts by itself."""
+
+
+@agent.command()
+@click.option("--foreground", is_flag=True, help="Stay in this terminal.")
+@face
+def start(foreground: bool) -> None:
+    """Start the agent."""
+    from gatepass.sessions.client import request
+    from gatepass.sessions.launcher import launch_for
+
+    if foreground:
+        argv = launch_for(places()).argv
+        os.execv(argv[0], argv)  # noqa: S606  an argument list, our own interpreter
+    pid = request(places(), "hello 1").decode().split()[1]
+    say(f"the agent runs as process {pid}")
+
+
+@agent.command()
+@face
+def stop() -> None:
+    """End the agent; every credential in it is gone."""
+    from gatepass.sessions.client import tell_agent_if_running
+
+    say("stopped" if tell_agent_if_running(places(), "quit") else "the agent was not running")
+
+
+@agent.command("status")
+@face
+def agent_status() -> None:
+    """Whether the agent runs, and how."""
+    from gatepass.sessions.client import agent_is_running, conversation
+
+    if not agent_is_running(places()):
+        click.echo("the agent is not running; it starts when it is needed")
+        return
+    with conversation(places()) as talk:
+        found = talk.call("agent")
+    click.echo(f"process  {found['pid']}")
+    click.echo(f"socket   {places().socket}")
+    click.echo(f"vault    {found['vault']}")
+    click.echo(f"held     {found['held']} credentials")
+    if abs(found["skew_seconds"]) > 60:
+        click.echo(f"warning  this machine's clock is {found['skew_seconds']} s behind AWS's")
+
+
+@agent.command()
+@click.option("--lines", default=50, show_default=True)
+@face
+def logs(lines: int) -> None:
+    """What happened last: states, and who took credentials."""
+    try:
+        found = places().audit.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        found = []
+    for line in found[-lines:]:
+        click.echo(line)
+
+
+@click.command()
+@click.argument("name", required=False)
+@listing_options
+@face
+def status(name: str | None, output: str, columns: str | None, filters: tuple[str, ...]) -> None:
+    """Which sessions are active, until when, and what they wait for."""
+    workspace = load_workspace(places().workspace)
+    names = [require(workspace, name).name] if name else sorted(workspace.sessions)
+    if os.path.exists(places().socket) and (rows := _from_agent(name)) is not None:
+        show_list(rows, COLUMNS, output, columns, filters)
+        return
+    inactive = [
+        {
+            "name": n,
+            "kind": workspace.sessions[n].kind,
+            "profile": workspace.sessions[n].profile,
+            "account_id": workspace.sessions[n].account_id,
+            "state": "inactive",
+            "cause": "the agent is not running",
+            "prod": workspace.sessions[n].prod,
+        }
+        for n in names
+    ]
+    show_list(inactive, COLUMNS, output, columns, filters)
+
+
+def _from_agent(name: str | None) -> list[dict[str, object]] | None:
+    """The agent's rows, or None when it does not run; through the thin client, which is quick to import."""
+    import json
+
+    from gatepass.sessions.thin import ask, connect
+
+    try:
+        answer = ask(connect(str(places().socket)), f"status {name}\n".encode() if name else b"status\n")
+    except OSError:
+        return None
+    if answer[:2] != b"0 ":
+        return None
+    found = json.loads(answer[2:])
+    assert isinstance(found, list)
+    return found
+
+
+@click.command()
+@click.argument("name", required=False)
+@face
+def whoami(name: str | None) -> None:
+    """Who AWS says session NAME is; without NAME, who you are to gatepass."""
+    from gatepass.sessions.client import conversation
+
+    if name is None:
+        from gatepass.sessions.agent.minter import identity_of
+        from gatepass.sessions.plan import role_session_name
+
+        identity = identity_of(load_workspace(places().workspace).settings, os.environ)
+        click.echo(f"identity      {identity}")
+        click.echo(f"session name  {role_session_name(identity)}")
+        return
+    from gatepass.cli.person import Terminal
+
+    with conversation(places(), Terminal()) as talk:
+        found = talk.call("caller", name=name)
+    for key in ("account", "arn", "user_id"):
+        click.echo(f"{key:9}{found[key]}")
+
+
+_SHELLS = {
+    "bash": 'gatepass_prompt() { local f="%s" s="${GATEPASS_SESSION:-$AWS_PROFILE}"; '
+    '[ -n "$s" ] && [ -r "$f" ] && [[ "$(<"$f")" == *"\\"$s\\": {\\"state\\": \\"active\\""* ]] && '
+    "printf '[%%s] ' \"$s\"; }\n",
+    "zsh": 'gatepass_prompt() { local f="%s" s="${GATEPASS_SESSION:-$AWS_PROFILE}"; '
+    '[[ -n "$s" && -r "$f" && "$(<"$f")" == *"\\"$s\\": {\\"state\\": \\"active\\""* ]] && '
+    'print -n "[$s] "; }\n',
+    "fish": "function gatepass_prompt; set -l s $GATEPASS_SESSION $AWS_PROFILE; "
+    'test -n "$s[1]"; and test -r "%s"; and string match -q "*\\"$s[1]\\": {\\"state\\": \\"active\\"*" '
+    '(cat "%s"); and echo -n "[$s[1]] "; end\n',
+}
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(sorted(_SHELLS)))
+@face
+def prompt(shell: str) -> None:
+    """Print a shell function for your prompt; it reads a small file and starts no process."""
+    text = _SHELLS[shell]
+    file = str(places().prompt)
+    click.echo(text % ((file,) * text.replace("%%", "").count("%s")), nl=False)
+    sys.stdout.flush()

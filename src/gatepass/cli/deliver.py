@@ -1,0 +1,234 @@
+"""`gatepass exec`, `env`, `endpoint`, `console`, `ssm`: credentials to where they are used."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from gatepass.cli.laptop import face, places, say
+from gatepass.cli.person import Terminal
+from gatepass.sessions.delivery.formats import (
+    FORMATS,
+    about,
+    rendered,
+    without_credentials,
+)
+from gatepass.sessions.errors import BadInput, SessionError
+from gatepass.sessions.model import Session
+from gatepass.sessions.workspace import load_workspace, require
+
+_fd = click.option("--fd", type=int, metavar="N", help="Read codes and passphrases from file descriptor N.")
+
+
+def _session(name: str) -> Session:
+    return require(load_workspace(places().workspace), name)
+
+
+def _variables(found: Mapping[str, Any], session: Session) -> dict[str, str]:
+    """Environment variables from a credential_process object."""
+    named = {
+        "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": found.get("SessionToken", ""),
+        "AWS_CREDENTIAL_EXPIRATION": found["Expiration"],
+        "AWS_ACCOUNT_ID": found.get("AccountId", ""),
+        **about(session),
+        "GATEPASS_EXPIRES": found["Expiration"],
+    }
+    return {key: value for key, value in named.items() if value}
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option(
+    "--env",
+    "by_env",
+    is_flag=True,
+    help="Keys in the environment instead of the endpoint; they do not refresh.",
+)
+@_fd
+@click.argument("name")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@face
+def exec_(by_env: bool, fd: int | None, name: str, command: tuple[str, ...]) -> None:
+    """Run COMMAND with the credentials of session NAME, refreshed while it runs."""
+    from gatepass.sessions.client import conversation
+
+    session = _session(name)
+    command = command[1:] if command[0] == "--" else command
+    if not command:
+        raise BadInput("name the command to run", advice=f"gatepass exec {name} -- COMMAND")
+    with conversation(places(), Terminal(fd=fd)) as talk:
+        environment = without_credentials(os.environ)
+        if by_env:
+            environment |= _variables(talk.call("get", name=session.name), session)
+        else:
+            talk.call("start", name=session.name)
+            environment |= endpoint_variables(talk.call("endpoint", names=[session.name]), session)
+        code = _run(command, environment)
+    sys.exit(code)
+
+
+def endpoint_variables(opened: Mapping[str, Any], session: Session) -> dict[str, str]:
+    """What makes an SDK ask the endpoint; the token is worth nothing once the child has ended."""
+    return {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{opened['host']}:{opened['port']}/v1/{session.name}",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": opened["token"],
+        **about(session),
+    }
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run the child in our terminal, pass signals on, and take over its exit status."""
+    import signal
+
+    try:
+        child = subprocess.Popen(list(command), env=dict(environment))
+    except OSError as error:
+        raise BadInput(f"{command[0]!r} cannot be run ({error.strerror})") from error
+    passed = (signal.SIGTERM, signal.SIGHUP)
+    for number in passed:
+        signal.signal(number, lambda got, _: child.send_signal(got))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child itself
+    code = child.wait()
+    return 128 - code if code < 0 else code
+
+
+@click.command()
+@click.argument("name")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="env", show_default=True)
+@_fd
+@face
+def env(name: str, form: str, fd: int | None) -> None:
+    """Print the credentials of session NAME for a shell or a program."""
+    from gatepass.sessions.client import conversation
+
+    session = _session(name)
+    if sys.stdout.isatty():
+        say("warning: these are credentials; they stay in the terminal's history")
+    with conversation(places(), Terminal(fd=fd)) as talk:
+        found = talk.call("get", name=session.name)
+    click.echo(rendered(form, _variables(found, session), found), nl=False)
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True)
+@click.option(
+    "--bind", default="127.0.0.1", show_default=True, help="An address of this machine or of a local bridge."
+)
+@click.option("--port", type=int, default=0, help="A fixed port.")
+@click.option("--token-file", type=click.Path(), help="Write the token to this file instead of the terminal.")
+@_fd
+@face
+def endpoint(names: tuple[str, ...], bind: str, port: int, token_file: str | None, fd: int | None) -> None:
+    """Serve the sessions NAMES to containers and IDEs over HTTP until interrupted."""
+    from pathlib import Path
+
+    from gatepass.sessions.client import conversation
+    from gatepass.sessions.files import replace
+
+    sessions = [_session(name) for name in names]
+    with conversation(places(), Terminal(fd=fd)) as talk:
+        opened = talk.call("endpoint", names=[s.name for s in sessions], host=bind, port=port)
+        for session in sessions:
+            click.echo(f"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://{bind}:{opened['port']}/v1/{session.name}")
+        if token_file is None:
+            click.echo(f"AWS_CONTAINER_AUTHORIZATION_TOKEN={opened['token']}")
+        else:
+            replace(Path(token_file), opened["token"].encode())
+            click.echo(f"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE={Path(token_file).absolute()}")
+        sys.stdout.flush()
+        try:
+            for _ in talk.events():
+                continue
+        except (KeyboardInterrupt, SessionError):
+            return
+
+
+@click.command()
+@click.argument("name")
+@click.option("--service", help="Open this service's page, like ec2.")
+@click.option("--destination", help="Open this address of the console.")
+@click.option("--region", help="The console's region.")
+@click.option("--duration", type=int, help="How long the console session lasts, in seconds.")
+@click.option(
+    "--print", "print_", is_flag=True, help="Print the address: it signs in whoever has it, for 15 minutes."
+)
+@click.option("--logout-first", is_flag=True, help="Drop an older console session of this browser.")
+@click.option("--container", help="Open in this Firefox container.")
+@click.option("--browser-profile", help="Open in this Chromium profile.")
+@_fd
+@face
+def console(
+    name: str,
+    service: str | None,
+    destination: str | None,
+    region: str | None,
+    duration: int | None,
+    print_: bool,
+    logout_first: bool,
+    container: str | None,
+    browser_profile: str | None,
+    fd: int | None,
+) -> None:
+    """Open the AWS console as session NAME."""
+    from gatepass.sessions.client import conversation
+    from gatepass.sessions.delivery.browser import open_browser
+
+    person = Terminal(fd=fd)
+    with conversation(places(), person) as talk:
+        talk.call("start", name=name)
+        url = talk.call(
+            "console",
+            name=name,
+            service=service,
+            destination=destination,
+            region=region,
+            duration=duration,
+            logout_first=logout_first,
+        )
+    if print_:
+        click.echo(url)
+        return
+    if person.headless:
+        raise BadInput(
+            "there is no browser here", advice="run it with --print and open the address elsewhere"
+        )
+    open_browser(url, container=container, profile=browser_profile)
+    say(f"opened the console as {name}")
+
+
+@click.command()
+@click.argument("name")
+@click.argument("instance", required=False)
+@click.option("--document", help="The SSM document to run.")
+@click.option("--parameters", help="Its parameters, as the AWS CLI takes them.")
+@click.option("--region", help="The instance's region.")
+@_fd
+@face
+def ssm(
+    name: str,
+    instance: str | None,
+    document: str | None,
+    parameters: str | None,
+    region: str | None,
+    fd: int | None,
+) -> None:
+    """Open a shell on INSTANCE through Session Manager; without INSTANCE list those online."""
+    from gatepass.sessions.client import conversation
+    from gatepass.sessions.delivery.ssm import list_command, start_command
+
+    session = _session(name)
+    with conversation(places(), Terminal(fd=fd)) as talk:
+        talk.call("start", name=session.name)
+        opened = talk.call("endpoint", names=[session.name])
+        environment = without_credentials(os.environ) | endpoint_variables(opened, session)
+        if region is not None:
+            environment |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+        command = list_command() if instance is None else start_command(instance, document, parameters)
+        code = _run(command, environment)
+    sys.exit(code)

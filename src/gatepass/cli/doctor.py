@@ -1,0 +1,43 @@
+"""`gatepass doctor`: looks at whatever is installed here and says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+
+import click
+
+from gatepass.cli.laptop import face
+
+# Part -> function that yields one line per fault; imported only when the doctor runs.
+PARTS: dict[str, str] = {
+    "laptop": "gatepass.cli.doctor_laptop:laptop_faults",
+}
+
+
+@click.command()
+@face
+def doctor() -> None:
+    """Check this installation; exits with 1 when something is wrong."""
+    faults = 0
+    for part, place in PARTS.items():
+        module, attribute = place.split(":")
+        look: Callable[[], Iterable[str]] = getattr(importlib.import_module(module), attribute)
+        for line in look():
+            click.echo(f"{part}: {line}")
+            faults += 1
+    click.echo("everything is sound" if not faults else f"{faults} faults")
+    raise SystemExit(1 if faults else 0)
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for your shell."""
+    from click.shell_completion import get_completion_class
+
+    from gatepass.cli.main import main
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(main, {}, "gatepass", "_GATEPASS_COMPLETE").source())

@@ -1,0 +1,155 @@
+"""`gatepass login`, `logout`, `sync` and `integration`: the logins from which sessions come."""
+
+from __future__ import annotations
+
+import click
+
+from gatepass.cli.laptop import face, places, say
+from gatepass.cli.listing import listing_options, show_list
+from gatepass.sessions.errors import BadInput
+from gatepass.sessions.workspace import load_workspace
+
+
+@click.command()
+@click.argument("integration", required=False)
+@click.option("--no-browser", is_flag=True, help="Print the address and a code (device flow).")
+@click.option("--fd", type=int, metavar="N", help="Read the vault's passphrase from file descriptor N.")
+@face
+def login(integration: str | None, no_browser: bool, fd: int | None) -> None:
+    """Log in to INTEGRATION."""
+    from gatepass.cli.person import Terminal
+    from gatepass.sessions.client import conversation
+
+    if integration is None:
+        known = ", ".join(load_workspace(places().workspace).integrations) or "none yet"
+        raise BadInput("name the integration to log in to", advice=f"known: {known}")
+    with conversation(places(), Terminal(fd=fd, browser=not no_browser)) as talk:
+        found = talk.call("login", name=integration)
+    say(f"logged in to {integration} until {found['expires_at']}")
+
+
+@click.command()
+@click.argument("integration")
+@face
+def logout(integration: str) -> None:
+    """End the login and drop what was made from it."""
+    from gatepass.cli.person import Terminal
+    from gatepass.sessions.client import conversation
+
+    with conversation(places(), Terminal()) as talk:
+        there = talk.call("logout", name=integration)
+    say(f"logged out of {integration}" if there else f"there was no login to {integration}")
+
+
+@click.group()
+def integration() -> None:
+    """Identity Centers and SAML providers."""
+
+
+@integration.command("add")
+@click.argument("name")
+@click.argument("kind", type=click.Choice(["identity-center", "saml"]))
+@click.argument("start_url")
+@click.argument("keys", nargs=-1, metavar="[KEY=VALUE]...")
+@face
+def add(name: str, kind: str, start_url: str, keys: tuple[str, ...]) -> None:
+    """Add a login; KEYs: region, login_flow, auto_login, share_sso_cache, name_template, assertion_command."""
+    from gatepass.sessions.assign import assigned
+    from gatepass.sessions.edit import edit_workspace
+
+    if name in load_workspace(places().workspace).integrations:
+        raise BadInput(
+            f"there is an integration {name!r} already", advice="edit workspace.toml, or choose another name"
+        )
+    values = {k: v for k, v in assigned("", keys).items() if v is not None}
+    edit_workspace(
+        places().workspace, {("integration", name): {"kind": kind, "start_url": start_url, **values}}
+    )
+    say(f"integration {name} added; run: gatepass login {name}")
+
+
+@integration.command("rm")
+@click.argument("name")
+@face
+def rm(name: str) -> None:
+    """Remove a login; its sessions must be gone first."""
+    from gatepass.sessions.edit import edit_workspace
+
+    workspace = load_workspace(places().workspace)
+    users = [s.name for s in workspace.sessions.values() if s.integration == name]
+    if users:
+        raise BadInput(
+            f"{len(users)} sessions use integration {name!r}, for example {users[0]}",
+            advice="remove them first: gatepass sync --prune, or gatepass session rm",
+        )
+    edit_workspace(places().workspace, {("integration", name): None})
+    say(f"integration {name} removed")
+
+
+@integration.command("list")
+@listing_options
+@face
+def list_(output: str, columns: str | None, filters: tuple[str, ...]) -> None:
+    """All logins."""
+    workspace = load_workspace(places().workspace)
+    rows = [
+        {
+            "name": each.name,
+            "kind": each.kind,
+            "start_url": each.start_url,
+            "region": each.region,
+            "sessions": sum(s.integration == each.name for s in workspace.sessions.values()),
+        }
+        for each in workspace.integrations.values()
+    ]
+    show_list(rows, ["name", "kind", "start_url", "region", "sessions"], output, columns, filters)
+
+
+@click.command()
+@click.argument("integrations", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Show the difference only.")
+@click.option("--prune", is_flag=True, help="Remove sessions whose role has gone.")
+@click.option("--yes", is_flag=True, help="Apply without asking.")
+@click.option("--fd", type=int, metavar="N", help="Read the vault's passphrase from file descriptor N.")
+@face
+def sync(integrations: tuple[str, ...], dry_run: bool, prune: bool, yes: bool, fd: int | None) -> None:
+    """Make sessions of every account and role behind INTEGRATIONS (all when none is named)."""
+    from gatepass.cli.person import Terminal
+    from gatepass.sessions.client import conversation
+    from gatepass.sessions.edit import edit_workspace
+    from gatepass.sessions.sync import plan_sync
+
+    workspace = load_workspace(places().workspace)
+    names = integrations or tuple(n for n, i in workspace.integrations.items() if i.kind == "identity-center")
+    if not names:
+        raise BadInput(
+            "there is no integration to sync", advice="run: gatepass integration add NAME identity-center URL"
+        )
+    incomplete = False
+    with conversation(places(), Terminal(fd=fd)) as talk:
+        found = {name: talk.call("discover", name=name) for name in names}
+    plan = plan_sync(workspace, {n: f["roles"] for n, f in found.items()}, prune=prune)
+    click.echo(plan.text(), nl=False)
+    for name, result in found.items():
+        if not result["complete"]:
+            incomplete = True
+            say(
+                f"{name}: {len(result['failed'])} accounts could not be read; run sync again to go on from here"
+            )
+    if not plan.changes or dry_run:
+        say("nothing to change" if not plan.changes else "dry run: nothing was changed")
+    elif yes or _agreed(len(plan.changes)):
+        edit_workspace(places().workspace, plan.changes)
+        say(f"{len(plan.changes)} sessions changed; run: gatepass profiles install")
+    if incomplete:
+        raise SystemExit(5)
+
+
+def _agreed(count: int) -> bool:
+    import sys
+
+    if not sys.stdin.isatty():
+        raise BadInput(
+            f"{count} changes are planned and nobody can agree to them", advice="run: gatepass sync --yes"
+        )
+    return bool(click.confirm(f"apply {count} changes?", err=True))
