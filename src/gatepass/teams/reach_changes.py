@@ -15,6 +15,7 @@ from gatepass.teams.model import Resources, Role
 from gatepass.teams.reach import Reach
 from gatepass.teams.reach_graph import Graph
 from gatepass.teams.reach_nodes import CALLING, Edge, Node, NodeKind, Path
+from gatepass.teams.reach_permissions import Side
 
 _ENTERED = (NodeKind.ROLE, NodeKind.SET)
 
@@ -130,7 +131,13 @@ def _entered_from(graph: Graph, node: Node | None) -> set[str] | None:
 
 
 def _callers_with_another_side(before: Graph, after: Graph) -> Iterator[str]:
-    for identifier in before.nodes.keys() & after.nodes.keys():
-        node = before.nodes[identifier]
-        if node.kind in CALLING and before.side(node) != after.side(after.nodes[identifier]):
+    """A caller that is gone counts too: it may live on as an outsider whom a trust still names."""
+    for identifier in before.nodes.keys() | after.nodes.keys():
+        old, new = before.nodes.get(identifier), after.nodes.get(identifier)
+        known = old or new
+        if known is not None and known.kind in CALLING and (_side(before, old) != _side(after, new)):
             yield identifier
+
+
+def _side(graph: Graph, node: Node | None) -> Side | None:
+    return None if node is None else graph.side(node)
