@@ -1,0 +1,141 @@
+"""What every request passes before its route: size, depth, one spelling of JSON, rates (security.md 20)."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gatepass.api.problems import problem
+from gatepass.clock import Clock
+
+MAX_BODY = 1 << 20
+"""Bytes."""
+MAX_DEPTH = 32
+
+
+class BadJson(ValueError):
+    """A body that is not JSON of ours: too deep, a key twice, a number that JSON does not have."""
+
+
+def strict_json(body: bytes) -> Any:
+    """Parse JSON; refuse duplicate keys, NaN, depth above 32. Raises `BadJson` saying which."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise BadJson("a key stands twice in one object")
+        return found
+
+    def no_constant(name: str) -> Any:
+        raise BadJson(f"{name} is not JSON")
+
+    if _depth(body) > MAX_DEPTH:
+        raise BadJson(f"nested deeper than {MAX_DEPTH}")
+    try:
+        return json.loads(body, object_pairs_hook=once, parse_constant=no_constant)
+    except (ValueError, RecursionError) as wrong:
+        raise BadJson(str(wrong) or "not JSON") from wrong
+
+
+def _depth(body: bytes) -> int:
+    """The deepest nesting, counted without building anything; brackets inside strings do not count."""
+    depth = deepest = 0
+    inside = escaped = False
+    for byte in body:
+        if inside:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                inside = False
+        elif byte == 0x22:
+            inside = True
+        elif byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+class Rates:
+    """A bucket per caller: so many requests a second on average, a burst of `burst`. Thread-safe, bounded memory."""
+
+    def __init__(
+        self, clock: Clock, per_second: float = 50, burst: float = 200, callers: int = 10_000
+    ) -> None:
+        self._clock = clock
+        self._per_second, self._burst, self._callers = per_second, burst, callers
+        self._lock = threading.Lock()
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def allow(self, caller: str) -> bool:
+        now = self._clock.monotonic()
+        with self._lock:
+            left, at = self._buckets.pop(caller, (self._burst, now))
+            left = min(self._burst, left + (now - at) * self._per_second)
+            allowed = left >= 1
+            self._buckets[caller] = (left - 1 if allowed else left, now)
+            while len(self._buckets) > self._callers:
+                self._buckets.popitem(last=False)
+        return allowed
+
+
+class Guard:
+    """ASGI middleware: bodies are read here, once, bounded and strict, and handed on as they came."""
+
+    def __init__(self, app: ASGIApp, rates: Rates) -> None:
+        self._app = app
+        self._rates = rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        client = scope["client"][0] if scope["client"] else ""
+        caller = headers.get(b"authorization", client.encode()).decode("latin-1")[-80:]
+        if not self._rates.allow(caller):
+            refused = problem(429, "too_many", "too many requests", "wait a second and try again")
+            await refused(scope, receive, send)
+            return
+        body = await _read(receive)
+        if body is None:
+            refused = problem(413, "too_large", f"a body has at most {MAX_BODY} bytes")
+            await refused(scope, receive, send)
+            return
+        if body and headers.get(b"content-type", b"").split(b";")[0].strip() == b"application/json":
+            try:
+                strict_json(body)
+            except BadJson as wrong:
+                await problem(400, "bad_body", f"the body cannot be used: {wrong}")(scope, receive, send)
+                return
+        given = False
+
+        async def replay() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, replay, send)
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body; None when it is larger than allowed."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return body
+        body += bytes(message.get("body", b""))
+        if len(body) > MAX_BODY:
+            return None
+        if not message.get("more_body", False):
+            return body

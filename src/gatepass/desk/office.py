@@ -1,0 +1,249 @@
+"""The office behind the desk: tokens, people who leave, the red button, the log. Admins only, unless said otherwise.
+
+Every method is one transaction (or one view), commits its audit entry with its effect, and may be repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gatepass.access.decide import Reason, Verdict, require
+from gatepass.access.requests import Grant
+from gatepass.clock import Clock
+from gatepass.desk import people
+from gatepass.desk.book import Book
+from gatepass.desk.ending import end_grants, leave
+from gatepass.desk.values import Caller, NotFound
+from gatepass.errors import GatepassError
+from gatepass.estate.model import ADMINS, Estate, Person
+from gatepass.store import Backlog, Store, Token, Tx, View
+
+TOKEN_PREFIX = "gp_"  # noqa: S105  # tells a token of ours from others' when one leaks; not itself a secret
+LONGEST_TOKEN = timedelta(days=366)
+SCOPES = ("ask", "decide", "admin", "on_behalf")
+"""What a token may be used for; a person's own rights bound it as well."""
+
+
+class BadToken(GatepassError):
+    """The bearer token is unknown, revoked or over, or the person behind it has left."""
+
+    code = "bad_token"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the red button ends: everything of a person, of an organization, or of one account in it."""
+
+    person: str | None = None
+    organization: str | None = None
+    account_id: str | None = None
+
+    def covers(self, grant: Grant) -> bool:
+        if self.person is not None and grant.person != self.person:
+            return False
+        if self.organization is not None and grant.organization != self.organization:
+            return False
+        return self.account_id is None or self.account_id in grant.fact.parts
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationState:
+    """How one organization stands: what is live there and what waits."""
+
+    name: str
+    label: str
+    instance_arn: str
+    live_grants: int
+    ending_grants: int
+    backlog: Backlog | None
+
+
+def hash_token(text: str) -> str:
+    """What of a token is stored: its SHA-256. Tokens are long and random, so no slower hash is needed."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Office:
+    """What admins do. Thread-safe."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        book: Book,
+        new_id: Callable[[str], str],
+        new_secret: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._book = book
+        self._new_id = new_id
+        self._new_secret = new_secret
+
+    # -- tokens
+
+    def authenticate(self, text: str) -> tuple[Person, Token]:
+        """Whose token this is. Raises `BadToken`, without saying which of its reasons it was."""
+        refused = BadToken("the token is not valid", advice="issue another with: gatepass token issue")
+        if not text.startswith(TOKEN_PREFIX) or len(text) > 200:
+            raise refused
+        with self._store.read() as view:
+            token = view.people.token(hash_token(text))
+            if token is None or not token.good(self._clock.now()):
+                raise refused
+            person = people.find(view, self._book.current(view).estate, token.person)
+        if person is None or not person.active:
+            raise refused
+        return person, token
+
+    def issue_token(
+        self, caller: Caller, person_id: str, scopes: frozenset[str], lasts: timedelta, label: str = ""
+    ) -> tuple[Token, str]:
+        """A new token and its text, which is shown this once. People issue their own; admins anybody's."""
+        unknown = scopes - set(SCOPES)
+        if unknown or not scopes:
+            found = ", ".join(sorted(unknown)) or "none"
+            raise GatepassError(f"scopes: found {found}", advice=f"choose of: {', '.join(SCOPES)}")
+        if not timedelta(0) < lasts <= LONGEST_TOKEN:
+            raise GatepassError(
+                "a token lasts longer than 0 and up to 366 days", advice="choose a shorter time"
+            )
+        with self._store.write() as tx:
+            estate = self._book.current(tx).estate
+            by = people.need(tx, estate, caller.person)
+            person = people.need(tx, estate, person_id) if person_id in estate.people else None
+            if person is None:
+                raise NotFound(f"there is no person {person_id!r}", advice="see: gatepass people")
+            if by.id != person.id or "on_behalf" in scopes:
+                require(_admin(by))
+            return self._issue(tx, person, by.id, scopes, lasts, label)
+
+    def first_token(self) -> tuple[Token, str] | None:
+        """A day's token of the first admin, while no admin has a good one: how an installation begins."""
+        with self._store.write() as tx:
+            estate = self._book.current(tx).estate
+            admins = [p for p in (people.find(tx, estate, i) for i in sorted(estate.people)) if p is not None]
+            admins = [p for p in admins if ADMINS.includes(p)]
+            held = any(t.good(tx.now) for p in admins for t in tx.people.tokens(p.id))
+            if held or not admins:
+                return None
+            return self._issue(tx, admins[0], "installation", frozenset(SCOPES), timedelta(days=1), "first")
+
+    def _issue(
+        self, tx: Tx, person: Person, by: str, scopes: frozenset[str], lasts: timedelta, label: str
+    ) -> tuple[Token, str]:
+        token_id, secret = self._new_id("t"), self._new_secret()
+        text = f"{TOKEN_PREFIX}{token_id}_{secret}"
+        token = Token(token_id, hash_token(text), person.id, scopes, label[:100], by, tx.now, tx.now + lasts)
+        tx.people.issue(token)
+        return token, text
+
+    def tokens(self, caller: Caller) -> tuple[Token, ...]:
+        """One's own tokens; for an admin everybody's."""
+        with self._store.read() as view:
+            person = self._person(view, caller)
+            return view.people.tokens(None if ADMINS.includes(person) else person.id)
+
+    def revoke_token(self, caller: Caller, token_id: str) -> None:
+        """End a token at once. One's own, or as an admin anybody's."""
+        with self._store.write() as tx:
+            person = self._person(tx, caller)
+            known = tx.people.tokens(None if ADMINS.includes(person) else person.id)
+            if token_id not in {token.id for token in known}:
+                raise NotFound(f"there is no token {token_id!r}", advice="see: gatepass token list")
+            tx.people.revoke(token_id, person.id)
+
+    # -- people
+
+    def everybody(self, caller: Caller) -> tuple[Person, ...]:
+        """Everybody the estate knows, as they are now."""
+        with self._store.read() as view:
+            require(_admin(self._person(view, caller)))
+            estate = self._book.current(view).estate
+            found = (people.find(view, estate, person_id) for person_id in sorted(estate.people))
+            return tuple(person for person in found if person is not None)
+
+    def disable(self, caller: Caller, person_id: str, why: str) -> int:
+        """Somebody has left (I13): everything of theirs ends with this commit; how many grants were ended."""
+        with self._store.write() as tx:
+            admin = self._person(tx, caller)
+            require(_admin(admin))
+            if person_id not in self._book.current(tx).estate.people:
+                raise NotFound(f"there is no person {person_id!r}", advice="see: gatepass people")
+            tx.people.disable(person_id, admin.id, why[:200])
+            ended = leave(tx, person_id, why="leaver", now=tx.now)
+        self._store.wake()
+        return ended
+
+    def enable(self, caller: Caller, person_id: str) -> None:
+        """Somebody is back; what was ended stays ended."""
+        with self._store.write() as tx:
+            admin = self._person(tx, caller)
+            require(_admin(admin))
+            tx.people.enable(person_id, admin.id)
+
+    def store_identity(
+        self, caller: Caller, person_id: str, service: str, external_id: str, identity: str
+    ) -> None:
+        """Say who a person is in a service: the only way to change what is stored (architecture.md 6)."""
+        with self._store.write() as tx:
+            admin = self._person(tx, caller)
+            require(_admin(admin))
+            people.need(tx, self._book.current(tx).estate, person_id)
+            tx.people.replace_identity(person_id, service, external_id, identity, admin.id)
+
+    # -- organizations
+
+    def end_everything(self, caller: Caller, scope: Scope) -> int:
+        """The red button: end every grant in the scope; how many there were."""
+        if scope == Scope():
+            raise GatepassError(
+                "end everything of what?", advice="name a person, an organization or an account"
+            )
+        with self._store.write() as tx:
+            admin = self._person(tx, caller)
+            require(_admin(admin))
+            wanted = [g for g in tx.requests.open_grants(None) if scope.covers(g)]
+            ended = end_grants(tx, wanted, why="admin", by=admin.id, now=tx.now)
+        self._store.wake()
+        return ended
+
+    def organizations(self, caller: Caller) -> tuple[OrganizationState, ...]:
+        """Every organization with what is live and what waits there."""
+        with self._store.read() as view:
+            require(_admin(self._person(view, caller)))
+            now = self._clock.now()
+            backlog = {b.scope: b for b in view.fleet.backlog(now)}
+            estate = self._book.current(view).estate
+            return tuple(_state(view, estate, name, backlog, now) for name in sorted(estate.organizations))
+
+    # -- the log
+
+    def export(self, caller: Caller, organizations: list[str | None] | None = None) -> Iterator[str]:
+        """The audit log as JSON lines, from one view, while it is read."""
+        with self._store.read() as view:
+            require(_admin(self._person(view, caller)))
+            yield from view.entries.export(organizations)
+
+    def _person(self, rows: View | Tx, caller: Caller) -> Person:
+        return people.need(rows, self._book.current(rows).estate, caller.person)
+
+
+def _admin(person: Person) -> Verdict:
+    if ADMINS.includes(person):
+        return Verdict()
+    return Verdict(Reason.NOT_ALLOWED, f"{person.label} is not an admin of gatepass", "ask one of the admins")
+
+
+def _state(
+    view: View, estate: Estate, name: str, backlog: dict[str, Backlog], now: datetime
+) -> OrganizationState:
+    organization = estate.organizations[name]
+    grants = view.requests.open_grants([name])
+    live = sum(1 for grant in grants if grant.live(now))
+    ending = sum(1 for grant in grants if grant.state.value == "ending")
+    instance = organization.connector.instance_arn
+    return OrganizationState(name, organization.label, instance, live, ending, backlog.get(instance))
