@@ -6,8 +6,22 @@ import importlib
 
 import click
 
+from gatepass.cli.outcomes import exit_code, report
+from gatepass.errors import GatepassError
+
 # Command -> module and attribute; imported only when that command is used. One line per command, sorted by subject.
 COMMANDS: dict[str, str] = {
+    "request": "gatepass.cli.request:request",
+    "requests": "gatepass.cli.request:requests",
+    "show": "gatepass.cli.request:show",
+    "access": "gatepass.cli.request:access",
+    "approve": "gatepass.cli.request:approve",
+    "deny": "gatepass.cli.request:deny",
+    "revoke": "gatepass.cli.request:revoke",
+    "extend": "gatepass.cli.request:extend",
+    "cancel": "gatepass.cli.request:cancel",
+    "token": "gatepass.cli.token:token",
+    "people": "gatepass.cli.people:people",
     "check": "gatepass.cli.check:check",
     "generate": "gatepass.cli.check:generate",
     "init": "gatepass.cli.check:init",
@@ -48,6 +62,14 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; an error of ours becomes two lines and a stable exit code, never a traceback."""
+        try:
+            return super().invoke(ctx)
+        except GatepassError as error:
+            report(error)
+            ctx.exit(exit_code(error))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

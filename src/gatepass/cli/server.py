@@ -1,0 +1,56 @@
+"""What commands that speak to a gatepass server share: its address, the token, how answers are printed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from gatepass.client import Client
+from gatepass.errors import GatepassError
+
+F = TypeVar("F", bound=Callable[..., Any])
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+class NoToken(GatepassError):
+    """No token was given for the server."""
+
+    code = "bad_token"
+
+
+def token_file() -> Path:
+    """Where `gatepass login` keeps the server's token, mode 0600."""
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / "gatepass" / "token"
+
+
+def connect() -> Client:
+    """The server that GATEPASS_URL names, with the token of GATEPASS_TOKEN or of the last login."""
+    token = os.environ.get("GATEPASS_TOKEN", "")
+    kept = token_file()
+    if not token and kept.is_file():
+        token = kept.read_text(encoding="utf-8").strip()
+    if not token:
+        raise NoToken("no token for the gatepass server", advice="set GATEPASS_TOKEN, or run: gatepass login")
+    return Client(os.environ.get("GATEPASS_URL") or DEFAULT_URL, token)
+
+
+def output_option(command: F) -> F:
+    """`--output table|json`; JSON keys are stable."""
+    choice = click.option(
+        "--output",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="How to print.",
+    )
+    return choice(command)
+
+
+def print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
