@@ -8,6 +8,7 @@ from gatepass.desk.asking import Option, Options
 from gatepass.desk.book import Book, NoEstate, Version
 from gatepass.desk.deciding import Deciding, Said
 from gatepass.desk.desk import Desk
+from gatepass.desk.gate import Gatekeeper
 from gatepass.desk.looking import Held, Page, Shown
 from gatepass.desk.preparing import Finder, Found, Preparing
 from gatepass.desk.values import Ask, BadAsk, Caller, NotFound, Repeat
@@ -21,6 +22,7 @@ __all__ = [
     "Desk",
     "Finder",
     "Found",
+    "Gatekeeper",
     "Held",
     "NoEstate",
     "NotFound",

@@ -240,19 +240,6 @@ class Deciding:
             return self._by(tx, stored, RULE, now)
         return stored
 
-    def expire(self, tx: Tx, request_id: str, now: datetime) -> Request | None:
-        """Nobody answered in time: the request expires; an extension nobody answered is dropped. May be repeated."""
-        request = tx.requests.lock(request_id)
-        if request is None or request.expires_at is None or request.expires_at > now:
-            return None
-        if request.state is RequestState.PENDING:
-            event = Event("request.expired", request.organization, {"request": request.id})
-            expired = replace(request, state=RequestState.EXPIRED, why="nobody answered", expires_at=None)
-            return tx.requests.save(expired, event)
-        if request.state is RequestState.APPROVED:
-            return tx.requests.save(replace(request, extension=None, expires_at=None))
-        return None
-
 
 def conclude(tx: Tx, request_id: str) -> Request | None:
     """Bring an approved request to where its grants stand: ended, or failed. May be repeated."""

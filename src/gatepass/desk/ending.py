@@ -14,8 +14,6 @@ from gatepass.desk.deciding import conclude, grant_event
 from gatepass.estate.model import Person
 from gatepass.store import Tx
 
-LEAVER = "leaver"
-
 
 def end_request(tx: Tx, request: Request, person: Person, now: datetime) -> tuple[Request, Verdict]:
     """Take back everything this request holds. A refusal is a verdict, so that its audit entry commits."""
@@ -69,18 +67,3 @@ def end_locked(tx: Tx, grants: Iterable[Grant], *, why: str, by: str | None, now
         tx.requests.move_grant(ended, grant_event(f"grant.{ended.state}", ended, why=why, **more))
     tx.facts.touch({grant.fact for grant in over}, now)
     return len(over)
-
-
-def leave(tx: Tx, person_id: str, *, why: str, now: datetime) -> int:
-    """A leaver has nothing (I13): undecided requests are cancelled and grants end; tokens are dead already.
-
-    May be repeated; how many grants were ended now.
-    """
-    grants = tx.requests.grants_of_person(person_id)
-    ended = end_grants(tx, grants, why=why, by=None, now=now)
-    for request in tx.requests.open_of_person(person_id):
-        locked = tx.requests.lock(request.id)
-        if locked is not None and locked.state in (RequestState.ASKED, RequestState.PENDING):
-            cancel_locked(tx, locked, why=why, by=None)
-    tx.people.swept(person_id)
-    return ended

@@ -15,8 +15,10 @@ from gatepass.access.requests import Grant
 from gatepass.clock import Clock
 from gatepass.desk import people
 from gatepass.desk.book import Book
-from gatepass.desk.ending import end_grants, leave
+from gatepass.desk.ending import end_grants
 from gatepass.desk.values import Caller, NotFound
+from gatepass.engine.leavers import end_all
+from gatepass.engine.ports import Announcer
 from gatepass.errors import GatepassError
 from gatepass.estate.model import ADMINS, Estate, Person
 from gatepass.store import Backlog, Store, Token, Tx, View
@@ -76,12 +78,14 @@ class Office:
         book: Book,
         new_id: Callable[[str], str],
         new_secret: Callable[[], str],
+        announcer: Announcer,
     ) -> None:
         self._store = store
         self._clock = clock
         self._book = book
         self._new_id = new_id
         self._new_secret = new_secret
+        self._announcer = announcer
 
     # -- tokens
 
@@ -174,7 +178,8 @@ class Office:
             if person_id not in self._book.current(tx).estate.people:
                 raise NotFound(f"there is no person {person_id!r}", advice="see: gatepass people")
             tx.people.disable(person_id, admin.id, why[:200])
-            ended = leave(tx, person_id, why="leaver", now=tx.now)
+            ended = len(tx.requests.grants_of_person(person_id))
+            end_all(tx, person_id, "disabled", self._announcer)
         self._store.wake()
         return ended
 

@@ -13,10 +13,10 @@ from typing import Protocol
 from gatepass.access.requests import Claim, Request
 from gatepass.access.states import RequestState
 from gatepass.clock import Clock
-from gatepass.desk.asking import ACCOUNT, account_options
+from gatepass.desk.asking import ACCOUNT
 from gatepass.desk.book import Book, Version
 from gatepass.desk.deciding import Deciding
-from gatepass.desk.people import find
+from gatepass.desk.gate import Gatekeeper
 from gatepass.errors import Conflict, GatepassError
 from gatepass.estate.model import Person, Target
 from gatepass.store import Store, Tx, View
@@ -59,9 +59,14 @@ class Preparing:
     clock: Clock
     book: Book
     deciding: Deciding
+    gatekeeper: Gatekeeper
     finder: Finder
     transient: Callable[[GatepassError], bool]
     """Whether an error of AWS is worth another try: throttled, unreachable; not denied, not missing."""
+
+    def asked(self, request: Request) -> None:
+        """The engine's `Decider`."""
+        self.prepare(request.id)
 
     def prepare(self, request_id: str) -> None:
         """Bring one asked request on. May be repeated; does nothing when it is no longer asked.
@@ -73,7 +78,7 @@ class Preparing:
             if request is None or request.state is not RequestState.ASKED:
                 return None
             version = self.book.at(view, request.estate_version)
-            why = self._recheck(view, version, request)
+            why = self.gatekeeper.why_not(view, request)
             stored = self._stored_identity(view, version, request)
         if why:
             return self._finish(request, (), why)
@@ -86,19 +91,6 @@ class Preparing:
         if found is not None and found.discovered:
             self._keep_identity(version, request, found.user_id)
         return self._finish(request, found.claims if found is not None else (), "")
-
-    def _recheck(self, view: View | Tx, version: Version, request: Request) -> str:
-        """What was true at the asking must be true now (I10, I13): the person, and the account offered."""
-        person = find(view, self.book.current(view).estate, request.requester)
-        if person is None or not person.active:
-            return f"{request.requester} is not active any more"
-        target = version.estate.targets.get(request.target) if request.target is not None else None
-        if target is None or target.accounts is None:
-            return ""
-        options = {option.value for option in account_options(view, target).options}
-        if request.account_id not in options:
-            return f"account {request.account_id} is not offered by {target.name} any more"
-        return ""
 
     def _stored_identity(self, view: View | Tx, version: Version, request: Request) -> str | None:
         if request.organization is None:

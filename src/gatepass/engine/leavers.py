@@ -40,40 +40,41 @@ class Leavers:
                 why = self._roster.why_gone(tx, person)
                 if why is None:
                     return False
-                self._end_all(tx, person, why)
+                end_all(tx, person, why, self._announcer)
         except Conflict as faster:  # the next pass ends what is left
             log.info("ending what %s holds came in between: %s", person, faster)
             return False
         self._store.wake()
         return True
 
-    def _end_all(self, tx: Tx, person: str, why: str) -> None:
-        held = tx.requests.grants_of_person(person)
-        tx.facts.lock({grant.fact: grant.organization for grant in held})
-        for grant in tx.requests.grants_of_person(person):  # again, now that their facts are locked
-            if grant.state not in ("waiting", "granting", "active"):
-                continue
-            ended = end(grant, why=LEAVER, by=None, now=tx.now)
-            fields = {"request": grant.request, "grant": grant.id, "fact": grant.fact.text, "person": person}
-            said = {"why": LEAVER, "by": None} if ended.state == "ending" else {"why": LEAVER}
-            tx.requests.move_grant(
-                ended, Event(f"grant.{ended.state}", grant.organization, {**fields, **said})
-            )
-            tx.facts.touch([grant.fact], tx.now)
-        for request in tx.requests.open_of_person(person):
-            self._close(tx, request.id, why)
-        if tx.people.disabled(person):
-            tx.people.swept(person)
 
-    def _close(self, tx: Tx, request_id: str, why: str) -> None:
-        request = tx.requests.lock(request_id)
-        if request is None or request.state not in _OPEN:
-            return
-        event = Event(
-            "request.cancelled", request.organization, {"request": request_id, "by": None, "why": LEAVER}
-        )
-        closed = tx.requests.save(replace(request, state=RequestState.CANCELLED, why=why), event)
-        self._announcer.changed(tx, closed, ())
+def end_all(tx: Tx, person: str, why: str, announcer: Announcer) -> None:
+    """End every grant of a person and close what they asked for, in this transaction. May be repeated."""
+    held = tx.requests.grants_of_person(person)
+    tx.facts.lock({grant.fact: grant.organization for grant in held})
+    for grant in tx.requests.grants_of_person(person):  # again, now that their facts are locked
+        if grant.state not in ("waiting", "granting", "active"):
+            continue
+        ended = end(grant, why=LEAVER, by=None, now=tx.now)
+        fields = {"request": grant.request, "grant": grant.id, "fact": grant.fact.text, "person": person}
+        said = {"why": LEAVER, "by": None} if ended.state == "ending" else {"why": LEAVER}
+        tx.requests.move_grant(ended, Event(f"grant.{ended.state}", grant.organization, {**fields, **said}))
+        tx.facts.touch([grant.fact], tx.now)
+    for request in tx.requests.open_of_person(person):
+        _close(tx, request.id, why, announcer)
+    if tx.people.disabled(person):
+        tx.people.swept(person)
+
+
+def _close(tx: Tx, request_id: str, why: str, announcer: Announcer) -> None:
+    request = tx.requests.lock(request_id)
+    if request is None or request.state not in _OPEN:
+        return
+    event = Event(
+        "request.cancelled", request.organization, {"request": request_id, "by": None, "why": LEAVER}
+    )
+    closed = tx.requests.save(replace(request, state=RequestState.CANCELLED, why=why), event)
+    announcer.changed(tx, closed, ())
 
 
 def _requesters(view: View) -> set[str]:

@@ -15,8 +15,21 @@ from gatepass.access.decide import Reason, Refused
 from gatepass.access.facts import assignment
 from gatepass.access.requests import Answer, Claim, Request
 from gatepass.access.states import GrantState, RequestState
-from gatepass.desk import Ask, BadAsk, Book, Caller, Deciding, Desk, NotFound, Preparing, Repeat, Said
-from gatepass.desk.ending import leave
+from gatepass.desk import (
+    Ask,
+    BadAsk,
+    Book,
+    Caller,
+    Deciding,
+    Desk,
+    Gatekeeper,
+    NotFound,
+    Preparing,
+    Repeat,
+    Said,
+)
+from gatepass.engine.leavers import end_all
+from gatepass.engine.ports import Silent
 from gatepass.errors import GatepassError
 from gatepass.estate.model import Estate, Person
 from gatepass.estate.sources import load_directory
@@ -80,7 +93,7 @@ class Office:
         self.desk = Desk(self.store, self.clock, book, deciding)
         self.deciding = deciding
         self.preparing = Preparing(
-            self.store, self.clock, book, deciding, self.directory, transient=lambda problem: False
+            self.store, self.clock, book, deciding, Gatekeeper(book), self.directory, lambda problem: False
         )
         self.apply(estate)
         accounts = [
@@ -271,35 +284,13 @@ def test_an_extension_is_a_new_decision_under_the_cap_I11(office: Office) -> Non
     assert grant.ends_at == grant.made_at + 2 * HOUR
 
 
-def test_an_unanswered_extension_leaves_what_was_approved(office: Office) -> None:
-    request = office.ask(duration="1h")
-    office.approve(BEN, request)
-    office.activate(request)
-    office.desk.extend(ANA, request.id, HOUR)
-    office.clock.advance(timedelta(hours=25))
-    with office.store.write() as tx:
-        office.deciding.expire(tx, request.id, tx.now)
-    after = office.get(request.id)
-    assert (after.state, after.extension) == (RequestState.APPROVED, None)
-
-
-def test_an_unanswered_request_expires(office: Office) -> None:
-    request = office.ask(duration="1h")
-    office.clock.advance(timedelta(hours=5))
-    with office.store.write() as tx:
-        office.deciding.expire(tx, request.id, tx.now)
-    assert office.get(request.id).state is RequestState.EXPIRED
-    with pytest.raises(Refused, match="is expired"):
-        office.approve(BEN, request)
-
-
 def test_a_leaver_has_nothing_I13(office: Office) -> None:
     pending, active = office.ask(duration="1h"), office.ask(duration="30m")
     office.approve(BEN, active)
     office.activate(active)
     with office.store.write() as tx:
         tx.people.disable("ana", "cleo", "left")
-        leave(tx, "ana", why="leaver", now=tx.now)
+        end_all(tx, "ana", "disabled", Silent())
     assert office.get(pending.id).state is RequestState.CANCELLED
     assert office.grants(active) == [GrantState.ENDING]
     with pytest.raises(Refused, match="not an active person"):

@@ -1,0 +1,52 @@
+"""Asked again just before access is given, and who is still here: what the engine wants to know of the estate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gatepass.access.requests import Grant, Request
+from gatepass.desk.asking import account_options
+from gatepass.desk.book import Book
+from gatepass.desk.people import find
+from gatepass.store import Tx, View
+
+
+@dataclass(frozen=True, slots=True)
+class Gatekeeper:
+    """Fills the engine's `Gate` and `Roster`. Reads rows only; any error means no access is given."""
+
+    book: Book
+
+    def refused(self, tx: Tx, waiting: Sequence[Grant]) -> Mapping[str, str]:
+        """Of these waiting grants, those that may not start any more, and why (I8, I10, I13, I18)."""
+        found = {}
+        for grant in waiting:
+            request = tx.requests.get(grant.request)
+            why = "its request is gone" if request is None else self.why_not(tx, request)
+            if why:
+                found[grant.id] = why
+        return found
+
+    def why_not(self, rows: View | Tx, request: Request) -> str:
+        """Why what was asked may not be given now; empty: it may."""
+        estate = self.book.current(rows).estate
+        person = find(rows, estate, request.requester)
+        if person is None or not person.active:
+            return f"{request.requester} is not active any more"
+        if request.organization is not None and request.organization not in estate.organizations:
+            return f"organization {request.organization} has left the estate"
+        asked_under = self.book.at(rows, request.estate_version).estate
+        target = asked_under.targets.get(request.target) if request.target is not None else None
+        if target is None or target.accounts is None:
+            return ""
+        if request.account_id not in {option.value for option in account_options(rows, target).options}:
+            return f"account {request.account_id} is not offered by {target.name} any more"
+        return ""
+
+    def why_gone(self, tx: Tx, person_id: str) -> str | None:
+        """Why a person may hold nothing any more; None: they are active."""
+        person = find(tx, self.book.current(tx).estate, person_id)
+        if person is None:
+            return "not in the estate any more"
+        return None if person.active else "disabled"
