@@ -66,7 +66,9 @@ class Keys:
         return "gatepass-" + base64.b32encode(raw[:20]).decode().lower()
 
     def _derive(self, purpose: str) -> bytes:
-        return HKDF(algorithm=SHA256(), length=32, salt=b"gatepass", info=purpose.encode()).derive(self._secret)
+        return HKDF(algorithm=SHA256(), length=32, salt=b"gatepass", info=purpose.encode()).derive(
+            self._secret
+        )
 
 
 def _read(path: Path) -> bytes:

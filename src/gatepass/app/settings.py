@@ -38,6 +38,8 @@ class Settings:
     """Where SQLite, keys and checkpoints lie; made with mode 0700."""
     database_url: str = ""
     """`sqlite:///...` or `postgresql+psycopg://...`; empty: SQLite in the data directory."""
+    key_file: Path | None = None
+    """The installation's secret; empty: `installation.key` in the data directory, made at the first start."""
     listen_database_url: str = ""
     """A direct connection for LISTEN, where the other goes through a pooler; empty: the same."""
     host: str = "127.0.0.1"
@@ -71,8 +73,6 @@ class Settings:
     """Asynchronous writes in flight at one instance."""
     handlers: str = "isolated"
     """`unisolated` lets implementations run where the isolation cannot be had (security.md 26)."""
-    chaos: str = ""
-    """For crash tests only: `point:action`, where action is kill or stop."""
 
     @property
     def limits(self) -> Limits:
@@ -84,6 +84,10 @@ class Settings:
             backoff=self.backoff,
             backoff_cap=self.backoff_cap,
         )
+
+    @property
+    def key(self) -> Path:
+        return self.key_file or self.data_dir / "installation.key"
 
     @property
     def database(self) -> str:
@@ -133,6 +137,6 @@ def _parse(kind: str, text: str) -> object:
             if not re.fullmatch(r"[0-9]{1,9}", text):
                 raise ValueError("a whole number")
             return int(text)
-        case "Path":
+        case "Path" | "Path | None":
             return Path(text).expanduser()
     return text

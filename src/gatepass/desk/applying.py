@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gatepass.access.events import Event
+from gatepass.access.events import Event, Value
 from gatepass.access.requests import Grant
 from gatepass.desk.book import Book
 from gatepass.desk.ending import end_grants as end_these
@@ -60,7 +60,9 @@ class Applying:
             if old.digest == estate.digest:
                 return Applied(number, (), 0, ())
             grants = {grant.id: grant for grant in tx.requests.open_grants(None)}
-            lost = orphans(old, estate, (held for held in (self._held(tx, g) for g in grants.values()) if held))
+            lost = orphans(
+                old, estate, (held for held in (self._held(tx, g) for g in grants.values()) if held)
+            )
             if lost and not end_grants:
                 raise EstateInUse(lost)
             found = changes(old, estate)
@@ -77,7 +79,7 @@ class Applying:
     def _put(self, tx: Tx, by: str, estate: Estate, number: int, applied: Applied) -> Applied:
         source = json.dumps(to_plain(estate), ensure_ascii=False, separators=(",", ":")).encode()
         summary = f"{len(applied.changes)} change(s), {applied.ended} grant(s) ended"
-        fields = {"version": number, "hash": estate.digest, "by": by, "summary": summary}
+        fields: dict[str, Value] = {"version": number, "hash": estate.digest, "by": by, "summary": summary}
         version = EstateVersion(number, estate.digest, source, tx.now, by)
         tx.estates.apply(version, Event("estate.applied", None, fields))
         return applied

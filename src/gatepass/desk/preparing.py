@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from gatepass.access.requests import Claim, Request
@@ -63,6 +64,8 @@ class Preparing:
     finder: Finder
     transient: Callable[[GatepassError], bool]
     """Whether an error of AWS is worth another try: throttled, unreachable; not denied, not missing."""
+    patience: timedelta = timedelta(hours=1)
+    """How long it is tried before the request fails with what AWS said last."""
 
     def asked(self, request: Request) -> None:
         """The engine's `Decider`."""
@@ -85,7 +88,7 @@ class Preparing:
         try:
             found = self._find(version, request, stored)
         except GatepassError as problem:
-            if self.transient(problem):
+            if self.transient(problem) and self.clock.now() < request.asked_at + self.patience:
                 raise
             return self._finish(request, (), str(problem))
         if found is not None and found.discovered:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from gatepass.store import Pace, View
+from gatepass.store import Pace, Tx, View
 
 CALLS_PER_END = 3
 """Delete, its status, the confirming read; reads and statuses are shared when many end at once."""
@@ -13,7 +13,7 @@ _WINDOWS = tuple(timedelta(seconds=seconds) for seconds in (1, 10, 60, 300))
 """How far before the moment ends are counted: a crowd in any of these is still being worked off."""
 
 
-def lateness(view: View, scope: str, ends_at: datetime, now: datetime, pace: Pace) -> timedelta:
+def lateness(view: View | Tx, scope: str, ends_at: datetime, now: datetime, pace: Pace) -> timedelta:
     """How long after `ends_at` the take-back's delete would be sent at this instance, with its whole rate for it.
 
     Zero when nothing else ends about then. What is due now counts as far as it cannot be worked off before.

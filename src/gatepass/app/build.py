@@ -1,0 +1,170 @@
+"""Builds one process of gatepass from its settings: every part, and every Protocol filled, in one place."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import botocore.session
+
+from gatepass.access.requests import Claim
+from gatepass.app.estates import EstateInventory, EstateReaches, FileApplier
+from gatepass.app.health import LoggedAlarms, ProcessHealth
+from gatepass.app.keys import Keys
+from gatepass.app.settings import Settings
+from gatepass.aws.door import Door, Patience
+from gatepass.aws.errors import Busy, Later, LeaseShort, Lost, Partial, Throttled, Unreachable
+from gatepass.clock import Clock, SystemClock
+from gatepass.desk import Book, Deciding, Desk, Gatekeeper, Preparing
+from gatepass.desk.applying import Applying
+from gatepass.desk.office import Office
+from gatepass.engine import forecast
+from gatepass.engine.loop import Engine, EngineCore
+from gatepass.engine.points import Point, nothing
+from gatepass.engine.ports import NoInventory, Ports, Silent, Undecided
+from gatepass.engine.settings import EngineSettings
+from gatepass.errors import GatepassError
+from gatepass.store import Pace, Store, Tx, open_store
+from gatepass.strategies.claims import Finder
+from gatepass.strategies.plugins import load as load_strategies
+
+_ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
+"""Letters and digits that people do not mistake for each other."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One process with all its parts. `close` it when done."""
+
+    settings: Settings
+    clock: Clock
+    keys: Keys
+    store: Store
+    book: Book
+    desk: Desk
+    office: Office
+    applying: Applying
+    applier: FileApplier
+    door: Door
+    engine: Engine
+    health: ProcessHealth
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def new_id(letter: str) -> str:
+    """A fresh id that begins with `letter`: 60 random bits in 12 characters that can be read aloud."""
+    return letter + "".join(secrets.choice(_ALPHABET) for _ in range(12))
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    source: botocore.session.Session | None = None,
+    point: Point = nothing,
+    exclusive: bool = True,
+) -> Installation:
+    """Every part of one process. Opens the database (and migrates it); calls no AWS and starts no thread.
+
+    `source` is a botocore session with gatepass's own credentials; None: the usual places.
+    """
+    clock = clock or SystemClock()
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = Keys.open(settings.key)
+    store = open_store(settings.database, clock, audit_key=keys.audit, exclusive=exclusive)
+    book = Book()
+    deciding = Deciding(book, new_id, settings.start_within, _forecaster(settings))
+    gatekeeper = Gatekeeper(book)
+    alarms, silent = LoggedAlarms(), Silent()
+    engine_settings = _engine_settings(settings)
+    core = EngineCore.of(store, clock, engine_settings, _ports(alarms, silent, gatekeeper))
+    door = Door(
+        EstateReaches(store, book, keys),
+        clock,
+        source=source,
+        pacer=core.pacer,
+        watch=core.timekeeper,
+        patience=Patience(connect=settings.connect_timeout, read=settings.read_timeout),
+        point=point,
+    )
+    preparing = Preparing(
+        store, clock, book, deciding, gatekeeper, Finder(door), _transient, settings.start_within
+    )
+    ports = Ports(
+        gate=gatekeeper,
+        announcer=silent,
+        alarms=alarms,
+        roster=gatekeeper,
+        decider=preparing,
+        notifier=Undecided(),
+        checkpoints=NoInventory(),
+        inventory=EstateInventory(store, book, door),
+    )
+    engine = Engine(core, load_strategies(door), ports, point=point, probe=_probe(store, book, door))
+    office = Office(store, clock, book, new_id, lambda: secrets.token_urlsafe(32), silent)
+    applying = Applying(store, book)
+    return Installation(
+        settings=settings,
+        clock=clock,
+        keys=keys,
+        store=store,
+        book=book,
+        desk=Desk(store, clock, book, deciding),
+        office=office,
+        applying=applying,
+        applier=FileApplier(applying),
+        door=door,
+        engine=engine,
+        health=ProcessHealth(store, clock, engine, alarms),
+    )
+
+
+def _ports(alarms: LoggedAlarms, silent: Silent, gatekeeper: Gatekeeper) -> Ports:
+    """What the engine's core needs before there is a door: alarms only."""
+    nobody, nowhere = Undecided(), NoInventory()
+    return Ports(gatekeeper, silent, alarms, gatekeeper, nobody, nobody, nowhere, nowhere)
+
+
+def _engine_settings(settings: Settings) -> EngineSettings:
+    return EngineSettings(
+        worker=f"{socket.gethostname()}-{secrets.token_hex(4)}",
+        threads=settings.threads,
+        lease=settings.lease,
+        poll=settings.idle_poll,
+        sweep=settings.sweep,
+        ended=settings.doubt,
+        outstanding=settings.outstanding,
+        skew=settings.skew,
+        accounts=settings.accounts_every,
+        checkpoint=settings.checkpoint_every,
+        pace=Pace(limit=settings.calls_per_second),
+        limits=settings.limits,
+    )
+
+
+def _forecaster(settings: Settings) -> Callable[[Tx, Claim, datetime], timedelta]:
+    pace = Pace(limit=settings.calls_per_second)
+
+    def lateness(tx: Tx, claim: Claim, ends_at: datetime) -> timedelta:
+        return forecast.lateness(tx, claim.fact.scope, ends_at, tx.now, pace)
+
+    return lateness
+
+
+def _transient(problem: GatepassError) -> bool:
+    return isinstance(problem, Throttled | Busy | Unreachable | Lost | Later | LeaseShort | Partial)
+
+
+def _probe(store: Store, book: Book, door: Door) -> Callable[[], None]:
+    def ask() -> None:
+        with store.read() as view:
+            regions = [o.connector.region for o in book.current(view).estate.organizations.values()]
+        if regions:
+            door.ping(regions[0])
+
+    return ask

@@ -1,0 +1,45 @@
+"""`gatepass serve --demo`: a simulated AWS in the same process, a token for every person, loopback only.
+
+What runs is what runs in production: the server reaches the simulator over HTTP, led there by the standard
+AWS_ENDPOINT_URL, with credentials like any others.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gatepass.app.keys import Keys
+from gatepass.app.serve import NotLoopback, Say, serve
+from gatepass.app.settings import Settings
+from gatepass.clock import SystemClock
+from gatepass.estate.sources import load_directory
+from gatepass.sim import Settings as SimSettings
+from gatepass.sim import build, two_tenants
+from gatepass.sim.seed_world import ACCESS_KEY, SECRET
+from gatepass.sim.server import SimServer
+
+
+def serve_demo(settings: Settings, estate_path: Path, *, say: Say) -> None:
+    """Serve the estate against a simulated AWS that holds the seeds' two organizations. Blocks."""
+    if settings.host not in ("127.0.0.1", "::1", "localhost"):
+        raise NotLoopback(f"--demo on {settings.host}: it lets anybody in", advice="leave --host away")
+    estate = load_directory(estate_path)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = Keys.open(settings.key)
+    external = {
+        name: organization.connector.external_id or keys.external_id(organization.connector.instance_arn)
+        for name, organization in estate.organizations.items()
+    }
+    sim = build(two_tenants(external), SystemClock(), SimSettings(operation_seconds=0.5))
+    with SimServer(sim) as server:
+        os.environ.update(
+            AWS_ENDPOINT_URL=server.url,
+            AWS_ACCESS_KEY_ID=ACCESS_KEY,
+            AWS_SECRET_ACCESS_KEY=SECRET,
+            AWS_DEFAULT_REGION="us-east-1",
+        )
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            os.environ.pop(name, None)
+        say(f"simulated AWS on {server.url}: AWS_ENDPOINT_URL={server.url} AWS_ACCESS_KEY_ID={ACCESS_KEY}")
+        serve(settings, estate_path, say=say)

@@ -1,0 +1,131 @@
+"""Runs a process: the server (API and engine), a worker (engine alone), or the server with a simulated AWS."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import uvicorn
+
+from gatepass.api import Health, Parts, build_api
+from gatepass.app.build import Installation, build
+from gatepass.app.settings import Settings
+from gatepass.engine.points import Point, nothing
+from gatepass.errors import GatepassError
+from gatepass.estate.model import Estate
+from gatepass.estate.sources import load_directory
+
+log = logging.getLogger("gatepass")
+Say = Callable[[str], None]
+
+
+class NotLoopback(GatepassError):
+    """What is for trying only was to be reachable from elsewhere."""
+
+    code = "settings"
+
+
+def serve(settings: Settings, estate_path: Path, *, say: Say, point: Point = nothing) -> None:
+    """Apply the estate, then serve the API and settle facts until SIGTERM or SIGINT. Blocks."""
+    estate = load_directory(estate_path)
+    installation = build(settings, point=point)
+    try:
+        _apply(installation, estate, say)
+        _first_token(installation, say)
+        listener = _listen(settings)
+        port = listener.getsockname()[1]
+        with _engine(installation):
+            say(
+                f"serving on http://{settings.host}:{port} (worker {installation.engine.core.settings.worker})"
+            )
+            _run_http(installation, listener)
+    finally:
+        installation.close()
+
+
+def work(settings: Settings, *, say: Say, point: Point = nothing) -> None:
+    """Settle facts for a server elsewhere on the same PostgreSQL, until SIGTERM or SIGINT. Blocks."""
+    installation = build(settings, point=point)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        say(f"working as {installation.engine.core.settings.worker}")
+        installation.engine.run(stop)
+    finally:
+        installation.close()
+
+
+def application(installation: Installation) -> object:
+    """The HTTP application of an installation."""
+    parts = Parts(installation.desk, installation.office, installation.applier)
+    health = Health(installation.health.problems, installation.health.metrics)
+    return build_api(parts, health, installation.clock, version("gatepass"))
+
+
+@contextmanager
+def _engine(installation: Installation) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=installation.engine.run, args=(stop,), name="engine", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        installation.store.wake()
+        thread.join(installation.settings.lease.total_seconds())
+
+
+def _run_http(installation: Installation, listener: socket.socket) -> None:
+    app = application(installation)
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as taken:
+        raise GatepassError(
+            f"cannot listen on {settings.host}:{settings.port}: {taken.strerror}",
+            advice="choose another with --port",
+        ) from None
+    listener.listen(128)
+    return listener
+
+
+def _apply(installation: Installation, estate: Estate, say: Say) -> None:
+    applied = installation.applying.apply("serve", estate)
+    for change in applied.changes:
+        say(str(change))
+    say(
+        f"estate version {applied.number}: {len(estate.organizations)} organization(s), {len(estate.flows)} flow(s)"
+    )
+
+
+def _first_token(installation: Installation, say: Say) -> None:
+    """Where no admin has a token, one that is good for a day is put where only the operator can read it."""
+    made = installation.office.first_token()
+    if made is None:
+        return
+    token, text = made
+    path = installation.settings.data_dir / "first-token"
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+    say(f"a token for {token.person}, good for a day, is in {path}")
