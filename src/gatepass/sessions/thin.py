@@ -83,24 +83,37 @@ def main(launch: Launch, words: list[str]) -> int:
         return refuse("usage: gatepass-credential PROFILE")
     line = b"get " + words[0].encode("utf-8", "surrogateescape") + b"\n"
     answer = b""
-    for attempt in (1, 2):
+    for pause in (0, 0.02, 0.05, 0.1, 0.2):  # an agent that dies now may still take connections for a moment
         try:
-            try:
-                link = connect(launch.socket)
-            except OSError:
-                link = start(launch)
-            answer = ask(link, line)
+            answer = once(launch, line, pause)
+        except TimeoutError:
+            return refuse("still waiting for a person or for AWS; run the command again")
         except OSError as error:
-            answer = b""
-            if attempt == 2:
-                return refuse(f"the agent does not answer ({error}); run: gatepass agent status")
-        if answer:  # an agent that ended between connect and answer is started again, once
+            fault = str(error)
+        else:
+            fault = "it ended without an answer"
+        if answer:
             break
+    else:
+        return refuse("the agent does not answer (" + fault + "); run: gatepass agent status")
     if answer[:2] == b"0 ":
         sys.stdout.buffer.write(answer[2:])
         sys.stdout.buffer.flush()
         return 0
-    return refuse(answer[2:].decode("utf-8", "replace").strip() or "the agent ended without an answer")
+    return refuse(answer[2:].decode("utf-8", "replace").strip())
+
+
+def once(launch: Launch, line: bytes, pause: float) -> bytes:
+    """One try: the agent's answer, the agent being started if nobody listens; empty when it died over it."""
+    if pause:
+        import time
+
+        time.sleep(pause)
+    try:
+        link = connect(launch.socket)
+    except OSError:
+        link = start(launch)
+    return ask(link, line)
 
 
 def refuse(text: str) -> int:

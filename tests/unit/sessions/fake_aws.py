@@ -5,6 +5,7 @@ The simulator is the product's model; this one exists to fail in ways that a cor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import threading
@@ -337,7 +338,8 @@ class _Handler(BaseHTTPRequestHandler):
         if error:
             self.send_header("x-amzn-errortype", error)
         self.end_headers()
-        self.wfile.write(raw)
+        with contextlib.suppress(ConnectionError):  # the agent was killed meanwhile
+            self.wfile.write(raw)
 
 
 class _Server(ThreadingHTTPServer):

@@ -329,16 +329,16 @@ class Keeper:
         try:
             return await self._mint_once(workspace, steps, at, asker)
         except StaleParent as error:
-            raise self._parent_is_gone(steps, at, error) from error
+            raise self._parent_is_gone(workspace, steps[at], error) from error
 
     def _forget_above(self, steps: tuple[Step, ...], at: int) -> None:
         if at > 0:
             self.drop(steps[at - 1].session.name, "AWS refused it")
 
     @staticmethod
-    def _parent_is_gone(steps: tuple[Step, ...], at: int, error: StaleParent) -> SessionError:
+    def _parent_is_gone(workspace: Workspace, step: Step, error: StaleParent) -> SessionError:
         """Said of the hop that must act, never as a bare refusal of the child (S-10)."""
-        root = steps[0].session
+        root = workspace.chain(step.session.name)[0]
         if isinstance(root.recipe, IamUser):
             return Denied(
                 f"session {root.name!r}: AWS no longer accepts its keys ({error.message})",
