@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "cancel": "gatepass.cli.request:cancel",
     "token": "gatepass.cli.token:token",
     "people": "gatepass.cli.people:people",
+    "audit": "gatepass.cli.audit:audit",
     "check": "gatepass.cli.check:check",
     "generate": "gatepass.cli.check:generate",
     "init": "gatepass.cli.check:init",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from gatepass.access.chain import Head
 from gatepass.access.requests import Grant, Request
 from gatepass.errors import GatepassError
 from gatepass.store import Tx
-from gatepass.store.chain import Head
 from gatepass.store.estates import KnownAccount
 from gatepass.store.outbox import Message
 

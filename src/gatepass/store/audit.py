@@ -7,9 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, func, select, update
 
+from gatepass.access.chain import INSTALLATION, START, VERSION, Entry, Head, body_of, digest, link_hash
 from gatepass.access.events import Event
 from gatepass.clock import from_ms, iso, to_ms
-from gatepass.store.chain import INSTALLATION, START, VERSION, Entry, Head, body_of, digest, link_hash
 from gatepass.store.link import Link, Row
 from gatepass.store.tables import audit_entries, audit_heads
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import Executable
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from gatepass.access.events import Event
 from gatepass.access.facts import FactKey
@@ -29,7 +29,7 @@ from gatepass.errors import Unavailable
 from gatepass.store import claims
 from gatepass.store.audit import Audit, AuditReads
 from gatepass.store.claims import Slot
-from gatepass.store.engines import Engines, SoleOwner, Turns, check_durable, make_engines
+from gatepass.store.engines import BadDatabase, Engines, SoleOwner, Turns, check_durable, make_engines
 from gatepass.store.estates import EstateReads, Estates
 from gatepass.store.facts import LEASED_FACTS, ClaimedFact, FactReads, Facts
 from gatepass.store.fleet import Fleet, FleetReads
@@ -226,9 +226,7 @@ class Store:
     def close(self) -> None:
         """Give everything back. What was committed stays."""
         self._waker.close()
-        self._engines.dispose()
-        if self._owner is not None:
-            self._owner.release()
+        _give_back(self._engines, self._owner)
 
     @contextmanager
     def _transaction(self) -> Iterator[Link]:
@@ -271,6 +269,12 @@ def _leased(claimed: Claimed) -> tuple[Leased, object]:
             return LEASED_MESSAGES, claimed.message.n
 
 
+def _give_back(engines: Engines, owner: SoleOwner | None) -> None:
+    engines.dispose()
+    if owner is not None:
+        owner.release()
+
+
 def _waker(engines: Engines, listen_url: str | None) -> Waker:
     if not engines.postgresql:
         return LocalWaker()
@@ -295,12 +299,16 @@ def open_store(
         file = engines.writer.url.database
         if exclusive and not engines.postgresql and file is not None:
             owner = SoleOwner(Path(file))
-        check_durable(engines)
         with _answering():
+            check_durable(engines)
             migrate(engines)
+    except DatabaseError as unusable:
+        _give_back(engines, owner)
+        raise BadDatabase(
+            f"{engines.writer.url.render_as_string()} cannot be used: {_first_line(unusable)}",
+            advice="name a database of gatepass, or an empty one",
+        ) from unusable
     except BaseException:
-        engines.dispose()
-        if owner is not None:
-            owner.release()
+        _give_back(engines, owner)
         raise
     return Store(engines, _waker(engines, listen_url), clock, audit_key, owner)

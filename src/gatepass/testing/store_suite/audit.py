@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 
+from gatepass.access.chain import read_export, verify_chains
 from gatepass.access.events import Event
-from gatepass.store.chain import read_export, verify_chains
 from gatepass.testing.store_suite.lab import StoreLab, refused, together
 
 

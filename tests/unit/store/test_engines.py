@@ -1,0 +1,156 @@
+"""Engines: turns in the order of asking, one process a file, databases that cannot keep the promises refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from tests.postgres import DatabaseMaker
+
+from gatepass.errors import Unavailable
+from gatepass.store import BadDatabase, Store, open_store
+from gatepass.store.engines import Turns, make_engines
+from gatepass.testing.clock import VirtualClock
+
+
+def opened(url: str) -> Store:
+    return open_store(url, VirtualClock(), audit_key=b"key")
+
+
+def test_turns_are_given_in_the_order_they_were_asked_for() -> None:
+    turns, order, threads = Turns(), [], []
+    with turns.turn():
+        for number in range(6):
+            asked = threading.Event()
+
+            def work(number: int = number, asked: threading.Event = asked) -> None:
+                asked.set()
+                with turns.turn():
+                    order.append(number)
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            asked.wait()
+            while len(turns._waiting) <= number:  # until it stands in the queue
+                threading.Event().wait(0.001)
+            threads.append(thread)
+    for thread in threads:
+        thread.join()
+    assert order == list(range(6))
+
+
+def test_a_turn_is_passed_on_by_whoever_fails() -> None:
+    turns = Turns()
+    with pytest.raises(ZeroDivisionError), turns.turn():
+        raise ZeroDivisionError
+    with turns.turn():
+        pass
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://x/y", "postgresql://x/y"])
+def test_a_database_that_is_not_known_or_forgets_is_refused(url: str) -> None:
+    with pytest.raises(BadDatabase):
+        make_engines(url)
+
+
+def test_an_intent_survives_a_power_cut(tmp_path: Path) -> None:
+    """synchronous=FULL always (engine.md, SQLite)."""
+    engines = make_engines(f"sqlite:///{tmp_path}/a.db")
+    for engine in (engines.writer, engines.reader):
+        with engine.connect() as connection:
+            pragmas = {
+                name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+                for name in ("synchronous", "journal_mode", "foreign_keys", "busy_timeout")
+            }
+        assert pragmas == {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30000}
+    engines.dispose()
+
+
+def test_the_reader_cannot_write(tmp_path: Path) -> None:
+    store = opened(f"sqlite:///{tmp_path}/a.db")
+    with pytest.raises(Unavailable, match="readonly"), store.read() as view:
+        view.facts._link.run(text("DELETE FROM facts"))
+    store.close()
+
+
+def test_a_second_process_on_one_file_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    store = opened(url)
+    code = (
+        "import sys; from gatepass.clock import SystemClock; from gatepass.store import open_store\n"
+        "from gatepass.errors import Unavailable\n"
+        "try: open_store(sys.argv[1], SystemClock(), audit_key=b'k')\n"
+        "except Unavailable as refused: sys.exit(7)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, url], check=False).returncode == 7
+    store.close()
+    opened(url).close()
+
+
+def test_what_was_committed_is_there_when_opened_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    store = opened(url)
+    with store.write() as tx:
+        tx.people.disable("p1", by="admin", why="left")
+    store.close()
+    store = opened(url)
+    with store.read() as view:
+        assert view.people.disabled("p1")
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_text("this is a letter" * 100)
+    with pytest.raises(BadDatabase, match="not a database"):
+        opened(f"sqlite:///{tmp_path}/a.db")
+    (tmp_path / "a.db").unlink()
+    opened(f"sqlite:///{tmp_path}/a.db").close()
+
+
+@pytest.mark.postgres
+def test_a_postgresql_that_commits_before_the_disk_is_refused(postgres_database: DatabaseMaker) -> None:
+    url = postgres_database()
+    with create_engine(url, isolation_level="AUTOCOMMIT").connect() as admin:
+        name = admin.exec_driver_sql("SELECT current_database()").scalar_one()
+        admin.exec_driver_sql(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    with pytest.raises(BadDatabase, match="synchronous_commit"):
+        opened(url)
+
+
+@pytest.mark.postgres
+def test_a_postgresql_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        opened(f"postgresql+psycopg://postgres@/x?host={tmp_path}")
+
+
+@pytest.mark.postgres
+def test_a_decision_in_one_process_wakes_another(postgres_database: DatabaseMaker) -> None:
+    url = postgres_database()
+    desk, worker = opened(url), opened(url)
+    worker.wait(5)  # the listener wakes once when it has begun to listen
+    woken = []
+    waiting = threading.Thread(target=lambda: woken.append(worker.wait(10)))
+    waiting.start()
+    desk.wake()
+    waiting.join()
+    assert woken == [True]
+    desk.close()
+    worker.close()
+
+
+@pytest.mark.postgres
+def test_many_processes_may_start_on_one_postgresql_at_once(postgres_database: DatabaseMaker) -> None:
+    url = postgres_database()
+    stores: list[Store] = []
+    threads = [threading.Thread(target=lambda: stores.append(opened(url))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stores) == 4
+    for store in stores:
+        store.close()
