@@ -81,6 +81,11 @@ class Fault:
     usage: Usage = field(default_factory=Usage)
 
     @property
+    def may_pass(self) -> bool:
+        """Whether the fault is not the code's but of what runs it: trying again later is sensible."""
+        return self.kind is Kind.LOST
+
+    @property
     def found(self) -> str:
         """What happened, in half a sentence."""
         return _FOUND[self.kind].format(self.detail)

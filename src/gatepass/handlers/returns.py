@@ -32,7 +32,7 @@ def written(value: Any) -> dict[str, Any]:
         return {"type": "None"}
     for kind in _MODELS:
         if isinstance(value, kind):
-            return {"type": kind.__name__, "value": value.model_dump(mode="json")}
+            return {"type": kind.__name__, "value": value.model_dump(mode="json", warnings=False)}
     match value:
         case Fired():
             return {"type": "Event", "value": _fired(value)}

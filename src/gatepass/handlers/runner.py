@@ -32,6 +32,10 @@ _log = logging.getLogger(__name__)
 _START = 30.0
 """Seconds that the zygote may take to start; it takes a fifth of one."""
 _LOAD = timedelta(seconds=5)
+RUNNER = "(runner)"
+"""In the place of a handler: the fault is not the file's but of what runs it, and may pass."""
+FILE = "(file)"
+"""In the place of a handler: the fault is the file's as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Present:
     """The class of a custom strategy."""
     faults: tuple[LoadFault, ...]
 
-    def __contains__(self, handler: str) -> bool:
+    def __contains__(self, handler: object) -> bool:
         return handler in self.handlers
 
     @property
@@ -71,12 +75,13 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler returned, with the name of its type, unchecked: `outcomes` reads it."""
+    """What a handler returned, with the name of its type, unchecked: `reading` makes sense of it."""
 
     value: Mapping[str, Any]
     handler: str
     line: int
     usage: Usage
+    implementation: Implementation
 
 
 class Runner:
@@ -151,14 +156,14 @@ class Runner:
         if outcome.kind is not None:
             return self._fault(implementation, handler, outcome)
         final = outcome.final
-        return Answer(final["answer"], handler, int(final.get("line", 0)), outcome.usage)
+        return Answer(final["answer"], handler, int(final.get("line", 0)), outcome.usage, implementation)
 
     def present(self, implementation: Implementation) -> Present:
         """Which handlers the file holds and what is wrong with it. Remembered by the text's hash."""
         known = self._present.get(implementation.digest)
         if known is None:
             known = self._inspect(implementation)
-            if not any(fault.handler == "(runner)" for fault in known.faults):
+            if not any(fault.handler == RUNNER for fault in known.faults):
                 self._present[implementation.digest] = known
         return known
 
@@ -168,7 +173,7 @@ class Runner:
         """Everything wrong with the file, at once; with the flow's `prefetch` fields, also what does not match them."""
         present = self.present(implementation)
         faults = list(present.faults)
-        loaded = not any(fault.handler in ("(file)", "(runner)") for fault in faults)
+        loaded = not any(fault.handler in (FILE, RUNNER) for fault in faults)
         if prefetch_fields is not None and loaded:
             faults += _unmatched(implementation, present, frozenset(prefetch_fields))
         return tuple(faults)
@@ -176,8 +181,8 @@ class Runner:
     def _inspect(self, implementation: Implementation) -> Present:
         outcome = self._perform(implementation, {"op": "load"}, NOBODY, _LOAD)
         if outcome.kind is not None:
-            fault = self._fault(implementation, "(file)", outcome)
-            reporter = "(runner)" if outcome.kind in (Kind.LOST, Kind.REFUSED) else "(file)"
+            fault = self._fault(implementation, FILE, outcome)
+            reporter = RUNNER if outcome.kind in (Kind.LOST, Kind.REFUSED) else FILE
             broken = LoadFault(
                 implementation.filename,
                 fault.line,
@@ -185,7 +190,7 @@ class Runner:
                 reporter,
                 fault.found,
                 "a file that loads",
-                "do the work inside the handlers" if reporter == "(file)" else "run gatepass doctor",
+                "do the work inside the handlers" if reporter == FILE else "run gatepass doctor",
             )
             return Present({}, None, (broken,))
         seen = outcome.final["present"]

@@ -73,12 +73,19 @@ def _setting(value: Any) -> Any:
 
 def build_form(seen: Json) -> SymPromptForm:
     """The form an `on_change` function is given."""
-    fields = OrderedDict((field["name"], PromptField.parse_obj(field)) for field in seen["fields"])
+    fields = OrderedDict((field["name"], _prompt_field(field)) for field in seen["fields"])
     return SymPromptForm(
         fields=fields,
         flow_vars=seen.get("flow_vars", {}),
         additional_header_text=seen.get("additional_header_text"),
     )
+
+
+def _prompt_field(seen: Json) -> PromptField:
+    field = PromptField.parse_obj(seen)
+    if field.type.value in _PICKED:
+        field.value = _selection(field.value)
+    return field
 
 
 def build_flow(seen: Json) -> Flow:
