@@ -95,6 +95,7 @@ class Runner:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._ready = threading.Event()
+        self._known = threading.Event()
         self._control: socket.socket | None = None
         self._level = Level(missing=("the process for handlers has not started",))
         self._keeper: threading.Thread | None = None
@@ -107,12 +108,13 @@ class Runner:
                 # The kernel kills the zygote when the thread that started it ends: so that thread is ours.
                 self._keeper = threading.Thread(target=self._keep, name="handlers-zygote", daemon=True)
                 self._keeper.start()
-        self._ready.wait(_START)
+        self._known.wait(_START)
         return self
 
     def close(self) -> None:
         """End the zygote and what runs under it. May be repeated."""
         self._closing.set()
+        self._known.set()
         with self._lock:
             if self._control is not None:
                 self._control.shutdown(socket.SHUT_RDWR)
@@ -274,6 +276,7 @@ class Runner:
                 with self._lock:
                     self._control, self._level = ours, hello
                     self._ready.set()
+                    self._known.set()
                     if self._closing.is_set():
                         ours.shutdown(socket.SHUT_RDWR)
                 zygote.wait()
