@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "check": "gatepass.cli.check:check",
     "generate": "gatepass.cli.check:generate",
     "init": "gatepass.cli.check:init",
+    "handlers": "gatepass.cli.handlers:handlers",
     "teams": "gatepass.cli.teams:teams",
     "sim": "gatepass.cli.sim:sim",
     "agent": "gatepass.cli.agent:agent",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import pkgutil
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -50,8 +51,21 @@ def _below(name: str, package: str) -> bool:
 
 
 def install() -> None:
-    """Put the finder first and forget any `sym` already imported. May be repeated."""
+    """Put the finder first, forget any `sym` already imported and import ours under every name. May be repeated.
+
+    All of them now: a locked-down worker cannot read our files any more.
+    """
     for name in [name for name in sys.modules if _below(name, "sym")]:
         del sys.modules[name]
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+    for module in ("sym", "sym.sdk", *_below_sdk()):
+        importlib.import_module(module)
+
+
+def _below_sdk() -> list[str]:
+    package = importlib.import_module(_OURS)
+    return [
+        "sym.sdk" + found.name.removeprefix(_OURS)
+        for found in pkgutil.walk_packages(package.__path__, _OURS + ".")
+    ]

@@ -1,6 +1,6 @@
 """The process that implementer code is forked from: single-threaded, scrubbed, with the SDK imported once.
 
-Started by `Runner` as `python -I -m gatepass.handlers.zygote DESCRIPTOR PARENT`; it ends when the server does.
+Started by `Runner` as `python -I -m gatepass.handlers.zygote DESCRIPTOR PARENT WITHOUT`; it ends when the server does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gatepass.handlers.supervisor import Order, supervise
 from gatepass.handlers.wire import read_json, write_json
 
 _PRELOADED = """
-gatepass.sdk gatepass.sdk.build gatepass.sdk.integrations gatepass.handlers.worker
+gatepass.handlers.worker
 base64 bisect calendar collections.abc concurrent.futures copy csv dataclasses datetime decimal difflib enum fnmatch
 fractions functools hashlib heapq hmac html http.client io ipaddress itertools json logging math operator random re
 secrets ssl statistics string textwrap threading time traceback types typing unicodedata urllib.parse urllib.request
@@ -44,7 +44,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     preload()
     alias.install()
-    walls = isolation.put_up()
+    walls = isolation.put_up(frozenset(filter(None, sys.argv[3].split(","))))
     if sys.platform == "linux":
         kernel.die_with_parent()
         assert len(os.listdir("/proc/self/task")) == 1, "the zygote must have one thread"
