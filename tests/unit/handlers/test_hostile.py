@@ -16,6 +16,8 @@ from gatepass.handlers import Answer, Answers, Ask, Fault, Implementation, Runne
 
 HOSTILE = sorted((Path(__file__).parents[2] / "assets" / "hostile").glob("*.py"))
 DEADLINE = timedelta(seconds=0.5)
+AMPLE = timedelta(seconds=20)
+"""For what ends by itself, however slow the machine."""
 LOADED_MACHINE = 1.0
 """Seconds a busy test machine may take beyond what is measured in quiet (7 ms); the bench measures the 50 ms."""
 
@@ -53,12 +55,13 @@ def expected_of(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", HOSTILE, ids=lambda path: path.stem)
 def test_hostile_code_is_contained(path: Path, runner: Runner, world: Answers) -> None:
     before = processes_of_ours()
+    expected = expected_of(path)
+    deadline = DEADLINE if "hung" in expected else AMPLE
     began = time.monotonic()
     outcome = runner.call(
-        Implementation("flow", path.name, path.read_text()), "get_permissions", None, world, DEADLINE
+        Implementation("flow", path.name, path.read_text()), "get_permissions", None, world, deadline
     )
-    assert time.monotonic() - began < DEADLINE.total_seconds() + LOADED_MACHINE
-    expected = expected_of(path)
+    assert time.monotonic() - began < deadline.total_seconds() + LOADED_MACHINE
     if isinstance(outcome, Fault):
         assert outcome.kind.value in expected, outcome
     elif expected == {"nothing"}:
