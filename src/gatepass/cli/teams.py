@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from gatepass.cli.teams_queries import QUERIES
 from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.model import Compiled, Finding
 from gatepass.teams.wire import compiled_json, keyed
@@ -36,6 +37,10 @@ _output = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def teams() -> None:
     """Standing trust between people, teams, roles and accounts."""
+
+
+for _query in QUERIES:
+    teams.add_command(_query)
 
 
 def _wanted(paths: tuple[Path, ...], **more: Any) -> Compiled:

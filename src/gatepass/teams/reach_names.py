@@ -44,6 +44,8 @@ class Names:
         known = [node for node in self._graph.nodes.values() if node.kind in kinds]
         for matching in (self._exactly, self._named):
             found = sorted(node for node in known if matching(node, text))
+            people = [node for node in found if node.kind is NodeKind.PERSON]
+            found = people or found  # a person has whatever their user of that name has
             if len(found) == 1:
                 return found[0]
             if found:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gatepass.policy import Decision, Layer, Ruling
+from gatepass.teams.reach_changes import Change
 from gatepass.teams.reach_explain import Explanation, Miss
 from gatepass.teams.reach_nodes import Edge, EdgeKind, Node, Path, label_of
 
@@ -149,3 +150,27 @@ def _miss_lines(miss: Miss) -> list[str]:
         found.append(f"    nearest: {miss.nearest.statement.label}, where {miss.nearest.failed[0].text}")
     found += [f"    assumed: nothing is allowed by {what}" for what in miss.hop.assumes]
     return [*found, *(f"    to open it: {change}" for change in miss.changes)]
+
+
+def path_line(path: Path) -> str:
+    """One way in one line, with what it needs and how long its last session lasts."""
+    last = path[-1]
+    notes = [need for edge in path for need in edge.needs]
+    needs = f"  (needs {', '.join(notes)})" if notes else ""
+    return f"{label_of(path)}{_length(last)}{needs}"
+
+
+def change_lines(change: Change) -> str:
+    """`+ jane gains terraform@dev (jane > admins > ...)`."""
+    sign, verb = ("+", "gains") if change.gained else ("-", "loses")
+    way = f"  ({label_of(change.path)})" if len(change.path) > 1 else ""
+    return f"{sign} {change.principal.label} {verb} {change.role.label}{way}"
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    return {
+        "principal": node_json(change.principal),
+        "role": node_json(change.role),
+        "gained": change.gained,
+        "path": path_json(change.path),
+    }
