@@ -136,7 +136,8 @@ def due(s: Situation) -> Plan:
     fact = work.fact
     if not fact.ours:
         work.end_all_ending()
-        return work.plan(Next.READ if work.waiting() and s.may_start else Next.REST)
+        look = (work.waiting() and s.may_start) or work.perhaps_ours()
+        return work.plan(Next.READ if look else Next.REST)
     if fact.state in (FactState.CREATING, FactState.PRESENT):
         work.join()
     if work.running():
@@ -237,7 +238,8 @@ def called(
 def _read_not_ours(work: _Work, reading: Reading) -> Plan:
     """Rule 3: what is there is standing, unless something of ours may have made it."""
     s = work.s
-    ours_perhaps = any(a.open and a.intent_at > s.now - s.limits.doubt for a in work.attempts.values())
+    recent = s.now - s.limits.doubt
+    ours_perhaps = work.perhaps_ours() or any(a.open and a.intent_at > recent for a in work.attempts.values())
     deleted_lately = bool(work.lately(Verb.REVOKE, *Outcome, None))
     work.end_all_ending()
     work.refuse_waiting()
@@ -252,12 +254,9 @@ def _read_not_ours(work: _Work, reading: Reading) -> Plan:
         return work.begin(reading)
     if not reading.present:
         work.set_state(FactState.ABSENT)
-        return work.plan(Next.REST)
-    made_late = any(
-        a.verb is Verb.GRANT and a.open and a.intent_at > s.now - s.limits.doubt
-        for a in work.attempts.values()
-    )
-    if made_late and work.fact.absent_at is not None:
+        shown_late = work.fact.absent_at is not None and work.made_lately()
+        return work.plan(Next.REST, due_in=s.limits.recheck if shown_late else None)
+    if work.perhaps_ours() and work.fact.absent_at is not None:
         work.say("fact.doubt", why="found present after its end, with an attempt of ours open: ours")
         work.change_fact(ours=True, handle=reading.handle)
         work.set_state(FactState.UNKNOWN)
@@ -328,6 +327,11 @@ def _absent_but_wanted(work: _Work, last: Attempt | None, reading: Reading) -> P
     return work.send(Verb.GRANT, read_before=False)
 
 
+def _known_at(attempt: Attempt) -> datetime:
+    """When AWS said how it went; for one it said nothing of, when it was intended."""
+    return attempt.finished_at or attempt.intent_at
+
+
 class _Work:
     """The changes one decision gathers. Lives for one call; what leaves it is the frozen `Plan`."""
 
@@ -357,21 +361,36 @@ class _Work:
         return [a for a in found if not self.passed(a, lag)]
 
     def made_lately(self) -> bool:
-        """Whether AWS said a moment ago that it is made, and not since that it is gone."""
-        made, gone = self.lately(Verb.GRANT, Outcome.DONE), self.lately(Verb.REVOKE, Outcome.DONE)
-        return bool(made) and not (gone and gone[-1].intent_at >= made[-1].intent_at)
+        """Whether AWS said a moment ago that it is made, and we asked for nothing since that would undo it.
+
+        What counts is when AWS said it, not when it was intended: a paused process may send late.
+        """
+        gone = self.lately(Verb.REVOKE, Outcome.DONE)
+        made = self.lately(Verb.GRANT, Outcome.DONE)
+        return any(not any(g.intent_at >= _known_at(m) for g in gone) for m in made)
 
     def said_gone(self) -> bool:
-        """Whether AWS said a moment ago that it is gone, and nothing of ours was sent to make it since."""
+        """Whether AWS said a moment ago that it is gone, and nothing of ours may have made it since."""
         gone = self.lately(Verb.REVOKE, Outcome.DONE)
-        sent = self.lately(Verb.GRANT, Outcome.DONE, Outcome.UNKNOWN, None)
-        return bool(gone) and not (sent and sent[-1].intent_at >= gone[-1].intent_at)
+        creates = [a for a in self.attempts.values() if a.verb is Verb.GRANT]
+        since = [a for a in creates if a.open or _known_at(a) >= gone[-1].intent_at] if gone else []
+        return bool(gone) and not since
 
     def deleted_lately(self) -> bool:
-        """Whether we sent a delete a moment ago, and AWS has not said since that it is made."""
-        sent = self.lately(Verb.REVOKE, Outcome.DONE, Outcome.UNKNOWN, None)
+        """Whether a delete of ours may have been done a moment ago, and AWS has not said since that it is made."""
         made = self.lately(Verb.GRANT, Outcome.DONE)
-        return bool(sent) and not (made and made[-1].intent_at >= sent[-1].intent_at)
+        sent = self.lately(Verb.REVOKE, Outcome.DONE, Outcome.UNKNOWN, None)
+        return any(not any(m.intent_at >= _known_at(g) for m in made) for g in sent)
+
+    def perhaps_ours(self) -> bool:
+        """Whether a create of ours may have made what is there although the fact was seen absent after its end."""
+        since, absent_at = self.s.now - self.s.limits.doubt, self.fact.absent_at
+        creates = [a for a in self.attempts.values() if a.verb is Verb.GRANT]
+        sendable = any(a.open and a.intent_at > since for a in creates)
+        late = absent_at is not None and any(
+            a.outcome is Outcome.DONE and _known_at(a) >= absent_at for a in creates
+        )
+        return sendable or late
 
     def in_state(self, state: GrantState) -> list[Grant]:
         return [g for g in self.grants.values() if g.state is state]
@@ -384,12 +403,18 @@ class _Work:
 
     def passed(self, attempt: Attempt, length: timedelta) -> bool:
         """Whether so much time has passed since the attempt's outcome (or intent) was known."""
-        return self.s.now > (attempt.finished_at or attempt.intent_at) + length
+        return self.s.now > _known_at(attempt) + length
 
     def late_delete(self) -> bool:
-        """Whether a delete of ours is open that a paused process may have sent late (security.md rule 10)."""
+        """Whether a paused process sent a delete of ours late, or still may (security.md rule 10)."""
         since = self.s.now - self.s.limits.doubt
-        return any(a.verb is Verb.REVOKE and a.open and a.intent_at > since for a in self.attempts.values())
+        creates = [a.intent_at for a in self.attempts.values() if a.verb is Verb.GRANT]
+        deletes = [a for a in self.attempts.values() if a.verb is Verb.REVOKE]
+        sendable = any(a.open and a.intent_at > since for a in deletes)
+        late = bool(creates) and any(
+            a.outcome is Outcome.DONE and _known_at(a) >= max(creates) for a in deletes
+        )
+        return sendable or late
 
     def too_late(self) -> bool:
         """Whether AWS kept refusing beyond the time in which every live grant had to start."""

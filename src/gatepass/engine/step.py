@@ -253,7 +253,11 @@ class Step:
         """Somebody else holds the fact now; what became of our call is kept all the same, by the attempt's id."""
         known = told(attempt, result, self._parts.clock.now())
         with self._parts.store.write() as tx:
-            if tx.facts.record_outcome(known) and known.outcome is not None:
+            tx.facts.hold(attempt.fact)
+            if not tx.facts.record_outcome(known):
+                return
+            tx.facts.touch([attempt.fact], tx.now)  # what was sent late is looked at now, not by the sweep
+            if known.outcome is not None:
                 fields = {
                     "fact": attempt.fact.text,
                     "attempt": attempt.id,

@@ -1,0 +1,67 @@
+"""What a process that was paused in the middle of a send does to a fact afterwards (found by the histories, seed 5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from tests.unit.access.test_settle_story import HOUR, KEY, SECOND, Desk
+
+from gatepass.access.facts import Attempt
+from gatepass.access.settle import Next
+from gatepass.access.states import GrantState, Outcome, Verb
+
+
+def paused(desk: Desk, verb: Verb) -> Attempt:
+    """An attempt intended before all others, of which nothing is known."""
+    late = Attempt("a0", KEY, verb, desk.now - SECOND, False, "w0", outcome=Outcome.UNKNOWN)
+    desk.attempts = {"a0": late, **desk.attempts}
+    return late
+
+
+def answered(desk: Desk, late: Attempt) -> None:
+    """The paused process sent it after all, and AWS says that it is done."""
+    desk.attempts["a0"] = replace(late, outcome=Outcome.DONE, finished_at=desk.now, inflight=False)
+
+
+def test_a_create_sent_after_our_delete_is_not_believed_absent_while_lists_lag_I1() -> None:
+    desk = Desk()
+    late = paused(desk, Verb.GRANT)
+    desk.give("g")
+    desk.now += HOUR
+    assert desk.due().next is Next.SEND
+    sent = list(desk.attempts.values())[-1]
+    desk.now += SECOND
+    desk.attempts[sent.id] = replace(sent, outcome=Outcome.DONE, finished_at=desk.now, inflight=False)
+    desk.now += 50 * SECOND
+    answered(desk, late)
+    assert desk.due().next is Next.READ
+    assert desk.read(False).next is Next.SEND  # the list does not show it yet
+    assert list(desk.attempts.values())[-1].verb is Verb.REVOKE
+
+
+def test_a_create_answered_after_its_absence_was_confirmed_is_ours_and_goes() -> None:
+    desk = Desk()
+    late = paused(desk, Verb.GRANT)
+    desk.give("g")
+    desk.now += HOUR
+    desk.take()
+    assert desk.state("g") is GrantState.ENDED
+    desk.now += 60 * SECOND
+    answered(desk, late)
+    assert desk.due().next is Next.READ
+    assert desk.read(True).next is Next.READ
+    assert desk.fact.ours
+    assert desk.read(True).next is Next.SEND
+    assert list(desk.attempts.values())[-1].verb is Verb.REVOKE
+
+
+def test_a_delete_answered_under_a_live_grant_is_made_good_I2() -> None:
+    desk = Desk()
+    late = paused(desk, Verb.REVOKE)
+    desk.give("g")
+    desk.now += timedelta(minutes=10)
+    answered(desk, late)
+    assert desk.read(False).next is Next.SEND
+    assert list(desk.attempts.values())[-1].verb is Verb.GRANT
+    assert desk.state("g") is GrantState.ACTIVE
