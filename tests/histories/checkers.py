@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gatepass.access.chain import read_export, verify_chains
 from gatepass.access.facts import FactKey
 from gatepass.access.states import FINAL_GRANT, GRANT_STEPS, GrantState
 from gatepass.sim import Assignment, Change, Record
-from gatepass.store.chain import read_export, verify_chains
 
 BOUND = timedelta(seconds=60)
 """B of security.md 4, of time in which nothing was wrong."""
