@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
 from datetime import timedelta
 
 import botocore.session
@@ -11,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gatepass.clock import SystemClock
-from gatepass.sim import Settings, build, install, two_tenants
+from gatepass.sim import Settings, build, install, root_credential, two_tenants
 from gatepass.sim.onwire import install_on_wire
 from gatepass.sim.seed_world import ACCESS_KEY, FOO_ROLE, SECRET
 from gatepass.sim.server import SimServer
@@ -123,6 +125,29 @@ def test_an_assignment_is_made_and_read(entered):
     )["AccountAssignmentCreationStatus"]
     assert status["Status"] == "SUCCEEDED"
     assert status["CreatedDate"] == made["CreatedDate"]
+
+
+def test_iam_documents_tags_and_pages_arrive(entered):
+    keys = root_credential(entered.sim.world, "333333333333")
+    iam = entered.client("iam", (keys.access_key, keys.secret, None))
+    principal = {"AWS": "arn:aws:iam::333333333333:root"}
+    statement = [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]
+    document = {"Version": "2012-10-17", "Statement": statement}
+    for n in range(4):
+        iam.create_role(
+            RoleName=f"dev{n}", Path="/team/", AssumeRolePolicyDocument=json.dumps(document),
+            Tags=[{"Key": "a", "Value": "ä b&c"}],
+        )  # fmt: skip
+    pages = iam.get_paginator("list_roles").paginate(PathPrefix="/team/")
+    roles = [role for page in pages for role in page["Roles"]]
+    assert [role["RoleName"] for role in roles] == ["dev0", "dev1", "dev2", "dev3"]
+    found = iam.get_role(RoleName="dev3")["Role"]
+    assert (found["AssumeRolePolicyDocument"], found["Tags"]) == (document, [{"Key": "a", "Value": "ä b&c"}])
+    with pytest.raises(iam.exceptions.NoSuchEntityException) as raised:
+        iam.get_role(RoleName="nobody")
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    device = iam.create_virtual_mfa_device(VirtualMFADeviceName="ana")["VirtualMFADevice"]
+    assert len(base64.b32decode(device["Base32StringSeed"])) == 20
 
 
 def test_a_lost_answer_is_a_connection_error(entered):

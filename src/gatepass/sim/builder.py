@@ -16,9 +16,11 @@ from gatepass.clock import Clock
 from gatepass.errors import GatepassError
 from gatepass.policy import Caller, CallerKind, root, user
 from gatepass.sim.assignments import apply
+from gatepass.sim.iam_documents import principals
 from gatepass.sim.iam_state import AccessKey, Device, Permissions, Provider, Role, User
 from gatepass.sim.identitystore import new_id
 from gatepass.sim.instances import SSO
+from gatepass.sim.permission import unique_id
 from gatepass.sim.settings import Settings
 from gatepass.sim.simulator import Simulator
 from gatepass.sim.timeline import Assignment, Membership, Timeline
@@ -65,7 +67,16 @@ def build(description: Described, clock: Clock, settings: Settings | None = None
         ) from None
     except (ValueError, TypeError) as wrong:
         raise WorldError(f"the world cannot be built: {wrong}", advice="see docs/simulator.md") from None
+    _name_principals(world)
     return Simulator(world, clock, settings)
+
+
+def _name_principals(world: World) -> None:
+    """Remember the unique ids of whom the trust policies name, as IAM does when a document is saved."""
+    for iam in world.iam.values():
+        for role in iam.roles.values():
+            known = {arn: unique_id(world, arn) for arn in principals(role.trust)}
+            role.named = {arn: identifier for arn, identifier in known.items() if identifier}
 
 
 class _Builder:

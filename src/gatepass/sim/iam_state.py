@@ -33,6 +33,8 @@ class Role:
     last_used: datetime | None = None
     named: dict[str, str] = field(default_factory=dict)
     """Principal ARN in `trust` -> unique id it had when the document was saved."""
+    before: tuple[str, dict[str, str], datetime] | None = None
+    """The document and its names before the last change, and until when STS goes on reading them."""
 
     @property
     def arn(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 
 from gatepass.policy import CallerKind, Kind, Permissions, Policy, PolicyError, Request, decide, parse
@@ -94,17 +95,24 @@ def _readable(documents: Iterable[str]) -> list[Policy]:
     return [parsed(text, Kind.IDENTITY, "") for text in documents]
 
 
-def trust(world: World, role: Role) -> Policy | None:
-    """The trust policy as AWS reads it now: a principal deleted since is only its unique id, and matches nobody new.
+def trust_text(world: World, role: Role, now: datetime | None = None) -> str:
+    """The trust policy as AWS shows it: a principal deleted since is only its unique id.
 
-    None when the document cannot be read.
+    With `now`, as STS reads it at that moment: a change is seen late.
     """
-    text = role.trust
-    for arn, identifier in role.named.items():
+    text, named = role.trust, role.named
+    if role.before is not None and now is not None and now < role.before[2]:
+        text, named, _ = role.before
+    for arn, identifier in named.items():
         if unique_id(world, arn) != identifier:
             text = text.replace(json.dumps(arn), json.dumps(identifier))
+    return text
+
+
+def trust(world: World, role: Role, now: datetime) -> Policy | None:
+    """The trust policy as STS reads it now; None when the document cannot be read."""
     try:
-        return parsed(text, Kind.TRUST, f"trust policy of {role.arn}")
+        return parsed(trust_text(world, role, now), Kind.TRUST, f"trust policy of {role.arn}")
     except PolicyError:
         return None
 

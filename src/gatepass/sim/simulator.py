@@ -14,6 +14,12 @@ from typing import Any
 from gatepass.clock import Clock
 from gatepass.sim import (  # noqa: F401 - importing them fills the table of operations
     assignments,
+    iam_account,
+    iam_attachments,
+    iam_policies,
+    iam_providers,
+    iam_roles,
+    iam_users,
     identitystore,
     instances,
     oidc,

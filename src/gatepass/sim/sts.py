@@ -65,7 +65,7 @@ def assume(
     """Open a session of the role, or refuse."""
     arn = params["RoleArn"]
     role = find_role(call, arn)
-    document = trust(call.world, role) if role is not None else None
+    document = trust(call.world, role, call.now) if role is not None else None
     if role is None or document is None:
         raise _not_allowed(call, form.value, arn)
     target = Target(
