@@ -1,0 +1,433 @@
+"""What would change, in words, before it changes (specification of teams, 11.2 to 11.4).
+
+Pure: live and wanted state in, plan out; equal input gives an equal plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from gatepass.clock import EPOCH, iso
+from gatepass.policy import dangling
+from gatepass.teams.center import AssignmentKind, Center, DirectoryGroupKind, SetKind
+from gatepass.teams.guard import lockouts
+from gatepass.teams.kinds import (
+    REVOKED,
+    Field,
+    GroupKind,
+    Kind,
+    OidcKind,
+    PolicyKind,
+    RoleKind,
+    SamlKind,
+    UserKind,
+    fingerprint,
+    owned,
+    with_owner,
+)
+from gatepass.teams.live import Live, ours_to_touch
+from gatepass.teams.meaning import Meaning, candidates_of, meaning
+from gatepass.teams.model import Compiled, Document, Resources, Role
+from gatepass.teams.people import ASSUME_POLICY
+from gatepass.teams.wire import compiled_json
+
+
+class Action(StrEnum):
+    """What happens to one thing."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    ADOPT = "adopt"
+    """Exists and is not ours: gets our tags, and becomes as wanted (T-81)."""
+    BLOCKED = "blocked"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing and what happens to it."""
+
+    kind: str
+    account_id: str
+    name: str
+    action: Action
+    fields: tuple[Field, ...] = ()
+    meaning: Meaning = field(default_factory=Meaning)
+    fingerprint: str = ""
+    """Of the live thing this was planned against (T-76)."""
+    reason: str = ""
+    """Why it is blocked, or what to know."""
+    phase: int = 1
+    """1 grants and makes, 2 revokes and removes (T-79)."""
+    wanted: Any = None
+    """The value to reach; None for removals. Not written to plan files."""
+    live: Any = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.account_id}/{self.kind}/{self.name}"
+
+    @property
+    def is_write(self) -> bool:
+        return self.action not in {Action.NONE, Action.BLOCKED}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to plan."""
+
+    estate: str
+    """Written to the tag `gatepass:managed`; what is ours is known by it."""
+    adopt: bool = False
+    allow_delete: bool = False
+    force: bool = False
+    """Also what was used lately."""
+    used_within: timedelta = timedelta(days=90)
+    revoke_sessions: bool = False
+    """End living sessions of roles whose trust loses somebody (T-82)."""
+    actors: tuple[str, ...] = ()
+    """ARNs of which one must keep a way into every account: the apply identity, and break-glass principals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that would happen, in the order of account id, kind, name (T-77)."""
+
+    changes: tuple[Change, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Account id -> why it could not be read: nothing is planned there."""
+    lockouts: tuple[str, ...] = ()
+    """Accounts that would be left without a way in; apply refuses (T-79)."""
+    dangling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    foreign: tuple[str, ...] = ()
+    """Roles nobody declares that trust our teams (T-88)."""
+
+    @property
+    def writes(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.is_write)
+
+    @property
+    def blocked(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.action is Action.BLOCKED)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing to write, nothing in the way."""
+        return not self.writes and not self.blocked and not self.unread
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One wanted or live thing with how to treat it."""
+
+    kind: Kind[Any]
+    account_id: str
+    name: str
+    value: Any
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.account_id, self.kind.name, self.name.lower()
+
+
+KINDS: tuple[tuple[Kind[Any], Callable[[Resources], Iterable[Any]]], ...] = (
+    (GroupKind(), lambda resources: resources.groups),
+    (PolicyKind(), lambda resources: resources.policies),
+    (RoleKind(), lambda resources: resources.roles),
+    (UserKind(), lambda resources: resources.users),
+)
+SAML, OIDC = SamlKind(), OidcKind()
+
+
+def entries(resources: Resources, estate: str = "") -> Iterator[Entry]:
+    """Everything IAM holds of these resources; with `estate`, tagged as ours."""
+    for kind, listed in KINDS:
+        for value in listed(resources):
+            yield Entry(kind, value.account.id, value.name, _tagged(kind.name, value, estate))
+    for saml in resources.saml_providers:
+        if saml.managed or not estate:
+            yield Entry(SAML, saml.account.id, saml.name, _tagged("saml-provider", saml, estate))
+    for oidc in resources.oidc_providers:
+        if oidc.managed or not estate:
+            yield Entry(OIDC, oidc.account.id, oidc.host, _tagged("oidc-provider", oidc, estate))
+
+
+def center_entries(resources: Resources, centers: Mapping[str, Center], estate: str = "") -> Iterator[Entry]:
+    """Everything of Identity Center, by organization; the account is the one it is reached through."""
+    for item in resources.permission_sets:
+        center = centers.get(item.organization)
+        if center is not None:
+            yield Entry(
+                SetKind(center), center.account_id, item.name, _tagged("permission-set", item, estate)
+            )
+    for group in resources.directory_groups:
+        center = centers.get(group.organization)
+        if center is not None and group.managed:
+            yield Entry(DirectoryGroupKind(center), center.account_id, group.name, group)
+    for assignment in resources.assignments:
+        center = centers.get(assignment.organization)
+        if center is not None:
+            yield Entry(AssignmentKind(center), center.account_id, assignment_name(assignment), assignment)
+
+
+def assignment_name(value: Any) -> str:
+    """One assignment in words: it has no name of its own."""
+    return f"{value.permission_set} for {value.principal_kind} {value.principal} in {value.account.id}"
+
+
+def _tagged(kind: str, value: Any, estate: str) -> Any:
+    if not estate or not hasattr(value, "tags"):
+        return value
+    key = f"{kind}/{getattr(value, 'short', '') or getattr(value, 'name', '') or value.host}"
+    return replace(value, tags=with_owner(value.tags, estate, key))
+
+
+def make_plan(
+    wanted: Compiled,
+    live: Live,
+    options: Options,
+    *,
+    now: datetime,
+    center: Iterable[tuple[Entry, Any]] = (),
+    accounts: Iterable[str] | None = None,
+) -> Plan:
+    """The plan. `center` gives wanted things of Identity Center with their live values; `accounts` limits it."""
+    chosen = None if accounts is None else set(accounts)
+    readable = [
+        entry
+        for entry in entries(wanted.resources, options.estate)
+        if entry.account_id not in live.unread and (chosen is None or entry.account_id in chosen)
+    ]
+    existing = {entry.key: entry for entry in entries(live.resources)}
+    people = candidates_of(wanted.resources, live.resources)
+    planner = _Planner(options, live, people, now)
+    changes = [planner.change(entry, _value(existing.get(entry.key))) for entry in readable]
+    wanted_keys = {entry.key for entry in readable}
+    for key, entry in existing.items():
+        if key not in wanted_keys and (chosen is None or entry.account_id in chosen):
+            removal = planner.removal(entry)
+            if removal is not None:
+                changes.append(removal)
+    changes += [planner.change(entry, current) for entry, current in center]
+    ordered = tuple(sorted(changes, key=lambda change: (change.account_id, change.kind, change.name)))
+    locked = lockouts(live.resources, ordered, options.actors)
+    return Plan(
+        ordered, live.unread, locked, _dangling(live, ordered), _foreign(wanted, live, options.estate)
+    )
+
+
+def _value(entry: Entry | None) -> Any:
+    return entry.value if entry is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    options: Options
+    live: Live
+    people: set[str]
+    now: datetime
+
+    def change(self, entry: Entry, live: Any) -> Change:
+        """What becomes of one wanted thing."""
+        kind, wanted = entry.kind, entry.value
+        base = Change(
+            kind.name, entry.account_id, entry.name, Action.CREATE, wanted=wanted, live=live,
+            fingerprint=fingerprint(kind, live),
+        )  # fmt: skip
+        too_long = self._too_long(entry)
+        if too_long:
+            return replace(base, action=Action.BLOCKED, reason=too_long)
+        if live is None:
+            gains = meaning(None, wanted.trust, self.people) if isinstance(wanted, Role) else Meaning()
+            return replace(base, fields=tuple(_all_fields(kind, wanted)), meaning=gains)
+        return self._existing(base, kind, live, wanted)
+
+    def _existing(self, base: Change, kind: Kind[Any], live: Any, wanted: Any) -> Change:
+        if isinstance(wanted, Role):
+            wanted = self._carrying(live, wanted)
+            base = replace(base, wanted=wanted)
+        fields = kind.differences(live, wanted)
+        mine = self._is_ours(kind.name, live)
+        real = [item for item in fields if item.name != "tags" or not _only_owner_tags(item)]
+        if not mine and not real and not self.options.adopt:
+            return replace(base, action=Action.NONE, reason="as wanted, but not ours: --adopt would tag it")
+        if not fields:
+            return replace(base, action=Action.NONE)
+        said = replace(base, fields=tuple(fields), meaning=self._meaning(live, wanted))
+        if any(item.name == "path" for item in fields) and kind.name == "role":
+            return replace(
+                said,
+                action=Action.BLOCKED,
+                reason="the path of a role cannot be changed: rename or remove it",
+            )
+        if not mine and not self.options.adopt:
+            reason = "a thing of this name exists that is not ours: --adopt takes it over"
+            return replace(said, action=Action.BLOCKED, reason=reason)
+        if getattr(wanted, "protect", False) and said.meaning.loses:
+            return replace(
+                said, action=Action.BLOCKED, reason="protect: true keeps its trust from being narrowed"
+            )
+        phase = 2 if said.meaning.loses and kind.name == "role" else 1
+        if kind.name == "user" and _drops(fields, "groups"):
+            phase = 2
+        return replace(said, action=Action.UPDATE if mine else Action.ADOPT, phase=phase)
+
+    def _carrying(self, live: Role, wanted: Role) -> Role:
+        """The wanted role with the policy that ends living sessions: a new one where somebody loses access and that
+        is asked for; an old one for as long as a session of before may live (T-82)."""
+        ended = live.inline.get(REVOKED)
+        if self.options.revoke_sessions and self._meaning(live, wanted).loses:
+            ended = revocation(self.now)
+        elif ended is not None and self.now - revoked_at(ended) > LONGEST_SESSION:
+            ended = None
+        if ended is None:
+            return wanted
+        return replace(wanted, inline={**wanted.inline, REVOKED: ended})
+
+    def _is_ours(self, kind: str, live: Any) -> bool:
+        if kind == "group":  # groups of IAM carry no tags
+            return ASSUME_POLICY in live.inline
+        if kind in {"assignment", "directory-group"}:
+            return True
+        return owned(live.tags, self.options.estate)
+
+    def _meaning(self, live: Any, wanted: Any) -> Meaning:
+        if not isinstance(wanted, Role):
+            return Meaning()
+        return meaning(live.trust, wanted.trust, self.people)
+
+    def _too_long(self, entry: Entry) -> str:
+        """The live quota, not the assumed one, decides (A8)."""
+        quota = self.live.quotas.get(entry.account_id)
+        if not isinstance(entry.value, Role) or quota is None or entry.value.characters <= quota:
+            return ""
+        return (
+            f"trust-too-long: {entry.value.characters} characters, the quota of {entry.account_id} is {quota} now "
+            f"(L-C07B4B0D of service iam, us-east-1)"
+        )
+
+    def removal(self, entry: Entry) -> Change | None:
+        """What becomes of a live thing nobody wants: nothing, unless it is ours (T-80)."""
+        live = entry.value
+        if not self._is_ours(entry.kind.name, live) or (isinstance(live, Role) and not ours_to_touch(live)):
+            return None
+        base = Change(
+            entry.kind.name, entry.account_id, entry.name, Action.DELETE, live=live, phase=2,
+            fingerprint=fingerprint(entry.kind, live),
+        )  # fmt: skip
+        if isinstance(live, Role):
+            base = replace(base, meaning=meaning(live.trust, None, self.people))
+        if not self.options.allow_delete:
+            return replace(
+                base, action=Action.BLOCKED, reason="nobody declares it any more: --allow-delete removes it"
+            )
+        used = self.live.last_used.get(getattr(live, "arn", ""))
+        if used is not None and self.now - used < self.options.used_within and not self.options.force:
+            days = (self.now - used).days
+            reason = f"used {days} days ago: --force removes it all the same"
+            return replace(base, action=Action.BLOCKED, reason=reason)
+        return base
+
+
+LONGEST_SESSION = timedelta(hours=12)
+
+
+def revocation(moment: datetime) -> Document:
+    """Denies everything to sessions made before `moment`."""
+    condition = {"DateLessThan": {"aws:TokenIssueTime": iso(moment)}}
+    statement = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def revoked_at(document: Document) -> datetime:
+    """The moment of a revocation; the distant past when somebody else wrote it."""
+    statements = document.get("Statement", ())
+    for statement in [statements] if isinstance(statements, dict) else statements:
+        said = statement.get("Condition", {}).get("DateLessThan", {}).get("aws:TokenIssueTime")
+        moments = said if isinstance(said, list) else [said]
+        if moments and isinstance(moments[0], str):
+            return datetime.fromisoformat(moments[0].replace("Z", "+00:00"))
+    return EPOCH
+
+
+def _all_fields(kind: Kind[Any], wanted: Any) -> Iterator[Field]:
+    for name, value in kind.shown(wanted).items():
+        if value not in ("", [], {}, None):
+            plain = wanted.trust if name == "trust" else getattr(wanted, name, value)
+            yield Field(name, None, dict(plain) if isinstance(plain, Mapping) else plain)
+
+
+def _only_owner_tags(item: Field) -> bool:
+    """Whether the only tags that differ are the ones that say whose it is."""
+    mine = {key for key in {*item.before, *item.after} if item.before.get(key) != item.after.get(key)}
+    return all(key.startswith("gatepass:") for key in mine)
+
+
+def _drops(fields: list[Field], name: str) -> bool:
+    return any(item.name == name and set(item.before) - set(item.after) for item in fields)
+
+
+def _dangling(live: Live, changes: tuple[Change, ...]) -> dict[str, tuple[str, ...]]:
+    """Principals that were deleted, in the trust of roles the plan knows."""
+    found = {
+        change.live.arn: dangling(change.live.trust)
+        for change in changes
+        if isinstance(change.live, Role) and dangling(change.live.trust)
+    }
+    return dict(sorted(found.items()))
+
+
+def _foreign(wanted: Compiled, live: Live, estate: str) -> tuple[str, ...]:
+    """Live roles that nobody declares and that trust one of our teams by name (T-88)."""
+    teams = [role.arn for role in wanted.resources.roles if role.kind == "team"]
+    declared = {role.arn for role in wanted.resources.roles}
+    found = []
+    for role in live.resources.roles:
+        if role.arn in declared or not ours_to_touch(role) or owned(role.tags, estate):
+            continue
+        written = json.dumps(role.trust)
+        if any(f'"{arn}"' in written for arn in teams):
+            found.append(role.arn)
+    return tuple(sorted(found))
+
+
+def estate_hash(compiled: Compiled) -> str:
+    """Changes whenever what is declared compiles to something else (T-76)."""
+    text = json.dumps(compiled_json(compiled), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON values: what a plan file carries and `--output json` shows. No secret is in it (T-77)."""
+    return {
+        "changes": [change_json(change) for change in plan.changes if change.action is not Action.NONE],
+        "unchanged": sum(change.action is Action.NONE for change in plan.changes),
+        "unread": dict(sorted(plan.unread.items())),
+        "lockouts": list(plan.lockouts),
+        "dangling": {arn: list(ids) for arn, ids in plan.dangling.items()},
+        "foreign_trust": list(plan.foreign),
+    }
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """One change as JSON values."""
+    return {
+        "id": change.id,
+        "kind": change.kind,
+        "account_id": change.account_id,
+        "name": change.name,
+        "action": str(change.action),
+        "phase": change.phase,
+        "fields": [{"name": item.name, "before": item.before, "after": item.after} for item in change.fields],
+        "gains": list(change.meaning.gains),
+        "loses": list(change.meaning.loses),
+        "fingerprint": change.fingerprint,
+        "reason": change.reason,
+    }

@@ -1,0 +1,320 @@
+"""Planning against live accounts, plan files, and applying them: where the pure parts meet the calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gatepass.aws.errors import AwsError, Missing
+from gatepass.clock import Clock, iso
+from gatepass.errors import GatepassError
+from gatepass.teams.apply import USUAL, Applier, Manner, Report
+from gatepass.teams.calls import Calls, pages, tags_of
+from gatepass.teams.center import AssignmentKind, Center, DirectoryGroupKind, SetKind
+from gatepass.teams.declaration import Wanted, compile_wanted
+from gatepass.teams.kinds import Kind
+from gatepass.teams.live import Live, read_live
+from gatepass.teams.model import Account, Compiled, Level, Resources
+from gatepass.teams.plan import (
+    KINDS,
+    OIDC,
+    SAML,
+    Action,
+    Change,
+    Entry,
+    Options,
+    Plan,
+    center_entries,
+    estate_hash,
+    make_plan,
+    plan_json,
+)
+
+VERSION = 1
+"""Of plan files."""
+
+
+class TeamsError(GatepassError):
+    """The operator acts: the declaration or the plan file does not allow what was asked."""
+
+    code = "teams"
+
+
+class StalePlan(TeamsError):
+    """What was planned is not what is declared any more. Nothing was written."""
+
+    code = "stale_plan"
+
+
+class Lockout(TeamsError):
+    """Applying would leave an account without a way in. Nothing was written."""
+
+    code = "lockout"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A plan as it is kept: what it was made from, and what it would do."""
+
+    wanted: Wanted
+    options: Options
+    made_at: datetime
+    accounts: tuple[str, ...] | None = None
+    estate_hash: str = ""
+    changes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Change id -> action and fingerprint."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.estate_hash[:12]}-{iso(self.made_at)}"
+
+
+def centers_of(resources: Resources) -> dict[str, Center]:
+    """The Identity Center instances that are described well enough to call."""
+    management = {account.organization: account for account in resources.accounts if account.management}
+    found = {}
+    for organization in resources.organizations:
+        if not organization.instance_arn or not organization.identity_store_id:
+            continue
+        through = organization.connector_role.split(":")[4] if organization.connector_role else ""
+        home = management.get(organization.name)
+        account_id = through or (home.id if home else "")
+        if account_id:
+            found[organization.name] = Center(organization, account_id)
+    return found
+
+
+def accounts_in(compiled: Compiled, only: Iterable[str] | None = None) -> list[Account]:
+    """The accounts in which something is declared, by name or id."""
+    resources = compiled.resources
+    listed = (resources.roles, resources.policies, resources.users, resources.groups)
+    ids = {item.account.id for items in listed for item in items}
+    ids |= {item.account.id for item in resources.saml_providers if item.managed}
+    ids |= {item.account.id for item in resources.oidc_providers if item.managed}
+    chosen = None if only is None else set(only)
+    known = {item.account.id: item.account for items in listed for item in items}
+    known |= {account.id: account for account in resources.accounts}
+    return [
+        account
+        for number, account in sorted(known.items())
+        if number in ids and (chosen is None or account.name in chosen or number in chosen)
+    ]
+
+
+def plan_live(
+    calls: Calls, clock: Clock, compiled: Compiled, options: Options, only: Iterable[str] | None = None,
+    now: datetime | None = None,
+) -> Plan:  # fmt: skip
+    """Reads the accounts and plans. Changes nothing in AWS. Errors of one account do not stop the others."""
+    accounts = accounts_in(compiled, only)
+    live = refined(calls, read_live(calls, accounts), compiled.resources, everything=options.allow_delete)
+    if not options.actors:
+        options = replace(options, actors=actors(calls, compiled))
+    pairs, unread = _center(calls, compiled, options, only)
+    live = replace(live, unread={**live.unread, **unread})
+    names = [account.id for account in accounts]
+    return make_plan(compiled, live, options, now=now or clock.now(), center=pairs, accounts=names)
+
+
+def actors(calls: Calls, compiled: Compiled) -> tuple[str, ...]:
+    """Who must keep a way in: whoever applies, and the declared break-glass principals."""
+    declared = [arn for organization in compiled.resources.organizations for arn in organization.break_glass]
+    return tuple(dict.fromkeys((calls.identity(), *declared)))
+
+
+def _center(
+    calls: Calls, compiled: Compiled, options: Options, only: Iterable[str] | None
+) -> tuple[list[tuple[Entry, Any]], dict[str, str]]:
+    """Wanted things of Identity Center with their live values."""
+    if only is not None:
+        return [], {}
+    centers = centers_of(compiled.resources)
+    found: list[tuple[Entry, Any]] = []
+    unread: dict[str, str] = {}
+    for entry in center_entries(compiled.resources, centers, options.estate):
+        try:
+            found.append((entry, entry.kind.read(calls, entry.value)))
+        except AwsError as error:
+            unread[f"{entry.account_id} (Identity Center)"] = str(error)
+    return found, unread
+
+
+def refined(calls: Calls, live: Live, wanted: Resources, *, everything: bool) -> Live:
+    """The live state with what the bulk reading leaves out: tags of policies, metadata of providers."""
+    arns = {policy.arn for policy in wanted.policies}
+    policies = tuple(
+        replace(policy, tags=_policy_tags(calls, policy.account.id, policy.arn))
+        if everything or policy.arn in arns
+        else policy
+        for policy in live.resources.policies
+    )
+    saml = {provider.arn: provider for provider in wanted.saml_providers if provider.managed}
+    oidc = {provider.arn: provider for provider in wanted.oidc_providers if provider.managed}
+    resources = replace(
+        live.resources,
+        policies=policies,
+        saml_providers=tuple(
+            (SAML.read(calls, saml[item.arn]) or item) if item.arn in saml else item
+            for item in live.resources.saml_providers
+        ),
+        oidc_providers=tuple(
+            (OIDC.read(calls, oidc[item.arn]) or item) if item.arn in oidc else item
+            for item in live.resources.oidc_providers
+        ),
+    )
+    return replace(live, resources=resources)
+
+
+def _policy_tags(calls: Calls, account_id: str, arn: str) -> dict[str, str]:
+    try:
+        return tags_of(pages(calls, account_id, "ListPolicyTags", "Tags", PolicyArn=arn))
+    except Missing:
+        return {}
+
+
+def kind_table(compiled: Compiled) -> dict[str, Callable[[Change], Kind[Any]]]:
+    """Every kind by its name; those of Identity Center by the organization of the thing."""
+    centers = centers_of(compiled.resources)
+    table: dict[str, Callable[[Change], Kind[Any]]] = {}
+
+    def fixed(kind: Kind[Any]) -> Callable[[Change], Kind[Any]]:
+        return lambda change: kind
+
+    for kind, _ in KINDS:
+        table[kind.name] = fixed(kind)
+    table[SAML.name], table[OIDC.name] = fixed(SAML), fixed(OIDC)
+    made: tuple[tuple[str, Callable[[Center], Kind[Any]]], ...] = (
+        ("permission-set", SetKind),
+        ("assignment", AssignmentKind),
+        ("directory-group", DirectoryGroupKind),
+    )
+
+    def by_organization(make: Callable[[Center], Kind[Any]]) -> Callable[[Change], Kind[Any]]:
+        return lambda change: make(centers[(change.wanted or change.live).organization])
+
+    for name, make in made:
+        table[name] = by_organization(make)
+    return table
+
+
+# Plan files ----------------------------------------------------------------------------------------------------------
+
+
+def write_plan(path: Path, plan: Plan, compiled: Compiled, file: PlanFile) -> None:
+    """Keeps a plan. The file holds no secret (T-77)."""
+    wanted, options = file.wanted, file.options
+    value = {
+        "gatepass_plan": VERSION,
+        "made_at": iso(file.made_at),
+        "estate_hash": estate_hash(compiled),
+        "wanted": {
+            "paths": [str(item) for item in wanted.paths],
+            "context": str(wanted.context) if wanted.context else None,
+            "component": wanted.component,
+            "account": wanted.account,
+            "base": str(wanted.base) if wanted.base else None,
+        },
+        "options": {**asdict(options), "used_within": options.used_within.total_seconds()},
+        "accounts": None if file.accounts is None else list(file.accounts),
+        **plan_json(plan),
+    }
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_plan(path: Path) -> PlanFile:
+    """Reads a plan file back. Raises `TeamsError` when it is none."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if value["gatepass_plan"] != VERSION:
+            raise TeamsError(f"{path} is a plan of another version", advice="plan again")
+        wanted = value["wanted"]
+        options = dict(value["options"])
+        options["used_within"] = timedelta(seconds=options["used_within"])
+        options["actors"] = tuple(options["actors"])
+        return PlanFile(
+            Wanted(
+                tuple(Path(item) for item in wanted["paths"]),
+                Path(wanted["context"]) if wanted["context"] else None,
+                wanted["component"],
+                wanted["account"],
+                Path(wanted["base"]) if wanted["base"] else None,
+            ),
+            Options(**options),
+            datetime.fromisoformat(value["made_at"].replace("Z", "+00:00")),
+            None if value["accounts"] is None else tuple(value["accounts"]),
+            value["estate_hash"],
+            {change["id"]: (change["action"], change["fingerprint"]) for change in value["changes"]},
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TeamsError(
+            f"{path} is no plan file: {error}", advice="make one with gatepass teams plan --out"
+        ) from error
+
+
+def refuse_faulty(compiled: Compiled, acknowledged: Iterable[str] = ()) -> None:
+    """Nothing is planned or applied from a faulty declaration, nor with a lint of level error that nobody has
+    acknowledged (T-25, H5)."""
+    if compiled.faults:
+        listed = "\n".join(str(finding) for finding in compiled.faults)
+        raise TeamsError(
+            f"{len(compiled.faults)} errors in the declaration:\n{listed}", advice="nothing was applied"
+        )
+    known = set(acknowledged)
+    open_ = [item for item in compiled.lints if item.level is Level.ERROR and item.id not in known]
+    if open_:
+        listed = "\n".join(str(finding) for finding in open_)
+        ids = ", ".join(sorted({finding.id for finding in open_}))
+        raise TeamsError(f"lints of level error:\n{listed}", advice=f"correct them, or --acknowledge {ids}")
+
+
+def apply_file(
+    calls: Calls,
+    clock: Clock,
+    file: PlanFile,
+    manner: Manner = USUAL,
+    acknowledged: Iterable[str] = (),
+) -> Report:
+    """Applies a plan file: the declaration must be what it was, and each thing what it was (T-76)."""
+    compiled = compile_wanted(file.wanted)
+    refuse_faulty(compiled, acknowledged)
+    if estate_hash(compiled) != file.estate_hash:
+        raise StalePlan("the declaration changed since the plan was made", advice="plan again and read it")
+    plan = plan_live(calls, clock, compiled, file.options, file.accounts, now=file.made_at)
+    manner = replace(manner, plan_id=file.id)
+    return apply_plan(calls, clock, compiled, only_planned(plan, file), manner)
+
+
+def only_planned(plan: Plan, file: PlanFile) -> Plan:
+    """The writes that stand in the file; a thing whose live state moved keeps the file's fingerprint, so that it is
+    found stale and left alone."""
+    kept = []
+    for change in plan.changes:
+        planned = file.changes.get(change.id)
+        if planned is None or planned[0] in {str(Action.NONE), str(Action.BLOCKED)}:
+            kept.append(replace(change, action=Action.NONE))
+        elif change.action is Action.NONE:
+            kept.append(change)
+        else:
+            kept.append(replace(change, fingerprint=planned[1]))
+    return replace(plan, changes=tuple(kept))
+
+
+def apply_plan(
+    calls: Calls,
+    clock: Clock,
+    compiled: Compiled,
+    plan: Plan,
+    manner: Manner = USUAL,
+) -> Report:
+    """Applies a plan that was just made. Refuses, before the first write, to lock everybody out (T-79)."""
+    if plan.lockouts:
+        listed = ", ".join(plan.lockouts)
+        advice = (
+            "keep a role that the apply identity or a break-glass principal can assume; declare break_glass"
+        )
+        raise Lockout(f"nobody could get into {listed} any more", advice=advice)
+    return Applier(calls, clock, kind_table(compiled), manner).apply(plan)

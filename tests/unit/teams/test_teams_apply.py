@@ -1,0 +1,352 @@
+"""Plan, apply, drift: what changes in words, in what order, what is left alone (T-74 to T-88, H2, H3)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.teams.fake_iam import FakeIam
+
+from gatepass.teams.apply import Manner, Outcome, Report
+from gatepass.teams.declaration import Wanted, compile_wanted
+from gatepass.teams.kinds import REVOKED
+from gatepass.teams.model import Compiled
+from gatepass.teams.plan import Action, Options, Plan
+from gatepass.teams.running import (
+    Lockout,
+    PlanFile,
+    StalePlan,
+    TeamsError,
+    apply_file,
+    apply_plan,
+    plan_live,
+    read_plan,
+    refuse_faulty,
+    write_plan,
+)
+from gatepass.testing.clock import VirtualClock
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "teams" / "teams.yaml"
+OPTIONS = Options(estate="acme")
+WAY_IN = "arn:aws:iam::222222222222:role/OrganizationAdmin"
+IDENTITY, DEV, PROD = "111111111111", "333333333333", "555555555555"
+
+
+def _compiled(text: str = "", folder: Path | None = None) -> Compiled:
+    path = EXAMPLE
+    if folder is not None:
+        path = folder / "teams.yaml"
+        path.write_text(text)
+    compiled = compile_wanted(Wanted((path,)))
+    assert not compiled.faults, compiled.faults
+    # Identity Center is another service; its kinds have tests of their own
+    resources = replace(compiled.resources, permission_sets=(), assignments=(), directory_groups=())
+    return replace(compiled, resources=resources)
+
+
+def _plan(iam: FakeIam, compiled: Compiled, **more: Any) -> Plan:
+    return plan_live(iam, VirtualClock(), compiled, replace(OPTIONS, **more))
+
+
+def _apply(iam: FakeIam, compiled: Compiled, manner: Manner | None = None, **more: Any) -> Report:
+    return apply_plan(
+        iam, VirtualClock(), compiled, _plan(iam, compiled, **more), manner or Manner(parallel=2)
+    )
+
+
+def _small(**trusts: str) -> str:
+    """An organization of two accounts with one role each, trusting the given teams."""
+    roles = "\n".join(
+        f"      {name}: {{accounts: [dev], trusted_teams: [{teams}]}}" for name, teams in trusts.items()
+    )
+    return f"""
+organizations:
+  acme:
+    identity_account: identity
+    accounts: {{identity: "{IDENTITY}", dev: "{DEV}"}}
+    teams: {{admin: {{policies: [team_role_access]}}, ops: {{policies: [team_role_access]}}}}
+    roles:
+{roles}
+"""
+
+
+def test_h2_apply_then_plan_is_empty_and_writes_nothing() -> None:
+    iam, compiled = FakeIam(), _compiled()
+    report = _apply(iam, compiled)
+    assert report.is_complete, [result for result in report.results if result.reason]
+    assert report.writes == len(iam.writes) > 20
+    iam.writes.clear()
+    plan = _plan(iam, compiled)
+    assert plan.is_empty, [change for change in plan.changes if change.action is not Action.NONE]
+    assert _apply(iam, compiled).writes == 0
+    assert not iam.writes  # T-83
+
+
+def test_t75_the_plan_says_who_gains(tmp_path: Path) -> None:
+    iam = FakeIam()
+    _apply(iam, _compiled(_small(terraform="admin"), tmp_path))
+    plan = _plan(iam, _compiled(_small(terraform="ops"), tmp_path))
+    (change,) = plan.writes
+    assert change.name == "terraform"
+    assert [field.name for field in change.fields] == ["trust"]
+    assert f"arn:aws:iam::{IDENTITY}:role/ops" in change.meaning.gains
+    assert f"arn:aws:iam::{IDENTITY}:role/admin" in change.meaning.loses
+    assert change.phase == 2
+
+
+def test_t77_plans_are_deterministic_and_sorted() -> None:
+    iam, compiled = FakeIam(), _compiled()
+    one, other = _plan(iam, compiled), _plan(iam, compiled)
+    assert one == other
+    keys = [(change.account_id, change.kind, change.name) for change in one.changes]
+    assert keys == sorted(keys)
+
+
+def test_t79_grants_come_before_revocations_and_one_can_stop_between(tmp_path: Path) -> None:
+    iam = FakeIam()
+    _apply(iam, _compiled(_small(old="admin"), tmp_path))
+    moved = _compiled(_small(old="ops", new="admin"), tmp_path)
+    report = _apply(iam, moved, Manner(phases=(1,)))
+    assert {result.change.name: result.outcome for result in report.results} == {
+        "new": Outcome.DONE,
+        "old": Outcome.SKIPPED,
+    }
+    report = _apply(iam, moved)
+    assert [result.change.name for result in report.results] == ["old"]
+
+
+def test_t79_revocations_wait_for_grants_that_failed(tmp_path: Path) -> None:
+    iam = FakeIam()
+    _apply(iam, _compiled(_small(old="admin"), tmp_path))
+    plan = _plan(iam, _compiled(_small(old="ops", new="admin"), tmp_path))
+    iam.accounts[DEV].quota = 10  # so that making the new role fails
+    report = apply_plan(iam, VirtualClock(), _compiled(_small(old="ops", new="admin"), tmp_path), plan)
+    outcomes = {result.change.name: result.outcome for result in report.results}
+    assert outcomes == {"new": Outcome.FAILED, "old": Outcome.SKIPPED}
+    assert "L-C07B4B0D" in next(result.reason for result in report.results if result.change.name == "new")
+
+
+def test_t81_what_is_not_ours_is_not_touched_unless_adopted() -> None:
+    iam, compiled = FakeIam(), _compiled()
+    _apply(iam, compiled)
+    for account in iam.accounts.values():
+        for entity in (*account.roles.values(), *account.policies.values(), *account.users.values()):
+            entity["Tags"] = [tag for tag in entity["Tags"] if not tag["Key"].startswith("gatepass:")]
+    plan = _plan(iam, compiled)
+    assert not plan.writes  # A7: the first plan over what somebody else made alike is empty
+    assert not plan.blocked
+    iam.accounts[DEV].roles["eg-plat-gbl-dev-admin"]["Description"] = "by hand"
+    (blocked,) = _plan(iam, compiled).blocked
+    assert "--adopt" in blocked.reason
+    adopted = _plan(iam, compiled, adopt=True)
+    assert {change.action for change in adopted.writes} == {Action.ADOPT}
+    assert _apply(iam, compiled, adopt=True).is_complete
+    assert _plan(iam, compiled).is_empty
+
+
+def test_t80_only_ours_are_removed_and_only_when_allowed(tmp_path: Path) -> None:
+    iam = FakeIam()
+    _apply(iam, _compiled(_small(a="admin", b="admin"), tmp_path))
+    iam.accounts[DEV].roles["theirs"] = {
+        **iam.accounts[DEV].roles["b"], "RoleName": "theirs", "Tags": [], "inline": {}, "attached": [],
+    }  # fmt: skip
+    fewer = _compiled(_small(a="admin"), tmp_path)
+    (blocked,) = _plan(iam, fewer).blocked
+    assert (blocked.name, "--allow-delete" in blocked.reason) == ("b", True)
+    assert _apply(iam, fewer, allow_delete=True).is_complete
+    assert set(iam.accounts[DEV].roles) == {"a", "theirs"}
+
+
+def test_t80_what_was_used_lately_needs_force(tmp_path: Path) -> None:
+    iam = FakeIam()
+    _apply(iam, _compiled(_small(a="admin", b="admin"), tmp_path))
+    used = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(days=3)
+    iam.accounts[DEV].roles["b"]["RoleLastUsed"] = {"LastUsedDate": used}
+    fewer = _compiled(_small(a="admin"), tmp_path)
+    (blocked,) = _plan(iam, fewer, allow_delete=True).blocked
+    assert "used 3 days ago" in blocked.reason
+    assert _plan(iam, fewer, allow_delete=True, force=True).writes
+
+
+def test_t79_nobody_is_locked_out(tmp_path: Path) -> None:
+    text = _small(only="admin").replace("accounts: [dev]", "name: only, accounts: [dev]")
+    iam = FakeIam(identity=f"arn:aws:iam::{IDENTITY}:role/admin")
+    _apply(iam, _compiled(text, tmp_path))
+    moved = _compiled(text.replace("[admin]", "[ops]"), tmp_path)
+    assert _plan(iam, moved).lockouts == (DEV,)
+    with pytest.raises(Lockout, match=DEV):
+        _apply(iam, moved)
+    kept = _plan(iam, moved, actors=(f"arn:aws:iam::{IDENTITY}:role/ops",))
+    assert kept.lockouts == ()
+
+
+def test_t76_a_plan_file_is_applied_once_and_only_to_what_it_was_made_from(tmp_path: Path) -> None:
+    iam, clock = FakeIam(), VirtualClock()
+    path = tmp_path / "teams.yaml"
+    path.write_text(_small(a="admin"))
+    wanted = Wanted((path,))
+    compiled = compile_wanted(wanted)
+    plan = plan_live(iam, clock, compiled, OPTIONS)
+    write_plan(tmp_path / "plan.json", plan, compiled, PlanFile(wanted, OPTIONS, clock.now()))
+    file = read_plan(tmp_path / "plan.json")
+    iam.account(DEV).roles["a"] = {
+        "RoleName": "a", "Path": "/", "AssumeRolePolicyDocument": '{"Version": "2012-10-17", "Statement": []}',
+        "Arn": f"arn:aws:iam::{DEV}:role/a", "Tags": [], "attached": [], "inline": {},
+    }  # fmt: skip
+    stale = apply_file(iam, clock, file)
+    assert "a" not in {result.change.name for result in stale.results if result.outcome is Outcome.DONE}
+    assert iam.accounts[DEV].roles["a"]["AssumeRolePolicyDocument"].endswith("[]}")
+    path.write_text(_small(a="ops"))
+    with pytest.raises(StalePlan):
+        apply_file(iam, clock, file)
+
+
+def test_a_plan_file_holds_no_documents_we_cannot_read_back(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(TeamsError, match="no plan file"):
+        read_plan(tmp_path / "x.json")
+
+
+def test_h5_nothing_is_applied_from_a_faulty_declaration(tmp_path: Path) -> None:
+    path = tmp_path / "teams.yaml"
+    path.write_text(_small(a="admin").replace("dev:", "dev: x, other:"))
+    with pytest.raises(TeamsError, match="errors in the declaration"):
+        refuse_faulty(compile_wanted(Wanted((path,))))
+
+
+def test_h3_throttles_and_lost_answers_are_ridden_out() -> None:
+    iam, compiled = FakeIam(), _compiled()
+    faults = {3: "throttle", 8: "lost", 15: "lost", 21: "throttle", 34: "lost", 55: "lost"}
+    plan = _plan(iam, compiled)
+    start = iam._calls
+    iam.fault = lambda account, operation, number: faults.get(number - start, "")
+    report = apply_plan(iam, VirtualClock(), compiled, plan, Manner(parallel=1))
+    assert report.is_complete, [
+        (result.change.id, result.reason) for result in report.results if result.reason
+    ]
+    iam.fault = lambda account, operation, number: ""
+    assert _plan(iam, compiled).is_empty
+
+
+def test_h3_a_denied_account_does_not_stop_the_others() -> None:
+    iam, compiled = FakeIam(), _compiled()
+    iam.denied.add(PROD)
+    report = _apply(iam, compiled)
+    assert set(report.unread) == {PROD}
+    assert not report.is_complete
+    assert all(result.outcome is Outcome.DONE for result in report.results)
+    iam.denied.clear()
+    assert _apply(iam, compiled).is_complete
+
+
+def test_t84_what_was_made_may_show_later() -> None:
+    iam, compiled = FakeIam(), _compiled()
+    plan = _plan(iam, compiled)
+    iam.lag = 3
+    report = apply_plan(iam, VirtualClock(), compiled, plan)
+    assert report.is_complete, [
+        (result.change.id, result.reason) for result in report.results if result.reason
+    ]
+    made = [name for _, operation, name in iam.writes if operation == "CreateRole"]
+    assert len(made) == len({params["RoleName"] + params["AssumeRolePolicyDocument"] for params in made})
+
+
+def test_h3_an_interrupted_apply_is_continued_by_planning_again() -> None:
+    compiled = _compiled()
+    whole = FakeIam()
+    total = _apply(whole, compiled).writes
+    for stop in range(1, total, 7):
+        iam = FakeIam()
+        plan = _plan(iam, compiled)
+
+        def cut(account: str, operation: str, number: int, iam: FakeIam = iam, stop: int = stop) -> str:
+            if len(iam.writes) >= stop:
+                raise KeyboardInterrupt
+            return ""
+
+        iam.fault = cut
+        with pytest.raises(KeyboardInterrupt):
+            apply_plan(iam, VirtualClock(), compiled, plan, Manner(parallel=1))
+        iam.fault = lambda account, operation, number: ""
+        assert _apply(iam, compiled).is_complete
+        assert len(iam.writes) == total  # nothing twice
+        assert _plan(iam, compiled).is_empty
+
+
+def test_t82_living_sessions_are_ended_and_the_ending_is_taken_away_later(tmp_path: Path) -> None:
+    iam, clock = FakeIam(), VirtualClock()
+    _apply(iam, _compiled(_small(a="admin, ops"), tmp_path))
+    less = _compiled(_small(a="ops"), tmp_path)
+    options = replace(OPTIONS, revoke_sessions=True)
+    assert apply_plan(iam, clock, less, plan_live(iam, clock, less, options)).is_complete
+    denial = json.loads(iam.accounts[DEV].roles["a"]["inline"][REVOKED])
+    assert denial["Statement"][0]["Condition"]["DateLessThan"]["aws:TokenIssueTime"].startswith("2026-01-01T")
+    assert plan_live(iam, clock, less, OPTIONS).is_empty
+    clock.advance(timedelta(hours=13))
+    assert apply_plan(iam, clock, less, plan_live(iam, clock, less, OPTIONS)).is_complete
+    assert REVOKED not in iam.accounts[DEV].roles["a"]["inline"]
+
+
+def test_a3_leaving_takes_keys_mfa_login_groups_and_user_in_this_order(tmp_path: Path) -> None:
+    text = f"""
+organizations:
+  acme:
+    identity_account: identity
+    accounts: {{identity: "{IDENTITY}"}}
+    users: {{ana: {{}}, ben: {{}}}}
+    groups: {{g: {{members: [ana, ben]}}}}
+"""
+    iam = FakeIam()
+    _apply(iam, _compiled(text, tmp_path))
+    ana = iam.accounts[IDENTITY].users["ana"]
+    ana.update(keys=["AKIA1"], devices=["arn:aws:iam::111111111111:mfa/ana"], login=True)
+    iam.writes.clear()
+    gone = _compiled(text.replace("ana: {}, ", "").replace("[ana, ben]", "[ben]"), tmp_path)
+    assert _apply(iam, gone, allow_delete=True).is_complete
+    assert [operation for _, operation, _ in iam.writes] == [
+        "DeleteAccessKey",
+        "DeactivateMFADevice",
+        "DeleteVirtualMFADevice",
+        "DeleteLoginProfile",
+        "RemoveUserFromGroup",
+        "DeleteUser",
+    ]
+
+
+def test_policies_keep_five_versions(tmp_path: Path) -> None:
+    iam = FakeIam()
+    for number in range(8):
+        text = _small(a="admin").replace(
+            "    teams:",
+            f"    policies: {{p: [{{Effect: Allow, Action: 's3:A{number}', Resource: '*'}}]}}\n    teams:",
+        )
+        text = text.replace("a: {", "a: {policies: [p], ")
+        assert _apply(iam, _compiled(text, tmp_path)).is_complete
+    (policy,) = [item for arn, item in iam.accounts[DEV].policies.items() if arn.endswith("/p")]
+    assert len(policy["versions"]) == 5
+
+
+def test_t88_roles_that_trust_our_teams_and_nobody_declares(tmp_path: Path) -> None:
+    iam = FakeIam()
+    compiled = _compiled(_small(a="admin"), tmp_path)
+    _apply(iam, compiled)
+    stranger = {**iam.accounts[DEV].roles["a"], "RoleName": "stranger", "Tags": []}
+    iam.accounts[DEV].roles["stranger"] = {**stranger, "Arn": f"arn:aws:iam::{DEV}:role/stranger"}
+    assert _plan(iam, compiled).foreign == (f"arn:aws:iam::{DEV}:role/stranger",)
+
+
+def test_dangling_principals_are_told(tmp_path: Path) -> None:
+    iam = FakeIam()
+    compiled = _compiled(_small(a="admin"), tmp_path)
+    _apply(iam, compiled)
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "AROAEXAMPLEEXAMPLE1"}}
+    iam.accounts[DEV].roles["a"]["AssumeRolePolicyDocument"] = json.dumps(
+        {"Version": "2012-10-17", "Statement": [trust]}
+    )
+    plan = _plan(iam, compiled)
+    assert plan.dangling == {f"arn:aws:iam::{DEV}:role/a": ("AROAEXAMPLEEXAMPLE1",)}
+    assert plan.writes
