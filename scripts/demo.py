@@ -176,9 +176,7 @@ def tell(server: Server) -> dict[str, Any]:
     aws = Aws(server)
     standing_before = aws.holds("dan")
     say("Two customers' organizations, simulated; one gatepass. In tenant foo's production account dan holds")
-    say(
-        f"AdministratorAccess already (standing: {_word(standing_before)}); ana does not ({_word(not aws.holds('ana'))})."
-    )
+    say(f"AdministratorAccess already (standing: {_word(standing_before)}); ana does not.")
 
     first = ask_and_approve(ana, ben, SHORT, "deploy 1.4")
     granted = aws.until("ana", True, 20) is not None
