@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import botocore.session
 
+from gatepass.access.checkpoint import Signer
 from gatepass.access.requests import Claim
 from gatepass.app.estates import EstateInventory, EstateReaches, FileApplier
 from gatepass.app.health import LoggedAlarms, ProcessHealth
@@ -28,6 +29,7 @@ from gatepass.engine.ports import NoInventory, Ports, Silent, Undecided
 from gatepass.engine.settings import EngineSettings
 from gatepass.errors import GatepassError
 from gatepass.store import Pace, Store, Tx, open_store
+from gatepass.store.checkpoints import DirectorySink, SignedCheckpoints
 from gatepass.strategies.claims import Finder
 from gatepass.strategies.plugins import load as load_strategies
 
@@ -102,7 +104,9 @@ def build(
         roster=gatekeeper,
         decider=preparing,
         notifier=Undecided(),
-        checkpoints=NoInventory(),
+        checkpoints=SignedCheckpoints(
+            Signer(keys.checkpoint_pem), [DirectorySink(settings.data_dir / "checkpoints")]
+        ),
         inventory=EstateInventory(store, book, door),
     )
     engine = Engine(core, load_strategies(door), ports, point=point, probe=_probe(store, book, door))

@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gatepass.errors import GatepassError
 
@@ -53,9 +54,10 @@ class Keys:
         return self._derive("audit")
 
     @property
-    def checkpoint(self) -> Ed25519PrivateKey:
-        """Signs checkpoints."""
-        return Ed25519PrivateKey.from_private_bytes(self._derive("checkpoint"))
+    def checkpoint_pem(self) -> bytes:
+        """The Ed25519 key that signs checkpoints, in PEM."""
+        key = Ed25519PrivateKey.from_private_bytes(self._derive("checkpoint"))
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def external_id(self, instance_arn: str) -> str:
         """Sent on every assume-role into the organization of this instance; unique to it, never chosen by it.

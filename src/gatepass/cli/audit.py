@@ -11,6 +11,7 @@ import click
 from gatepass.access.chain import INSTALLATION, Fault, read_export
 from gatepass.access.checkpoint import BadCheckpoint, Checkpoint, Verdict, read_checkpoint
 from gatepass.access.checkpoint import verify as verify_entries
+from gatepass.cli.server import connect
 
 FAILURE, BAD_INPUT = 1, 2
 
@@ -20,6 +21,14 @@ _file = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 @click.group()
 def audit() -> None:
     """The audit log: take it out, prove that it is whole."""
+
+
+@audit.command("export")
+@click.option("--organization", "organizations", multiple=True, help="Only these chains; may be repeated.")
+def export_log(organizations: tuple[str, ...]) -> None:
+    """Write the log of the server as JSON lines to stdout, for keeping and for `gatepass audit verify`."""
+    for line in connect().lines("/v1/audit/export", organization=organizations):
+        click.echo(line, nl=False)
 
 
 @audit.command()

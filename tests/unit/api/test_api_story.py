@@ -282,6 +282,6 @@ def test_health_metrics_and_description(shared: Api) -> None:
     assert shared.client.get("/healthz").text == "ok\n"
     assert shared.client.get("/readyz").json() == {"ready": True, "problems": []}
     assert "gatepass_steps_total" in shared.client.get("/metrics").text
-    description = shared.client.get("/openshared.json").json()
+    description = shared.client.get("/openapi.json").json()
     assert "/v1/requests/{request_id}/approve" in description["paths"]
     assert shared.client.get("/v1/nothing").json()["code"] == "not_found"
