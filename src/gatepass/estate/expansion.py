@@ -5,13 +5,10 @@ Loading what `expanded` writes, beside the same Python files, gives an equal est
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from gatepass.estate.durations import format_duration
 from gatepass.estate.fields import MAX_LENGTH, Field, FieldValue
@@ -31,19 +28,14 @@ from gatepass.estate.model import (
     Who,
     normalise_email,
 )
+from gatepass.estate.yaml import write
 
 Entry = dict[str, Any]
 
 
 def expanded(estate: Estate) -> str:
     """The estate in the long form, as YAML."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # keep our order
-    yaml.width = 110
-    out = io.StringIO()
-    yaml.dump(long_form(estate), out)
-    return out.getvalue()
+    return write(long_form(estate))
 
 
 def long_form(estate: Estate) -> Entry:

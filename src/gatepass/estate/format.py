@@ -106,6 +106,7 @@ END_SESSIONS = Key(
     default="`wait`",
 )
 
+_NO_GUESTS = {"guest": "guests can be approvers, but never ask"}
 WHO = Record(
     "who",
     "A set of people. Empty lists nobody.",
@@ -113,6 +114,14 @@ WHO = Record(
         "groups": Key(ListOf(GROUP), "Everybody in one of these groups."),
         "people": Key(ListOf(PERSON_ID), "These people, by their names under `people`."),
         "roles": Key(ListOf(Choice(ROLES)), "Everybody with one of these roles."),
+    },
+)
+ASKERS = Record(
+    "askers",
+    "Who asks. Guests never do.",
+    {
+        **WHO.keys,
+        "roles": Key(ListOf(Choice(("admin", "member"), _NO_GUESTS)), "Everybody with one of these roles."),
     },
 )
 APPROVE = Record(
@@ -136,7 +145,7 @@ RULE = Record(
     "rule",
     "One rule of `decide`. The first rule that matches a request decides it, whole.",
     {
-        "ask": Key(WHO, "Only for requests of these people.", default="everybody who may ask"),
+        "ask": Key(ASKERS, "Only for requests of these people.", default="everybody who may ask"),
         "targets": Key(ListOf(LONG_NAME, 1), "Only for these targets of the flow.", default="all"),
         "organizations": Key(ListOf(NAME, 1), "Only in these organizations.", default="all"),
         "approve": Key(APPROVE, "Who must approve. Needed unless the rule is `automatic`."),
@@ -152,7 +161,7 @@ DECIDE = Record(
     "decide",
     "Who may ask and who decides. Without it members and admins may ask and admins decide.",
     {
-        "ask": Key(WHO, "Who may use this flow.", default="every member and admin"),
+        "ask": Key(ASKERS, "Who may use this flow.", default="every member and admin"),
         "rules": Key(
             ListOf(RULE, 1), "Read top down; a request that no rule matches cannot be made.", required=True
         ),

@@ -354,8 +354,11 @@ class Estate:
         return exact or tuple(each for each in candidates if each.short == text)
 
     def rule_for(self, flow: Flow, target: Target | None, person: Person) -> Rule | None:
-        """The first rule that matches this request, whole (security.md rule 1); None: it may not be asked for."""
-        if not flow.decide.ask.includes(person):
+        """The first rule that matches this request, whole (security.md rule 1); None: it may not be asked for.
+
+        Guests never ask, whatever group they are in (spec/sym.md 3.3).
+        """
+        if person.role == "guest" or not flow.decide.ask.includes(person):
             return None
         return next((rule for rule in flow.decide.rules if rule.matches(target, person)), None)
 

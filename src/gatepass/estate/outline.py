@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache, partial
 
 from gatepass.estate.durations import format_duration
-from gatepass.estate.model import Accounts, Estate, Flow, Rule, Target, Who
+from gatepass.estate.model import Accounts, Estate, Flow, Person, Rule, Target, Who
 
 
 @dataclass(frozen=True)
@@ -106,24 +107,49 @@ def _empty_groups(estate: Estate) -> Iterator[str]:
 
 def _stuck(estate: Estate) -> Iterator[str]:
     """Requests that cannot be approved because too few others may."""
+    approvers = cache(partial(_approvers, estate))
     for flow in estate.flows.values():
-        stuck: dict[tuple[str, str, int], list[str]] = {}
-        for person in estate.people.values():
-            for offer in estate.offers(flow, person):
-                others = _approvers(estate, offer.rule.approvers) - (
-                    set() if offer.rule.allow_self else {person.id}
-                )
-                if len(others) < offer.rule.needed:
-                    what = offer.target.name if offer.target else flow.name
-                    key = (what, offer.rule.approvers.words(), offer.rule.needed)
-                    stuck.setdefault(key, []).append(person.id)
-        for (what, who, needed), people in stuck.items():
-            names = ", ".join(people)
-            yield f"flow {flow.name}: when {names} asks for {what}, fewer than {needed} others of {who} may approve"
+        for rules, targets in _by_rules(estate, flow).items():
+            for rule in rules:
+                askers = [each for each in estate.people.values() if _deciding(flow, rules, each) is rule]
+                may = approvers(rule.approvers)
+                stuck = [each.id for each in askers if len(may - _own(rule, each)) < rule.needed]
+                if stuck:
+                    what = targets[0].name if targets else "it"
+                    more = f" and {len(targets) - 1} more" if len(targets) > 1 else ""
+                    yield (
+                        f"flow {flow.name}: when {_some(stuck)} asks for {what}{more}, "
+                        f"fewer than {rule.needed} others of {rule.approvers.words()} may approve"
+                    )
 
 
-def _approvers(estate: Estate, who: Who) -> set[str]:
-    return {person.id for person in estate.people.values() if who.includes(person)}
+def _by_rules(estate: Estate, flow: Flow) -> dict[tuple[Rule, ...], list[Target]]:
+    """The flow's targets by the rules that are about them: many targets, few such groups."""
+    groups: dict[tuple[int, ...], list[Target]] = {}
+    for target in estate.targets_of(flow):
+        about = tuple(index for index, rule in enumerate(flow.decide.rules) if rule.about(target))
+        groups.setdefault(about, []).append(target)
+    if not flow.targets:
+        groups[tuple(index for index, rule in enumerate(flow.decide.rules) if rule.about(None))] = []
+    return {tuple(flow.decide.rules[index] for index in about): targets for about, targets in groups.items()}
+
+
+def _deciding(flow: Flow, rules: tuple[Rule, ...], person: Person) -> Rule | None:
+    if not flow.decide.ask.includes(person):
+        return None
+    return next((rule for rule in rules if rule.ask is None or rule.ask.includes(person)), None)
+
+
+def _own(rule: Rule, person: Person) -> set[str]:
+    return set() if rule.allow_self else {person.id}
+
+
+def _approvers(estate: Estate, who: Who) -> frozenset[str]:
+    return frozenset(person.id for person in estate.people.values() if who.includes(person))
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" or one of {len(names) - 5} others" if len(names) > 5 else "")
 
 
 def _unreached(estate: Estate) -> Iterator[str]:
@@ -131,8 +157,9 @@ def _unreached(estate: Estate) -> Iterator[str]:
     for name in estate.targets:
         if name not in reached:
             yield f"target {name} is offered by no flow"
+    used = {target.organization for target in estate.targets.values()}
     for name in estate.organizations:
-        if not any(target.organization == name for target in estate.targets.values()):
+        if name not in used:
             yield f"organization {name} has nothing to ask for"
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
-from ruamel.yaml import YAML
+from gatepass.estate.yaml import write
 
 KINDS = ("aws-sso", "approval-only")
 
@@ -82,12 +81,7 @@ def flow_file(kind: str, wanted: Wanted) -> str:
         "unanswered_after": "4h",
         "rules": [{"approve": {"groups": [wanted.approve]}}],
     }
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # keep our order
-    out = io.StringIO()
-    yaml.dump({"flows": {wanted.name: flow}}, out)
-    return out.getvalue()
+    return write({"flows": {wanted.name: flow}})
 
 
 def _targets(wanted: Wanted) -> dict[str, Any]:

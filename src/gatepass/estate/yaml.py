@@ -6,6 +6,7 @@ bounded. Used for the estate and for everything else that people write in YAML.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -131,6 +132,17 @@ def parse(file: str, text: str, faults: list[Fault]) -> Node | None:
         faults.append(_syntax_fault(file, text, error))
         return None
     return builder.root
+
+
+def write(document: Mapping[str, object]) -> str:
+    """Plain data as YAML in block style, in its own order; what looks like a number stays text."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel declares it as None
+    yaml.width = 110
+    out = io.StringIO()
+    yaml.dump(document, out)
+    return out.getvalue()
 
 
 class _Stop(Exception):

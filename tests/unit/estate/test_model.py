@@ -16,6 +16,7 @@ from gatepass.estate import (
     Rule,
     Target,
     Who,
+    check_fields,
 )
 
 HOUR = timedelta(hours=1)
@@ -95,6 +96,11 @@ def test_who_may_not_ask_gets_no_rule() -> None:
     assert ESTATE.flows_for(outsider) == ()
 
 
+def test_guests_never_ask() -> None:
+    """spec/sym.md 3.3: whatever group a guest is in."""
+    assert ESTATE.rule_for(FLOW, READ, replace(ANA, role="guest")) is None
+
+
 def test_i13_somebody_inactive_belongs_to_nothing() -> None:
     assert ESTATE.rule_for(FLOW, READ, replace(ANA, active=False)) is None
 
@@ -131,6 +137,35 @@ def test_the_form_asks_for_the_account_only_where_there_is_a_choice() -> None:
     )
     by_unit = replace(READ, accounts=Accounts(units=frozenset({"ou-abcd-11111111"})))
     assert ESTATE.form(FLOW, by_unit)[0].prefetch
+
+
+def test_i12_a_bound_permission_set_is_one_of_the_organizations_instance() -> None:
+    target = replace(
+        READ, settings={}, field_bindings=("permission_set_arn", "account_id"), accounts=Accounts(all=True)
+    )
+    form = ESTATE.form(FLOW, target)
+    assert [field.name for field in form] == ["permission_set_arn", "account_id", "duration"]
+    given = {"account_id": "333333333333", "duration": "1h"}
+    offered = {"account_id": ["333333333333"]}
+    own = "arn:aws:sso:::permissionSet/ssoins-1/ps-0000000000000001"
+    assert check_fields(form, given | {"permission_set_arn": own}, offered).ok
+    foreign = check_fields(form, given | {"permission_set_arn": own.replace("ssoins-1", "ssoins-2")}, offered)
+    assert [fault.field for fault in foreign.faults] == ["permission_set_arn"]
+
+
+def test_targets_are_found_by_name_and_by_short_name() -> None:
+    assert ESTATE.find_targets(FLOW, "read") == (READ,)
+    assert ESTATE.find_targets(FLOW, "foo-admin", "foo") == (ADMIN,)
+    assert ESTATE.find_targets(FLOW, "admin", "other") == ()
+    assert ESTATE.find_targets(FLOW, "nothing") == ()
+
+
+def test_people_are_found_by_a_stored_identity() -> None:
+    known = replace(ANA, identities={"slack": {"T1": "U1"}})
+    estate = replace(ESTATE, people={"ana": known})
+    assert estate.person_by_identity("slack", "T1", "U1") is known
+    assert estate.person_by_identity("slack", "T2", "U1") is None
+    assert known.identity("slack", "T1") == "U1"
 
 
 def test_people_are_found_whatever_the_case_of_an_address() -> None:
