@@ -6,6 +6,7 @@ the resources it was made from and never changes; make another one for another s
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -16,6 +17,7 @@ from gatepass.teams.reach_hops import Hop, target_of, try_hop
 from gatepass.teams.reach_names import Names
 from gatepass.teams.reach_nodes import Edge, Node, NodeKind, Path, path_key
 
+_CALLER_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(?:role|user)/[\w+=,.@/-]+", re.ASCII)
 MAX_HOPS = 6
 MAX_PATHS = 1000
 """Where `paths` stops: more would not be read."""
@@ -47,7 +49,14 @@ class Reach:
         return self.names.role(text)
 
     def principal(self, text: str) -> Node:
-        """The person, group, set, user, role or outsider people mean. Raises `Unknown`."""
+        """The person, group, set, user, role or outsider people mean. Raises `Unknown`.
+
+        The ARN of a role or user that is not of the estate is an outsider: its own side is taken to allow everything.
+        """
+        if _CALLER_ARN.fullmatch(text) and text not in self.graph.by_arn:
+            self.graph.add_outsider(text)
+            self._into.clear()
+            self._out_of.clear()
         return self.names.principal(text)
 
     def account(self, text: str) -> Account:

@@ -6,13 +6,14 @@ the others (T-97).
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
 
 from gatepass.policy import Form, Kind, Policy, examine
+from gatepass.policy.request import account_of
 from gatepass.policy.wildcards import arn_matches, matches
 from gatepass.teams.model import Account, Document, Resources, Role
 from gatepass.teams.reach_hops import NOBODY, OUTSIDE
@@ -109,8 +110,8 @@ class Graph:
             found = patterns.get(pattern, set()) if pattern else whole.get(account, set())
             return sorted(self.nodes[identifier] for identifier in found)
         ids = set(exact.get(source.id, ())) | set(exact.get(source.arn, ()))
-        if source.kind in CALLING and source.account:
-            ids |= whole.get(source.account.id, set()) | whole.get(ANYONE, set())
+        if source.arn in self.by_arn:
+            ids |= whole.get(account_of(source.arn), set()) | whole.get(ANYONE, set())
             for pattern, roles in patterns.items():
                 if arn_matches(pattern, source.arn):
                     ids |= roles
@@ -130,9 +131,16 @@ class Graph:
                 found.append(self.by_arn[arn])
         return found
 
+    def add_outsider(self, arn: str) -> None:
+        """Take a role or user that the estate does not know among the candidates; answers given before may lack it."""
+        node = self._extra(NodeKind.FOREIGN, f"foreign:{arn}", arn, arn)
+        self.by_arn[arn] = node
+        insort(self._sorted_arns, arn)
+        self._of_account[account_of(arn)].append(node)
+
     def callers_in(self, account_id: str) -> list[Node]:
-        """The account's roles, sets and users."""
-        return self._of_account.get(account_id, [])
+        """The account's roles, sets and users, those of the estate only."""
+        return [node for node in self._of_account.get(account_id, []) if node.kind in CALLING]
 
     def knows_sets_of(self, account_id: str) -> bool:
         """Whether the permission sets of the account's organization were read: then a pattern of sets is closed."""

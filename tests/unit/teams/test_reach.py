@@ -204,6 +204,25 @@ def test_a_caller_of_another_account_is_taken_at_its_word_and_that_is_said() -> 
     assert path[0].assumes == ("that its own account allows the call",)
 
 
+def test_an_outsider_can_be_asked_about_by_its_arn() -> None:
+    """T-44, T-67: the partner's account is trusted as a whole, so any role of it comes in; no other's."""
+    reach = Reach(company())
+    target = reach.role("partner@dev")
+    before = reach.who_can(target)
+    theirs = reach.principal(f"arn:aws:iam::{PARTNER}:role/their-ci")
+    path = reach.reaches(theirs, target)
+    assert path
+    assert path[0].needs == ("external id gp-7",)
+    assert [way[-1].target.label for way in reach.can(theirs)] == ["partner@dev"]
+    assert len(reach.who_can(target)) == len(before) + 1
+    stranger = reach.principal("arn:aws:iam::888888888888:role/x")
+    assert reach.can(stranger) == ()
+    miss = explain(reach, stranger, target).misses[0]
+    assert miss.changes == (f"add {stranger.arn} to trusted_role_arns of partner@dev",)
+    forgotten = reach.principal(team_arn("removed"))
+    assert reach.can(forgotten) == ()
+
+
 def test_group_policies_of_users_count() -> None:
     """T 9.1: seed 002 lets users out by the policy of their group."""
     allow_dev = document(
