@@ -6,6 +6,7 @@ wire formats are left out. Nothing here starts a thread or reads a clock.
 
 from __future__ import annotations
 
+import copy
 from datetime import datetime
 from email.utils import format_datetime
 from functools import cache
@@ -13,7 +14,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import botocore.session
+from botocore.credentials import CredentialResolver
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import create_loader
 
 from gatepass.sim.answers import ApiError, ConnectionLost
@@ -28,13 +31,27 @@ def session(sim: Simulator, credential: Credential | None = None, region: str = 
 
     For boto3: `boto3.Session(botocore_session=session(...))`. It reads no configuration file of the machine.
     """
-    made = botocore.session.Session(session_vars={"config_file": (None, None, "/dev/null", None)})
+    made = botocore.session.Session(
+        session_vars={"config_file": (None, None, "/dev/null", None)},
+        event_hooks=copy.copy(_builtin_handlers()),
+        include_builtin_handlers=False,
+    )
     made.register_component("data_loader", _models())
+    # Nothing of the machine signs these calls: no environment, file or metadata service is asked.
+    made.register_component("credential_provider", CredentialResolver(providers=[]))
     made.set_config_variable("region", region)
     if credential is not None:
         made.set_credentials(credential.access_key, credential.secret, credential.token or None)
     install(made, sim)
     return made
+
+
+@cache
+def _builtin_handlers() -> HierarchicalEmitter:
+    """botocore's own handlers, registered once and copied into each session: half the cost of making one."""
+    events = HierarchicalEmitter()
+    botocore.session.Session(event_hooks=events)
+    return events
 
 
 @cache

@@ -25,6 +25,7 @@ class Lab:
 
     sim: Simulator
     clock: VirtualClock
+    _session: Any = None
 
     def later(self, seconds: float) -> None:
         self.clock.advance(timedelta(seconds=seconds))
@@ -34,7 +35,14 @@ class Lab:
         return self.client_of(service, root_credential(self.sim.world, account), region)
 
     def client_of(self, service: str, credential: Credential | None, region: str = "us-east-1") -> Any:
-        return session(self.sim, credential, region).create_client(service)
+        if self._session is None:
+            self._session = session(self.sim)
+        keys = {} if credential is None else {
+            "aws_access_key_id": credential.access_key,
+            "aws_secret_access_key": credential.secret,
+            "aws_session_token": credential.token or None,
+        }  # fmt: skip
+        return self._session.create_client(service, region_name=region, **keys)
 
     def host(self, service: str) -> Any:
         """A client with gatepass's own keys."""
