@@ -15,6 +15,9 @@ from gatepass.sim.iam_state import Role
 from gatepass.sim.world import Principal, World
 
 
+_MOST_REMEMBERED = 50_000
+
+
 @lru_cache(maxsize=4096)
 def parsed(document: str, kind: Kind, name: str) -> Policy:
     """The document, parsed once; raises `PolicyError`."""
@@ -26,10 +29,32 @@ def check(call: Call, operation: Operation, params: Params) -> None:
     if not operation.action:
         return
     permissions = permissions_of(call.world, call.caller)
+    known = call.world.allowed
     for resource in operation.resources(call, params):
+        key = (
+            id(call.caller),
+            operation.action,
+            resource,
+            *map(id, permissions.identity),
+            id(permissions.boundary),
+        )
+        if key in known:
+            continue
         decision = decide(Request(call.caller.caller, operation.action, resource, now=call.now), permissions)
         if not decision.allowed:
             raise call.refuse("denied", denial(call.caller, operation.action, resource, decision.blocking))
+        if len(known) >= _MOST_REMEMBERED:
+            known.clear()
+        if _unconditional(permissions):
+            known[key] = (call.caller, permissions)
+
+
+def _unconditional(permissions: Permissions) -> bool:
+    """Whether a decision stays what it is for as long as caller, action, resource and documents are the same."""
+    together = (*permissions.identity, *((permissions.boundary,) if permissions.boundary else ()))
+    return permissions.session is None and not any(
+        s.conditions for policy in together for s in policy.statements
+    )
 
 
 def denial(caller: Principal, action: str, resource: str, blocking: Iterable[object] = ()) -> str:

@@ -216,6 +216,8 @@ class World:
     """Account -> trust policy quota, where it was raised."""
     changes: list[Change] = field(default_factory=list)
     sign_in: SignIn = field(default_factory=SignIn)
+    allowed: dict[tuple[object, ...], tuple[object, ...]] = field(default_factory=dict)
+    """Decisions already made, by the identity of caller and documents, which the values keep alive."""
     _home: dict[str, Organization] = field(default_factory=dict)
     _due: list[tuple[datetime, int, Callable[[datetime], None]]] = field(default_factory=list)
     _sequence: int = 0
