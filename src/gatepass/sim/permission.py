@@ -14,7 +14,6 @@ from gatepass.sim.iam_state import Permissions as Held
 from gatepass.sim.iam_state import Role
 from gatepass.sim.world import Principal, World
 
-
 _MOST_REMEMBERED = 50_000
 
 

@@ -24,6 +24,8 @@ class _Handler(WSGIRequestHandler):
     """Keeps connections open, keeps quiet, and hands on the portal's header, whose underscores werkzeug would drop."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet
+    disable_nagle_algorithm = True
 
     def make_environ(self) -> dict[str, Any]:
         environ = super().make_environ()
