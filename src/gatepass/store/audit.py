@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select, update
 from gatepass.access.chain import INSTALLATION, START, VERSION, Entry, Head, body_of, digest, link_hash
 from gatepass.access.events import Event
 from gatepass.clock import from_ms, iso, to_ms
-from gatepass.store.link import Link, Row
+from gatepass.store.link import Link, Row, Statement
 from gatepass.store.tables import audit_entries, audit_heads
 
 
@@ -94,7 +94,7 @@ class Audit(AuditReads):
                 }
             )
             previous = linked
-        self._link.run(self._link.insert(audit_entries), rows)
+        self._link.run(_ADD, rows)
         self._link.run(_ADVANCE, {"of": organization, "new_seq": seq, "new_hash": previous, "new_at": at})
 
     def _lock_head(self, organization: str) -> Row:
@@ -118,14 +118,15 @@ def entry_from(row: Row) -> Entry:
     )
 
 
-_AFTER = (
+_AFTER = Statement(
     select(audit_entries)
     .where(audit_entries.c.organization == bindparam("of"), audit_entries.c.seq > bindparam("after"))
     .order_by(audit_entries.c.seq)
     .limit(bindparam("most"))
 )
-_HEAD = select(audit_heads).where(audit_heads.c.organization == bindparam("of")).with_for_update()
-_ADVANCE = (
+_ADD = Statement(lambda insert: insert(audit_entries))
+_HEAD = Statement(select(audit_heads).where(audit_heads.c.organization == bindparam("of")).with_for_update())
+_ADVANCE = Statement(
     update(audit_heads)
     .where(audit_heads.c.organization == bindparam("of"))
     .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"), at=bindparam("new_at"))

@@ -12,7 +12,7 @@ from gatepass.access.facts import FactKey
 from gatepass.clock import to_ms
 from gatepass.store.facts import lock_instance
 from gatepass.store.limiter import Pace, Slots, next_slot, slow_down, take
-from gatepass.store.link import Link, Row
+from gatepass.store.link import Link, Row, Statement
 from gatepass.store.rows import GIVE, POLL, TAKE_BACK
 from gatepass.store.tables import facts, instances
 
@@ -90,9 +90,9 @@ def _due_at(priority: int) -> Select[tuple[str]]:
 
 
 _three = union_all(*(_due_at(priority) for priority in _ORDER))
-_DUE_FACTS = _three.order_by(_three.selected_columns.priority, _three.selected_columns.due_at)
+_DUE_FACTS = Statement(_three.order_by(_three.selected_columns.priority, _three.selected_columns.due_at))
 _unread = or_(facts.c.read_at.is_(None), facts.c.read_at <= bindparam("stale"))
-_TO_SWEEP = (
+_TO_SWEEP = Statement(
     select(facts.c.key)
     .where(
         or_(
@@ -104,7 +104,7 @@ _TO_SWEEP = (
     .order_by(facts.c.read_at)
     .limit(bindparam("room"))
 )
-_SLOTS = (
+_SLOTS = Statement(
     update(instances)
     .where(instances.c.scope == bindparam("at_scope"))
     .values(

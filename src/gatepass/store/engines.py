@@ -58,9 +58,12 @@ class Turns:
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """One engine that writes and one that only reads, of the same database."""
+    """Three ways to one database: to write for good, to write what may be forgotten, and to read."""
 
     writer: Engine
+    passing: Engine
+    """For leases and slots only: its commits do not wait for the disk. A power cut that forgets them has ended the
+    processes that held them too."""
     reader: Engine
 
     @property
@@ -68,8 +71,8 @@ class Engines:
         return self.writer.dialect.name == "postgresql"
 
     def dispose(self) -> None:
-        self.writer.dispose()
-        self.reader.dispose()
+        for engine in (self.writer, self.passing, self.reader):
+            engine.dispose()
 
 
 _COUNTED = {"preserve_rowcount": True}
@@ -84,10 +87,16 @@ def make_engines(url: str, *, lock_timeout_ms: int = 10_000) -> Engines:
             raise BadDatabase(
                 "SQLite in memory is gone when gatepass is", advice="name a file: sqlite:///gatepass.db"
             )
-        return Engines(_sqlite(where, "BEGIN IMMEDIATE"), _sqlite(where, "BEGIN", read_only=True))
+        return Engines(
+            writer=_sqlite(where, "BEGIN IMMEDIATE"),
+            passing=_sqlite(where, "BEGIN IMMEDIATE", waits_for_disk=False),
+            reader=_sqlite(where, "BEGIN", read_only=True),
+        )
     if where.drivername == "postgresql+psycopg":
         return Engines(
-            _postgresql(where, lock_timeout_ms), _postgresql(where, lock_timeout_ms, read_only=True)
+            writer=_postgresql(where, lock_timeout_ms),
+            passing=_postgresql(where, lock_timeout_ms, synchronous_commit="off"),
+            reader=_postgresql(where, lock_timeout_ms, default_transaction_read_only="on"),
         )
     raise BadDatabase(
         f"no database of the kind {where.drivername!r} is known",
@@ -95,16 +104,18 @@ def make_engines(url: str, *, lock_timeout_ms: int = 10_000) -> Engines:
     )
 
 
-def _sqlite(url: URL, begin: str, *, read_only: bool = False) -> Engine:
+def _sqlite(url: URL, begin: str, *, waits_for_disk: bool = True, read_only: bool = False) -> Engine:
     engine = create_engine(url, pool_size=16, max_overflow=16, execution_options=_COUNTED)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: ConnectionPoolEntry) -> None:
         # The driver's own transactions begin only at the first change: a SELECT before it would stand outside.
         connection.isolation_level = None
-        # FULL always: an intent lost in a power cut is access that nobody remembers.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+        # FULL: an intent lost in a power cut is access that nobody remembers.
+        synchronous = "FULL" if waits_for_disk else "NORMAL"
+        for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
         if read_only:
             connection.execute("PRAGMA query_only=ON")
 
@@ -115,12 +126,12 @@ def _sqlite(url: URL, begin: str, *, read_only: bool = False) -> Engine:
     return engine
 
 
-def _postgresql(url: URL, lock_timeout_ms: int, *, read_only: bool = False) -> Engine:
+def _postgresql(url: URL, lock_timeout_ms: int, **more: str) -> Engine:
     settings = {
         "default_transaction_isolation": "read\\ committed",
-        "default_transaction_read_only": "on" if read_only else "off",
         "lock_timeout": str(lock_timeout_ms),
         "idle_in_transaction_session_timeout": str(3 * lock_timeout_ms),
+        **more,
     }
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return create_engine(

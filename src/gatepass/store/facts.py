@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, literal_column, or_, select, update
+from sqlalchemy.sql import ClauseElement
 
 from gatepass.access.events import Event
 from gatepass.access.facts import Attempt, Fact, FactKey
@@ -16,7 +17,7 @@ from gatepass.access.states import FINAL_GRANT, FactState, GrantState
 from gatepass.clock import to_ms
 from gatepass.errors import Bug, Conflict
 from gatepass.store.leases import Lease, Leased, LeaseLost
-from gatepass.store.link import Link, Row
+from gatepass.store.link import InsertMaker, Link, Row, Statement
 from gatepass.store.rows import (
     attempt_from,
     attempt_row,
@@ -28,7 +29,9 @@ from gatepass.store.rows import (
 )
 from gatepass.store.tables import attempts, facts, grants, instances
 
-OPEN_GRANTS = grants.c.state.in_([state.value for state in GrantState if state not in FINAL_GRANT])
+OPEN_GRANTS = grants.c.state.in_(
+    [literal_column(f"'{state}'") for state in GrantState if state not in FINAL_GRANT]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +150,7 @@ class Facts(FactReads):
             self._put(attempt)
         for event in plan.events:
             self._audit(event)
-        stored = self.get(plan.fact.key)
-        assert stored is not None
-        return stored
+        return replace(plan.fact, version=plan.fact.version + 1, fence=lease.fence)
 
     def _move(self, moves: Iterable[Grant]) -> None:
         steps: dict[str, int] = {}
@@ -159,10 +160,7 @@ class Facts(FactReads):
             steps[grant.id] = steps.get(grant.id, 0) + 1
 
     def _put(self, attempt: Attempt) -> None:
-        row = attempt_row(attempt)
-        insert = self._link.insert(attempts)
-        known = {name: insert.excluded[name] for name in outcome_row(attempt)}
-        self._link.run(insert.on_conflict_do_update(index_elements=["id"], set_=known), [row])
+        self._link.run(_PUT, attempt_row(attempt))
 
     def record_outcome(self, attempt: Attempt) -> bool:
         """Keep what became known of an attempt, by its id, even when the fence was lost (may be repeated).
@@ -220,14 +218,15 @@ def stepped(state: ColumnElement[str], prior: ColumnElement[str]) -> dict[str, o
     return {"prior_state": case((stays, prior), else_=state), "state": bindparam("new_state")}
 
 
-_BY_KEY = select(facts).where(facts.c.key == bindparam("key"))
-_HOLD = _BY_KEY.with_for_update()
-_GRANTS_ON = (
+_by_key = select(facts).where(facts.c.key == bindparam("key"))
+_BY_KEY = Statement(_by_key)
+_HOLD = Statement(_by_key.with_for_update())
+_GRANTS_ON = Statement(
     select(grants)
     .where(grants.c.fact == bindparam("fact"), OPEN_GRANTS)
     .order_by(grants.c.made_at, grants.c.id)
 )
-_ATTEMPTS_ON = (
+_ATTEMPTS_ON = Statement(
     select(attempts)
     .where(
         attempts.c.fact == bindparam("fact"),
@@ -239,7 +238,7 @@ _ATTEMPTS_ON = (
     )
     .order_by(attempts.c.intent_at, attempts.c.id)
 )
-_APPLY = (
+_APPLY = Statement(
     update(facts)
     .where(
         facts.c.key == bindparam("at_key"),
@@ -266,32 +265,40 @@ _APPLY = (
         version=facts.c.version + 1,
     )
 )
-_OUTCOME = (
+_KNOWN_LATER = ("op_ref", "inflight", "outcome", "finished_at", "detail", "refused")
+
+
+def _put(insert: InsertMaker) -> ClauseElement:
+    made = insert(attempts)
+    return made.on_conflict_do_update(
+        index_elements=["id"], set_={name: made.excluded[name] for name in _KNOWN_LATER}
+    )
+
+
+_PUT = Statement(_put)
+_OUTCOME = Statement(
     update(attempts)
     .where(
         attempts.c.id == bindparam("at_id"),
         or_(attempts.c.outcome.is_(None), attempts.c.outcome == "unknown"),
     )
-    .values(
-        {
-            name: bindparam(f"new_{name}")
-            for name in ("op_ref", "inflight", "outcome", "finished_at", "detail", "refused")
-        }
-    )
+    .values({name: bindparam(f"new_{name}") for name in _KNOWN_LATER})
 )
-_TOUCH = (
+_TOUCH = Statement(
     update(facts)
     .where(facts.c.key == bindparam("at_key"))
     .values(due_at=bindparam("new_due"), version=facts.c.version + 1)
 )
-_OTHERS = select(func.count().label("n")).where(
-    attempts.c.scope == bindparam("in_scope"), attempts.c.inflight, attempts.c.id != bindparam("but")
+_OTHERS = Statement(
+    select(func.count().label("n")).where(
+        attempts.c.scope == bindparam("in_scope"), attempts.c.inflight, attempts.c.id != bindparam("but")
+    )
 )
-_INFLIGHT = (
+_INFLIGHT = Statement(
     update(attempts).where(attempts.c.id == bindparam("at_id")).values(inflight=bindparam("new_inflight"))
 )
-_INSTANCE = select(instances).where(instances.c.scope == bindparam("at_scope")).with_for_update()
-_SAVE_GRANT = (
+_INSTANCE = Statement(select(instances).where(instances.c.scope == bindparam("at_scope")).with_for_update())
+_SAVE_GRANT = Statement(
     update(grants)
     .where(grants.c.id == bindparam("at_id"), grants.c.version == bindparam("at_version"))
     .values(

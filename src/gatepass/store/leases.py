@@ -11,7 +11,7 @@ from sqlalchemy import Column, Table, bindparam, select, update
 
 from gatepass.clock import to_ms
 from gatepass.errors import Conflict
-from gatepass.store.link import Link, Row
+from gatepass.store.link import Link, Row, Statement
 
 
 class LeaseLost(Conflict):
@@ -33,12 +33,13 @@ class Leased:
     """The statements that lease rows of one table, by one key column."""
 
     def __init__(self, table: Table, key: Column[Any]) -> None:
+        self.key = key.name
         free = select(key).where(
             key == bindparam("at_key"),
             table.c.due_at.is_not(None) | bindparam("even_at_rest"),
             table.c.lease_until <= bindparam("now"),
         )
-        self._claim = (
+        self._claim = Statement(
             update(table)
             .where(key.in_(free.with_for_update(skip_locked=True).scalar_subquery()))
             .values(lease_owner=bindparam("worker"), lease_until=bindparam("until"), fence=table.c.fence + 1)
@@ -49,8 +50,10 @@ class Leased:
             table.c.lease_owner == bindparam("worker"),
             table.c.fence == bindparam("at_fence"),
         )
-        self._renew = update(table).where(*mine).values(lease_until=bindparam("until"))
-        self._put_off = update(table).where(*mine).values(lease_until=0, due_at=bindparam("new_due"))
+        self._renew = Statement(update(table).where(*mine).values(lease_until=bindparam("until")))
+        self._put_off = Statement(
+            update(table).where(*mine).values(lease_until=0, due_at=bindparam("new_due"))
+        )
 
     def claim(
         self, link: Link, keys: Iterable[object], lease: Lease, now: datetime, *, at_rest: bool = False

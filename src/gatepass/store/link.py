@@ -2,49 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Executable, Table
+import psycopg
+from psycopg.rows import dict_row
+from sqlalchemy import Connection, Dialect, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import CursorResult, RowMapping
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql import ClauseElement
 
 from gatepass.clock import from_ms, to_ms
 from gatepass.errors import Bug
 
 Params = Mapping[str, object] | Sequence[Mapping[str, object]]
 Insert = sqlite.Insert | postgresql.Insert
-Row = RowMapping
-"""One row: columns by name."""
+InsertMaker = Callable[[Table], Insert]
+
+
+class Row(Protocol):
+    """One row: columns by name."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+class _Ready(NamedTuple):
+    sql: str
+    order: Sequence[str] | None
+    """Names of positional parameters, in order; None where the driver takes them by name."""
+    fixed: Mapping[str, object]
+    """Parameters that are part of the statement."""
+
+
+class Statement:
+    """A statement that is used often: written down once for each database, prepared by the driver.
+
+    What differs between databases is given as a function of the database's own INSERT.
+    """
+
+    def __init__(self, clause: ClauseElement | Callable[[InsertMaker], ClauseElement]) -> None:
+        self._clause = clause
+        self._ready: dict[str, _Ready] = {}
+
+    def ready(self, dialect: Dialect) -> _Ready:
+        known = self._ready.get(dialect.name)
+        if known is None:
+            known = self._ready[dialect.name] = self._write(dialect)
+        return known
+
+    def _write(self, dialect: Dialect) -> _Ready:
+        clause = self._clause
+        if not isinstance(clause, ClauseElement):
+            clause = clause(_insert_maker(dialect.name == "postgresql"))
+        written = clause.compile(dialect=dialect)
+        asked = {name for name, bind in getattr(written, "binds", {}).items() if bind.required}
+        fixed = {name: value for name, value in written.params.items() if name not in asked}
+        return _Ready(str(written), getattr(written, "positiontup", None), fixed)
 
 
 class Link:
-    """Runs statements and answers rows as mappings. Lives as long as its transaction."""
+    """Runs statements and answers rows by column name. Lives as long as its transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.postgresql = connection.dialect.name == "postgresql"
 
-    def all(self, statement: Executable, params: Params | None = None) -> Sequence[Row]:
+    def all(self, statement: Statement | Executable, params: Params | None = None) -> Sequence[Row]:
+        if isinstance(statement, Statement):
+            rows: Sequence[Row] = self._run(statement, params).fetchall()
+            return rows
         return self._connection.execute(statement, params).mappings().all()
 
-    def one(self, statement: Executable, params: Params | None = None) -> Row | None:
+    def one(self, statement: Statement | Executable, params: Params | None = None) -> Row | None:
         """The only row, or None where there is none."""
-        return self._connection.execute(statement, params).mappings().one_or_none()
+        found = self.all(statement, params)
+        assert len(found) <= 1
+        return found[0] if found else None
 
-    def run(self, statement: Executable, params: Params | None = None) -> int:
+    def run(self, statement: Statement | Executable, params: Params | None = None) -> int:
         """How many rows it changed. A row that breaks a rule of the tables is a `Bug`: nothing is committed."""
         try:
-            result: CursorResult[Any] = self._connection.execute(statement, params)
-        except IntegrityError as refused:
-            raise Bug(f"the database refused a change: {refused.orig}") from refused
-        return result.rowcount
+            if isinstance(statement, Statement):
+                return int(self._run(statement, params).rowcount)
+            return self._connection.execute(statement, params).rowcount
+        except (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError) as refused:
+            found = str(getattr(refused, "orig", refused)).partition("\n")[0]
+            raise Bug(f"the database refused a change: {found}") from refused
 
     def insert(self, table: Table) -> Insert:
         """An INSERT that may say what happens on a conflict, in the words of this database."""
-        return postgresql.insert(table) if self.postgresql else sqlite.insert(table)
+        return _insert_maker(self.postgresql)(table)
+
+    def _run(self, statement: Statement, params: Params | None) -> Any:
+        """Straight to the driver: the statement is known to it, and rows need no treatment."""
+        sql, order, fixed = statement.ready(self._connection.dialect)
+        driver: Any = self._connection.connection.dbapi_connection
+        if self.postgresql:
+            cursor = driver.cursor(row_factory=dict_row)
+        else:
+            cursor = driver.cursor()
+            cursor.row_factory = sqlite3.Row
+        if params is None or isinstance(params, Mapping):
+            cursor.execute(sql, _arrange(order, fixed, params or {}))
+        else:
+            cursor.executemany(sql, [_arrange(order, fixed, each) for each in params])
+        return cursor
+
+
+def _arrange(order: Sequence[str] | None, fixed: Mapping[str, object], given: Mapping[str, object]) -> Any:
+    named = {**fixed, **given} if fixed else given
+    return named if order is None else tuple(named[name] for name in order)
+
+
+def _insert_maker(is_postgresql: bool) -> InsertMaker:
+    return postgresql.insert if is_postgresql else sqlite.insert
 
 
 def ms(moment: datetime | None) -> int | None:

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, exists, select, update
 
 from gatepass.clock import from_ms, to_ms
 from gatepass.store.leases import Lease, Leased, LeaseLost
-from gatepass.store.link import Link, Row, moment
+from gatepass.store.link import Link, Row, Statement, moment
 from gatepass.store.rows import json_text
 from gatepass.store.tables import outbox
 
@@ -115,7 +115,7 @@ def message_from(row: Row) -> Message:
 LEASED_MESSAGES = Leased(outbox, outbox.c.n)
 
 _older = outbox.alias("older")
-DUE_MESSAGES = (
+DUE_MESSAGES = Statement(
     select(outbox.c.n)
     .where(
         outbox.c.due_at <= bindparam("now"),

@@ -16,7 +16,7 @@ from gatepass.clock import to_ms
 from gatepass.errors import Conflict, GatepassError
 from gatepass.store.facts import OPEN_GRANTS, save_grant, stepped
 from gatepass.store.leases import Lease, Leased
-from gatepass.store.link import Link
+from gatepass.store.link import Link, Statement
 from gatepass.store.rows import (
     attempt_from,
     decision_from,
@@ -217,20 +217,21 @@ def _narrow(query: Select[tuple[object, ...]], wanted: RequestFilter) -> Select[
     return query
 
 
-_BY_ID = select(requests).where(requests.c.id == bindparam("id"))
-_LOCK = _BY_ID.with_for_update()
-_DECISIONS = (
+_by_id = select(requests).where(requests.c.id == bindparam("id"))
+_BY_ID = Statement(_by_id)
+_LOCK = Statement(_by_id.with_for_update())
+_DECISIONS = Statement(
     select(decisions)
     .where(decisions.c.request == bindparam("request"))
     .order_by(decisions.c.at, decisions.c.id)
 )
-_GRANT = select(grants).where(grants.c.id == bindparam("id"))
-_GRANTS_OF = (
+_GRANT = Statement(select(grants).where(grants.c.id == bindparam("id")))
+_GRANTS_OF = Statement(
     select(grants).where(grants.c.request == bindparam("request")).order_by(grants.c.made_at, grants.c.id)
 )
 _KEPT = ("id", "state", "requester", "asked_at", "source", "asked_by")
 """What a request keeps from its asking on; `state` is stored with the step it takes."""
-_SAVE = (
+_SAVE = Statement(
     update(requests)
     .where(requests.c.id == bindparam("at_id"), requests.c.version == bindparam("at_version"))
     .values(
@@ -245,7 +246,7 @@ _SAVE = (
     )
 )
 LEASED_REQUESTS = Leased(requests, requests.c.id)
-DUE_REQUESTS = (
+DUE_REQUESTS = Statement(
     select(requests.c.id)
     .where(requests.c.due_at <= bindparam("now"), requests.c.lease_until <= bindparam("now"))
     .order_by(requests.c.due_at)

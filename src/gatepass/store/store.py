@@ -13,14 +13,16 @@ slow thing is made inside a transaction.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Executable
+import psycopg
+from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gatepass.access.events import Event
 from gatepass.access.facts import FactKey
@@ -35,7 +37,7 @@ from gatepass.store.facts import LEASED_FACTS, ClaimedFact, FactReads, Facts
 from gatepass.store.fleet import Fleet, FleetReads
 from gatepass.store.leases import Lease, Leased
 from gatepass.store.limiter import FULL_PACE, Pace
-from gatepass.store.link import Link, Row
+from gatepass.store.link import Link, Row, Statement
 from gatepass.store.once import Once
 from gatepass.store.outbox import (
     DUE_MESSAGES,
@@ -111,7 +113,7 @@ class Store:
         Raises `Unavailable` when the database does not answer or a lock was not given in time: nothing was
         changed, or, when the answer to the commit itself was lost, everything or nothing was: look before repeating.
         """
-        with self._transaction() as link:
+        with self._transaction(self._engines.writer) as link:
             tx = Tx(link, self._key, self._clock.now())
             yield tx
             tx.entries.append()
@@ -169,30 +171,30 @@ class Store:
     ) -> tuple[ClaimedFact, ...]:
         if not keys:
             return ()
-        with self._transaction() as link:
+        with self._passing() as link:
             rows = LEASED_FACTS.claim(link, [key.text for key in keys], lease, now, at_rest=at_rest)
         return tuple(
             ClaimedFact(fact_from(row), Lease(lease.worker, row["fence"], lease.until)) for row in rows
         )
 
-    def _claim(self, leased: Leased, due: Executable, lease: Lease, now: datetime, room: int) -> list[Row]:
+    def _claim(self, leased: Leased, due: Statement, lease: Lease, now: datetime, room: int) -> list[Row]:
         with self._look() as link:
-            keys = [next(iter(row.values())) for row in link.all(due, {"now": to_ms(now), "room": room})]
+            keys = [row[leased.key] for row in link.all(due, {"now": to_ms(now), "room": room})]
         if not keys:
             return []
-        with self._transaction() as link:
+        with self._passing() as link:
             return leased.claim(link, keys, lease, now)
 
     def renew(self, claimed: Claimed, until: datetime) -> bool:
         """Keep a lease until a later moment. False: it was lost, the step in hand is void."""
         leased, key = _leased(claimed)
-        with self._transaction() as link:
+        with self._passing() as link:
             return leased.renew(link, key, claimed.lease, until)
 
     def release(self, claimed: Claimed, due_at: datetime | None = None) -> bool:
         """Give a lease back early; the row is due again at `due_at` (None: when it was). False: it was lost."""
         leased, key = _leased(claimed)
-        with self._transaction() as link:
+        with self._passing() as link:
             return leased.release(link, key, claimed.lease, due_at)
 
     def take_slot(
@@ -207,12 +209,12 @@ class Store:
 
         All processes together never get more than `pace.limit` slots in any rolling second.
         """
-        with self._transaction() as link:
+        with self._passing() as link:
             return claims.take_slot(link, scope, now, patience, pace)
 
     def slow_down(self, scope: str, now: datetime) -> None:
         """AWS throttled a call to this instance: its pace is halved, and given back over half a minute."""
-        with self._transaction() as link:
+        with self._passing() as link:
             claims.slow_instance(link, scope, now)
 
     def wake(self) -> None:
@@ -229,14 +231,13 @@ class Store:
         _give_back(self._engines, self._owner)
 
     @contextmanager
-    def _transaction(self) -> Iterator[Link]:
-        with _answering():
-            if self._turns is None:
-                with self._engines.writer.begin() as connection:
-                    yield Link(connection)
-            else:
-                with self._turns.turn(), self._engines.writer.begin() as connection:
-                    yield Link(connection)
+    def _transaction(self, engine: Engine) -> Iterator[Link]:
+        with _answering(), self._turns.turn() if self._turns else nullcontext(), engine.begin() as connection:
+            yield Link(connection)
+
+    def _passing(self) -> AbstractContextManager[Link]:
+        """A transaction that a power cut may forget: leases and slots."""
+        return self._transaction(self._engines.passing)
 
     @contextmanager
     def _look(self) -> Iterator[Link]:
@@ -249,14 +250,14 @@ def _answering() -> Iterator[None]:
     """A database that does not answer, in our words."""
     try:
         yield
-    except OperationalError as silent:
+    except (OperationalError, sqlite3.OperationalError, psycopg.OperationalError) as silent:
         raise Unavailable(
             f"the database did not answer: {_first_line(silent)}", advice="trying again is safe"
         ) from silent
 
 
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().partition("\n")[0]
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).strip().partition("\n")[0]
 
 
 def _leased(claimed: Claimed) -> tuple[Leased, object]:

@@ -154,3 +154,31 @@ def test_many_processes_may_start_on_one_postgresql_at_once(postgres_database: D
     assert len(stores) == 4
     for store in stores:
         store.close()
+
+
+@pytest.mark.postgres
+def test_a_connection_that_the_database_killed_is_made_anew(postgres_database: DatabaseMaker) -> None:
+    """Engine 3: the database restarts."""
+    url = postgres_database()
+    store = opened(url)
+    store.wait(1)
+    with create_engine(url, isolation_level="AUTOCOMMIT").connect() as admin:
+        admin.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    failures = 0
+    for _ in range(20):
+        try:
+            with store.write() as tx:
+                tx.facts.lock({})
+                tx.people.disabled("p1")
+            with store.read() as view:
+                view.people.disabled("p1")
+            store.take_slot("i1", VirtualClock().now())
+        except Unavailable:
+            failures += 1
+        else:
+            break
+    assert failures < 20
+    store.close()
