@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote
 
+from gatepass.aws.errors import Throttled
+from gatepass.clock import Clock
+
 Answer = Mapping[str, Any]
 
 
@@ -37,6 +40,31 @@ class Op:
     service: str
     operation: str
     params: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Patient:
+    """Calls that wait when AWS says there are too many at once: nothing was done, sending again is safe (T-85)."""
+
+    def __init__(self, calls: Calls, clock: Clock, longest: float = 60.0) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._longest = longest
+        """Seconds to go on trying one call."""
+
+    def identity(self) -> str:
+        return self._calls.identity()
+
+    def call(self, account_id: str, service: str, operation: str, /, **params: Any) -> Answer:
+        wait, waited = 0.2, 0.0
+        while True:
+            try:
+                return self._calls.call(account_id, service, operation, **params)
+            except Throttled:
+                if waited >= self._longest:
+                    raise
+            self._clock.sleep(wait)
+            waited += wait
+            wait = min(wait * 2, 5.0)
 
 
 def iam(operation: str, **params: Any) -> Op:

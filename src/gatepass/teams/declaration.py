@@ -41,6 +41,8 @@ class Wanted:
     account: str = ""
     base: Path | None = None
     """The stacks folder, when it is not to be found from the paths."""
+    compare_profiles: bool = False
+    """Also say where the two profiles mean something else (T-32)."""
 
 
 def compile_wanted(wanted: Wanted) -> Compiled:

@@ -108,6 +108,8 @@ class Plan:
     dangling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     foreign: tuple[str, ...] = ()
     """Roles nobody declares that trust our teams (T-88)."""
+    ways: tuple[str, ...] = ()
+    """In words: which people and other starts gain or lose which role, by whatever path (T-75)."""
 
     @property
     def writes(self) -> tuple[Change, ...]:
@@ -398,6 +400,37 @@ def _foreign(wanted: Compiled, live: Live, estate: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def predicted(live: Resources, wanted: Resources, changes: Iterable[Change]) -> Resources:
+    """The state after the plan: what is live, with every write of the plan done."""
+    listed = list(changes)
+    gone = {
+        (change.account_id, change.kind, change.name.lower()) for change in listed if change.wanted is None
+    }
+    made = {
+        (change.account_id, change.kind, change.name.lower()): change.wanted
+        for change in listed
+        if change.wanted
+    }
+
+    def after(kind: str, items: tuple[Any, ...]) -> tuple[Any, ...]:
+        kept = {(kind, item.account.id, item.name.lower()): item for item in items}
+        for account_id, changed, name in gone:
+            kept.pop((changed, account_id, name), None)
+        for (account_id, changed, name), value in made.items():
+            if changed == kind:
+                kept[kind, account_id, name] = value
+        return tuple(kept[key] for key in sorted(kept))
+
+    return replace(
+        live,
+        organizations=wanted.organizations,
+        roles=after("role", live.roles),
+        policies=after("policy", live.policies),
+        users=after("user", live.users),
+        groups=after("group", live.groups),
+    )
+
+
 def estate_hash(compiled: Compiled) -> str:
     """Changes whenever what is declared compiles to something else (T-76)."""
     text = json.dumps(compiled_json(compiled), sort_keys=True, default=str)
@@ -413,6 +446,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "lockouts": list(plan.lockouts),
         "dangling": {arn: list(ids) for arn, ids in plan.dangling.items()},
         "foreign_trust": list(plan.foreign),
+        "ways": list(plan.ways),
     }
 
 

@@ -13,7 +13,7 @@ from gatepass.aws.errors import AwsError, Missing
 from gatepass.clock import Clock, iso
 from gatepass.errors import GatepassError
 from gatepass.teams.apply import USUAL, Applier, Manner, Report
-from gatepass.teams.calls import Calls, pages, tags_of
+from gatepass.teams.calls import Calls, Patient, pages, tags_of
 from gatepass.teams.center import AssignmentKind, Center, DirectoryGroupKind, SetKind
 from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.kinds import Kind
@@ -32,7 +32,10 @@ from gatepass.teams.plan import (
     estate_hash,
     make_plan,
     plan_json,
+    predicted,
 )
+from gatepass.teams.reach_changes import meaning
+from gatepass.teams.reach_words import change_lines
 
 VERSION = 1
 """Of plan files."""
@@ -66,6 +69,8 @@ class PlanFile:
     accounts: tuple[str, ...] | None = None
     estate_hash: str = ""
     changes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    apply_role: str = ""
+    acknowledged: tuple[str, ...] = ()
     """Change id -> action and fingerprint."""
 
     @property
@@ -110,6 +115,7 @@ def plan_live(
     now: datetime | None = None,
 ) -> Plan:  # fmt: skip
     """Reads the accounts and plans. Changes nothing in AWS. Errors of one account do not stop the others."""
+    calls = Patient(calls, clock)
     accounts = accounts_in(compiled, only)
     live = refined(calls, read_live(calls, accounts), compiled.resources, everything=options.allow_delete)
     if not options.actors:
@@ -117,7 +123,25 @@ def plan_live(
     pairs, unread = _center(calls, compiled, options, only)
     live = replace(live, unread={**live.unread, **unread})
     names = [account.id for account in accounts]
-    return make_plan(compiled, live, options, now=now or clock.now(), center=pairs, accounts=names)
+    plan = make_plan(compiled, live, options, now=now or clock.now(), center=pairs, accounts=names)
+    return replace(plan, ways=ways(live.resources, compiled.resources, plan))
+
+
+def ways(live: Resources, wanted: Resources, plan: Plan) -> tuple[str, ...]:
+    """Which people gain or lose which role by the plan, in words."""
+    writes = [change for change in plan.writes if change.kind in {"role", "policy", "user", "group"}]
+    if not writes:
+        return ()
+    # who is assigned and who is a member is known from the declaration: Identity Center is read by name only
+    known: dict[str, Any] = {
+        "organizations": wanted.organizations,
+        "permission_sets": wanted.permission_sets,
+        "assignments": wanted.assignments,
+        "directory_groups": wanted.directory_groups,
+    }
+    before = replace(live, **known)
+    found = meaning(before, predicted(before, wanted, writes))
+    return tuple(change_lines(change) for change in found.ways)
 
 
 def actors(calls: Calls, compiled: Compiled) -> tuple[str, ...]:
@@ -219,6 +243,8 @@ def write_plan(path: Path, plan: Plan, compiled: Compiled, file: PlanFile) -> No
             "base": str(wanted.base) if wanted.base else None,
         },
         "options": {**asdict(options), "used_within": options.used_within.total_seconds()},
+        "apply_role": file.apply_role,
+        "acknowledged": list(file.acknowledged),
         "accounts": None if file.accounts is None else list(file.accounts),
         **plan_json(plan),
     }
@@ -248,6 +274,8 @@ def read_plan(path: Path) -> PlanFile:
             None if value["accounts"] is None else tuple(value["accounts"]),
             value["estate_hash"],
             {change["id"]: (change["action"], change["fingerprint"]) for change in value["changes"]},
+            value.get("apply_role", ""),
+            tuple(value.get("acknowledged", ())),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TeamsError(
@@ -317,4 +345,4 @@ def apply_plan(
             "keep a role that the apply identity or a break-glass principal can assume; declare break_glass"
         )
         raise Lockout(f"nobody could get into {listed} any more", advice=advice)
-    return Applier(calls, clock, kind_table(compiled), manner).apply(plan)
+    return Applier(Patient(calls, clock), clock, kind_table(compiled), manner).apply(plan)

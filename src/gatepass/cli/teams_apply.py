@@ -1,0 +1,210 @@
+"""`gatepass teams plan`, `apply`, `drift`: the declaration against live accounts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gatepass.cli.teams_common import (
+    BAD_INPUT,
+    DONE,
+    FAILURE,
+    declaration,
+    guarded,
+    output,
+    print_findings,
+    print_json,
+)
+from gatepass.clock import SystemClock
+from gatepass.teams.apply import Manner, Result, Written, report_json
+from gatepass.teams.declaration import Wanted, compile_wanted
+from gatepass.teams.entering import calls_for
+from gatepass.teams.plan import Action, Options, Plan, plan_json
+from gatepass.teams.plan_words import plan_lines
+from gatepass.teams.running import PlanFile, apply_file, plan_live, read_plan, refuse_faulty, write_plan
+
+F = Callable[..., Any]
+
+
+def _planning(command: F) -> F:
+    options = (
+        click.option(
+            "--estate", default="", help="What the tag gatepass:managed says.  [default: the organization]"
+        ),
+        click.option(
+            "--role", "apply_role", default="", help="Role to enter accounts by, instead of apply_role."
+        ),
+        click.option(
+            "--adopt", is_flag=True, help="Take over what exists under a wanted name and is not ours."
+        ),
+        click.option("--allow-delete", is_flag=True, help="Remove what is ours and no longer declared."),
+        click.option("--force", is_flag=True, help="Remove also what was used within --used-within days."),
+        click.option("--used-within", default=90, show_default=True, metavar="DAYS"),
+        click.option(
+            "--revoke-sessions", is_flag=True, help="End living sessions of roles that lose somebody."
+        ),
+        click.option(
+            "--break-glass", multiple=True, metavar="ARN", help="Must keep a way into every account."
+        ),
+        click.option(
+            "--acknowledge", multiple=True, metavar="LINT", help="A lint of level error that is meant."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _options(wanted: Wanted, estate: str, more: dict[str, Any]) -> tuple[Options, str, tuple[str, ...]]:
+    break_glass: tuple[str, ...] = more.pop("break_glass")
+    acknowledged: tuple[str, ...] = more.pop("acknowledge")
+    role: str = more.pop("apply_role")
+    used = timedelta(days=more.pop("used_within"))
+    return Options(estate=estate, actors=break_glass, used_within=used, **more), role, acknowledged
+
+
+def _made(wanted: Wanted, estate: str, more: dict[str, Any]) -> tuple[Plan, PlanFile, Any]:
+    compiled = compile_wanted(replace(wanted, account=""))
+    options, role, acknowledged = _options(wanted, estate or _estate(compiled), more)
+    refuse_faulty(compiled, acknowledged)
+    print_findings(compiled.lints)
+    clock = SystemClock()
+    calls = calls_for(compiled, clock, apply_role=role)
+    if options.actors:
+        options = replace(options, actors=(calls.identity(), *options.actors))
+    only = (wanted.account,) if wanted.account else None
+    now = clock.now()
+    made = plan_live(calls, clock, compiled, options, only, now=now)
+    file = PlanFile(
+        replace(wanted, account=""), options, now, only, apply_role=role, acknowledged=acknowledged
+    )
+    return made, file, compiled
+
+
+def _estate(compiled: Any) -> str:
+    names = sorted(
+        organization.name for organization in compiled.resources.organizations if organization.name
+    )
+    return "+".join(names) or "gatepass"
+
+
+@click.command("plan")
+@declaration
+@_planning
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the plan for `apply`.")
+@click.option("--detailed-exitcode", is_flag=True, help="2 when something would change.")
+@output("table", "json")
+def plan(
+    wanted: Wanted, estate: str, out: Path | None, detailed_exitcode: bool, output: str, **more: Any
+) -> None:
+    """Say in words what would change, and who gains and loses access by it. Changes nothing.
+
+    Accounts are entered with the usual AWS credentials, through each organization's apply_role.
+    """
+    made, file, compiled = _made(wanted, estate, more)
+    if out is not None:
+        write_plan(out, made, compiled, file)
+    if output == "json":
+        print_json(plan_json(made))
+    else:
+        click.echo("\n".join(plan_lines(made, colour=sys.stdout.isatty())))
+        if out is not None and made.writes:
+            click.echo(f"next: gatepass teams apply {out}")
+    if made.unread:
+        raise SystemExit(FAILURE)
+    raise SystemExit(BAD_INPUT if detailed_exitcode and not made.is_empty else DONE)
+
+
+@click.command("apply")
+@click.argument("planfile", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--phase", type=click.Choice(["1", "2"]), help="Only grants (1), or only revocations (2).")
+@click.option(
+    "--audit", type=click.Path(dir_okay=False, path_type=Path), help="JSON lines, one for each write."
+)
+@output("table", "json")
+@guarded
+def apply(planfile: Path, phase: str | None, audit: Path | None, output: str) -> None:
+    """Apply a plan made by `gatepass teams plan --out`. May be repeated; what is done is not done again.
+
+    Refuses when the declaration changed since, or when somebody would be locked out. What changed in AWS since is
+    left alone and named. Exit 1 when anything was not done.
+    """
+    file = read_plan(planfile)
+    clock = SystemClock()
+    compiled = compile_wanted(file.wanted)
+    calls = calls_for(compiled, clock, apply_role=file.apply_role)
+    trail = audit or planfile.with_suffix(".audit.jsonl")
+    with trail.open("a", encoding="utf-8") as lines:
+
+        def heard(written: Written) -> None:
+            lines.write(json.dumps(asdict(written), ensure_ascii=False) + "\n")
+            lines.flush()
+
+        phases = (1, 2) if phase is None else (int(phase),)
+        manner = Manner(phases=phases, audit=heard, progress=_progress)
+        report = apply_file(calls, clock, file, manner, file.acknowledged)
+    if output == "json":
+        print_json(report_json(report))
+    else:
+        done = sum(result.outcome in {"done", "unchanged"} for result in report.results)
+        click.echo(f"{done} of {len(report.results)} changes done, {report.writes} writes; audit in {trail}")
+        for number, reason in sorted(report.unread.items()):
+            click.echo(f"account {number} was not reached: {reason}")
+    raise SystemExit(DONE if report.is_complete else FAILURE)
+
+
+def _progress(result: Result) -> None:
+    reason = f": {result.reason}" if result.reason else ""
+    click.echo(f"{result.outcome:9} {result.change.action:7} {result.change.id}{reason}", err=True)
+
+
+@click.command("drift")
+@declaration
+@_planning
+@output("table", "json")
+def drift(wanted: Wanted, estate: str, output: str, **more: Any) -> None:
+    """Say where live accounts differ from what was applied: trust, attachments, deleted or dangling, foreign trust.
+
+    Exit 2 when something differs. Changes nothing; `plan` and `apply` repair it.
+    """
+    made, _, _ = _made(wanted, estate, more)
+    found = drift_of(made)
+    if output == "json":
+        print_json({"drift": found, "unread": dict(made.unread)})
+    else:
+        for item in found:
+            click.echo(
+                f"{item['class']:20} {item['id']}{': ' + str(item['detail']) if item['detail'] else ''}"
+            )
+        click.echo("no drift" if not found else f"{len(found)} differences")
+    if made.unread:
+        raise SystemExit(FAILURE)
+    raise SystemExit(BAD_INPUT if found else DONE)
+
+
+def drift_of(plan: Plan) -> list[dict[str, Any]]:
+    """The classes of T-88."""
+    found: list[dict[str, Any]] = []
+    for change in plan.changes:
+        if change.action is Action.NONE:
+            continue
+        names = [field.name for field in change.fields]
+        kind = "deleted" if change.live is None else "undeclared" if change.wanted is None else "changed"
+        if change.live is not None and change.wanted is not None:
+            kind = "changed trust" if "trust" in names else kind
+            kind = "changed attachments" if "policies" in names and "trust" not in names else kind
+        detail = ", ".join(names) if change.live is not None else ""
+        found.append({"class": kind, "id": change.id, "detail": detail or change.reason})
+    found += [
+        {"class": "dangling principal", "id": arn, "detail": ", ".join(ids)}
+        for arn, ids in plan.dangling.items()
+    ]
+    found += [{"class": "foreign trust", "id": arn, "detail": ""} for arn in plan.foreign]
+    return found

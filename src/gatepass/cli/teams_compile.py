@@ -1,0 +1,77 @@
+"""`gatepass teams compile`, `lint`, `outputs`, `handover`: what the declaration says. No AWS call is made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from gatepass.cli.teams_common import BAD_INPUT, DONE, declaration, output, print_findings, print_json
+from gatepass.teams.declaration import Wanted, compile_wanted
+from gatepass.teams.model import Level
+from gatepass.teams.shell import shell_script
+from gatepass.teams.wire import compiled_json, finding_json, handover_json, keyed
+from gatepass.teams.wire import outputs as outputs_of
+
+
+@click.command("compile")
+@declaration
+@output("table", "json")
+def compile_(wanted: Wanted, output: str) -> None:
+    """Compile teams and roles to IAM trust policies. No AWS call is made.
+
+    PATHS are Atmos stack files or folders, as they are, or a native estate. Lints never stop a compile; errors do:
+    exit 2, and what could be compiled is printed beside them.
+    """
+    compiled = compile_wanted(wanted)
+    if output == "json":
+        print_json(compiled_json(compiled))
+    else:
+        for key, part in keyed(compiled.components):
+            for role in part.roles:
+                click.echo(f"{key}\t{role.arn}\t{role.characters} of {role.account.trust_quota} characters")
+        print_findings(compiled.findings)
+    raise SystemExit(BAD_INPUT if compiled.faults else DONE)
+
+
+@click.command("lint")
+@declaration
+@click.option("--strict", is_flag=True, help="Warnings end with 2 too.")
+@output("table", "json")
+def lint(wanted: Wanted, strict: bool, output: str) -> None:
+    """Say what a compile does not forbid but a person should know; also where the two profiles differ, with a witness.
+
+    Exit 2 for errors and lints of level error; with --strict for warnings too.
+    """
+    compiled = compile_wanted(replace(wanted, compare_profiles=True))
+    if output == "json":
+        print_json({"findings": [finding_json(finding) for finding in compiled.findings]})
+    else:
+        for finding in compiled.findings:
+            click.echo(f"{finding.level}: {finding}")
+    bad = {Level.FAULT, Level.ERROR, *([Level.WARNING] if strict else [])}
+    raise SystemExit(BAD_INPUT if any(finding.level in bad for finding in compiled.findings) else DONE)
+
+
+@click.command("outputs")
+@declaration
+@click.option("--format", "form", type=click.Choice(["json", "shell"]), default="json", show_default=True)
+def outputs(wanted: Wanted, form: str) -> None:
+    """Print what upstream's components output: names and ARNs by team and role; or a shell helper with look-ups."""
+    compiled = compile_wanted(wanted)
+    print_findings(compiled.faults)
+    if form == "json":
+        print_json({key: outputs_of(part) for key, part in keyed(compiled.components)})
+    else:
+        click.echo(shell_script(compiled.components), nl=False)
+    raise SystemExit(BAD_INPUT if compiled.faults else DONE)
+
+
+@click.command("handover")
+@declaration
+def handover(wanted: Wanted) -> None:
+    """Print, for roles in accounts that are not ours, what their owners must make: role, trust, external id."""
+    compiled = compile_wanted(wanted)
+    print_findings(compiled.faults)
+    print_json([handover_json(one) for one in compiled.handovers])
+    raise SystemExit(BAD_INPUT if compiled.faults else DONE)
