@@ -24,6 +24,7 @@ from gatepass.teams.patterns import (
 )
 from gatepass.teams.policies import is_read_only, lets_leave
 from gatepass.teams.reading import nearest
+from gatepass.teams.witnesses import differences
 from gatepass.teams.world import World
 
 ERROR, WARNING, INFO = Level.ERROR, Level.WARNING, Level.INFO
@@ -464,6 +465,20 @@ def _mfa(subject: Subject) -> Iterator[Finding]:
         yield subject.say("mfa-not-carried", WARNING, message, advice=advice)
 
 
+def _profiles(subject: Subject) -> Iterator[Finding]:
+    """T-32: on whom the two profiles disagree, each with a witness."""
+    if subject.account is None:
+        return
+    mine, kind = subject.config.extras.profile, subject.part.component.kind
+    for one in differences(subject.config, kind, subject.account, subject.world):
+        other = Profile.HARDENED if mine is Profile.CLOUDPOSSE else Profile.CLOUDPOSSE
+        verdict = "lets in" if one.let_in_by is mine else "keeps out"
+        opposite = "keeps out" if one.let_in_by is mine else "lets in"
+        message = f"profile {mine} {verdict} {one.principal}, which {other} {opposite} ({one.rule})"
+        advice = "decide which is meant before changing trust_profile"
+        yield subject.say("profile-difference", INFO, message, value=one.principal, advice=advice)
+
+
 CHECKS: tuple[Lint, ...] = (
     _star,
     _exempted,
@@ -478,5 +493,6 @@ CHECKS: tuple[Lint, ...] = (
     _github,
     _long_session,
     _self_lock,
+    _profiles,
     _mfa,
 )
