@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, and_, bindparam, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Select, bindparam, or_, select, union_all, update
 
 from gatepass.access.facts import FactKey
 from gatepass.clock import to_ms
@@ -41,8 +41,8 @@ def facts_to_sweep(link: Link, now: datetime, sweep: timedelta, ended: timedelta
         "ended": to_ms(now - ended),
         "room": room,
     }
-    rows = link.all(_TO_SWEEP, params)
-    return [FactKey.parse(row["key"]) for row in rows]
+    found = dict.fromkeys(row["key"] for row in link.all(_TO_SWEEP, params))
+    return [FactKey.parse(key) for key in found][:room]
 
 
 def take_slot(link: Link, scope: str, now: datetime, patience: timedelta, pace: Pace) -> Slot:
@@ -91,18 +91,23 @@ def _due_at(priority: int) -> Select[tuple[str]]:
 
 _three = union_all(*(_due_at(priority) for priority in _ORDER))
 _DUE_FACTS = Statement(_three.order_by(_three.selected_columns.priority, _three.selected_columns.due_at))
-_unread = or_(facts.c.read_at.is_(None), facts.c.read_at <= bindparam("stale"))
+
+
+def _stale(*where: ColumnElement[bool]) -> Select[tuple[str]]:
+    """One range of an index of facts to read again."""
+    found = select(facts.c.key).where(*where, facts.c.lease_until <= bindparam("now"))
+    return select(found.limit(bindparam("room")).subquery())
+
+
+_before = facts.c.read_at <= bindparam("stale")
+_never = facts.c.read_at.is_(None)
+_ended_lately = facts.c.absent_at > bindparam("ended")
 _TO_SWEEP = Statement(
-    select(facts.c.key)
-    .where(
-        or_(
-            and_(facts.c.ours, _unread),
-            and_(facts.c.absent_at > bindparam("ended"), _unread),
-        ),
-        facts.c.lease_until <= bindparam("now"),
+    union_all(
+        _stale(facts.c.ours, _never),
+        _stale(facts.c.ours, _before),
+        _stale(_ended_lately, or_(_never, _before)),
     )
-    .order_by(facts.c.read_at)
-    .limit(bindparam("room"))
 )
 _SLOTS = Statement(
     update(instances)

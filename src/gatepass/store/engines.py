@@ -96,7 +96,12 @@ def make_engines(url: str, *, lock_timeout_ms: int = 10_000) -> Engines:
         return Engines(
             writer=_postgresql(where, lock_timeout_ms),
             passing=_postgresql(where, lock_timeout_ms, synchronous_commit="off"),
-            reader=_postgresql(where, lock_timeout_ms, default_transaction_read_only="on"),
+            reader=_postgresql(
+                where,
+                lock_timeout_ms,
+                default_transaction_read_only="on",
+                default_transaction_isolation="repeatable\\ read",
+            ),
         )
     raise BadDatabase(
         f"no database of the kind {where.drivername!r} is known",

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 
 from gatepass.clock import from_ms, to_ms
+from gatepass.store.facts import OPEN_GRANTS
 from gatepass.store.link import Link, moment
 from gatepass.store.rows import GIVE, POLL, TAKE_BACK
 from gatepass.store.tables import attempts, facts, grants, workers
@@ -62,7 +63,7 @@ class FleetReads:
                 func.count().label("n"),
                 func.min(facts.c.due_at).label("first"),
             )
-            .where(facts.c.due_at <= to_ms(now))
+            .where(facts.c.priority.in_((TAKE_BACK, POLL, GIVE)), facts.c.due_at <= to_ms(now))
             .group_by(facts.c.scope, facts.c.priority)
         )
         flying = select(attempts.c.scope, func.count().label("n")).where(attempts.c.inflight)
@@ -89,8 +90,7 @@ class FleetReads:
         joined = grants.join(facts, grants.c.fact == facts.c.key)
         query = select(func.count().label("n")).select_from(joined)
         window = grants.c.ends_at.between(to_ms(since), to_ms(until))
-        begun = grants.c.state.in_(("granting", "active", "ending"))
-        row = self._link.one(query.where(facts.c.scope == scope, begun, window))
+        row = self._link.one(query.where(facts.c.scope == scope, OPEN_GRANTS, window))
         return 0 if row is None else int(row["n"])
 
 

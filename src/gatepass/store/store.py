@@ -120,7 +120,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[View]:
-        """What is committed now, unchanging for the length of the block on SQLite; on PostgreSQL per question."""
+        """What is committed now, unchanging for the length of the block."""
         with _answering(), self._engines.reader.begin() as connection:
             yield View(Link(connection))
 

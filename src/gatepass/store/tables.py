@@ -73,7 +73,9 @@ def _lease() -> tuple[Column[str], Column[int], Column[int]]:
 
 
 def _where(name: str, *columns: str, where: str) -> Index:
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+    """An index of some rows. On SQLite a boolean is compared with 1, as its queries do, or the index is not used."""
+    sqlite_where = f"{where} = 1" if where.isidentifier() else where
+    return Index(name, *columns, sqlite_where=text(sqlite_where), postgresql_where=text(where))
 
 
 request_steps = _steps("request_steps")
@@ -148,12 +150,13 @@ facts = Table(
     *_state("fact_steps"),
     _where("ix_facts_due", "priority", "due_at", where="due_at IS NOT NULL"),
     _where("ix_facts_sweep_live", "read_at", where="ours"),
-    _where("ix_facts_sweep_ended", "absent_at", where="absent_at IS NOT NULL"),
+    _where("ix_facts_sweep_ended", "absent_at", "read_at", where="absent_at IS NOT NULL"),
     Index("ix_facts_scope", "scope", "state"),
     Index("ix_facts_organization", "organization", "state"),
 )
 
 _BEGUN = "state NOT IN ('granting', 'active', 'ending') OR (starts_at IS NOT NULL AND ends_at IS NOT NULL)"
+_OPEN = "state IN ('waiting', 'granting', 'active', 'ending')"
 _FINAL = "state NOT IN ('ended', 'failed', 'covered') OR ended_at IS NOT NULL"
 
 grants = Table(
@@ -179,7 +182,8 @@ grants = Table(
     CheckConstraint("duration > 0", name="duration"),
     CheckConstraint(_BEGUN, name="begun"),
     CheckConstraint(_FINAL, name="final"),
-    _where("ix_grants_open", "fact", where="state IN ('waiting', 'granting', 'active', 'ending')"),
+    _where("ix_grants_open", "fact", where=_OPEN),
+    _where("ix_grants_ends", "ends_at", where=_OPEN),
     Index("ix_grants_person", "person", "made_at", "id"),
     Index("ix_grants_organization", "organization", "state"),
 )

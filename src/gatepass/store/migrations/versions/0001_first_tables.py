@@ -232,7 +232,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_facts_sweep_ended",
         "facts",
-        ["absent_at"],
+        ["absent_at", "read_at"],
         unique=False,
         sqlite_where=sa.text("absent_at IS NOT NULL"),
         postgresql_where=sa.text("absent_at IS NOT NULL"),
@@ -242,7 +242,7 @@ def upgrade() -> None:
         "facts",
         ["read_at"],
         unique=False,
-        sqlite_where=sa.text("ours"),
+        sqlite_where=sa.text("ours = 1"),
         postgresql_where=sa.text("ours"),
     )
     op.create_table(
@@ -317,7 +317,7 @@ def upgrade() -> None:
         "attempts",
         ["scope"],
         unique=False,
-        sqlite_where=sa.text("inflight"),
+        sqlite_where=sa.text("inflight = 1"),
         postgresql_where=sa.text("inflight"),
     )
     op.create_table(
@@ -372,6 +372,14 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["request"], ["requests.id"], name=op.f("fk_grants_request")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_grants")),
+    )
+    op.create_index(
+        "ix_grants_ends",
+        "grants",
+        ["ends_at"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('waiting', 'granting', 'active', 'ending')"),
+        postgresql_where=sa.text("state IN ('waiting', 'granting', 'active', 'ending')"),
     )
     op.create_index(
         "ix_grants_open",
