@@ -26,6 +26,9 @@ from gatepass.errors import GatepassError
 @click.option("--faults", type=click.Path(exists=True, path_type=Path), help="Fault script, YAML or JSON.")
 @click.option("--world", type=click.Path(exists=True, path_type=Path), help="The world, YAML or JSON.")
 @click.option(
+    "--estate", type=click.Path(exists=True, path_type=Path), help="A world in which this estate works."
+)
+@click.option(
     "--external-id", multiple=True, metavar="TENANT=ID", help="External id that a tenant's role requires."
 )
 @click.option(
@@ -45,6 +48,7 @@ def sim(
     seed: int,
     faults: Path | None,
     world: Path | None,
+    estate: Path | None,
     external_id: tuple[str, ...],
     sign_in_as: str,
     everything: bool,
@@ -60,7 +64,7 @@ def sim(
             port,
             {"latency": latency, "operation_seconds": operation_seconds, "list_lag": list_lag},
             {"page_size": page_size, "seed": seed},
-            _described(world, accounts, external_id),
+            _described(world, estate, accounts, external_id),
             _read(faults) if faults else [],
             everything,
         )
@@ -95,13 +99,20 @@ def _server(
     return SimServer(made, port, everything=everything)
 
 
-def _described(world: Path | None, accounts: int, external_id: tuple[str, ...]) -> dict[str, Any]:
+def _described(
+    world: Path | None, estate: Path | None, accounts: int, external_id: tuple[str, ...]
+) -> dict[str, Any]:
     if world is not None:
         found: dict[str, Any] = _read(world)
         return found
+    pairs = dict(pair.partition("=")[::2] for pair in external_id)
+    if estate is not None:
+        from gatepass.estate import load_directory
+        from gatepass.sim import world_of
+
+        return world_of(load_directory(estate), pairs, accounts)
     from gatepass.sim import two_tenants
 
-    pairs = dict(pair.partition("=")[::2] for pair in external_id)
     return two_tenants(pairs, accounts)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from gatepass.sim.answers import ApiError, ConnectionLost
 from gatepass.sim.builder import WorldError, build, root_credential
+from gatepass.sim.estate_world import world_of
 from gatepass.sim.faults import FaultError
 from gatepass.sim.inprocess import install, session
 from gatepass.sim.seed_world import two_tenants
@@ -40,4 +41,5 @@ __all__ = [
     "root_credential",
     "session",
     "two_tenants",
+    "world_of",
 ]

@@ -5,12 +5,14 @@ Every change enters the truth over time with `hand` as its cause.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from gatepass.errors import GatepassError
 from gatepass.sim.assignments import apply
 from gatepass.sim.identitystore import new_id
 from gatepass.sim.simulator import Simulator
 from gatepass.sim.timeline import Assignment, Membership
-from gatepass.sim.world import Account, Instance, Person, Store
+from gatepass.sim.world import Account, Instance, Organization, PermissionSet, Person, Store, World
 
 _BY = "hand"
 
@@ -22,7 +24,8 @@ class HandError(GatepassError):
 
 
 class Hand:
-    """Changes a simulator's world at once. Names are as people say them: user names, group and set names, or ids."""
+    """Changes a simulator's world at once, between two calls. Names are as people say them: user names, group and set
+    names, or ids; instances and stores by ARN or id."""
 
     def __init__(self, sim: Simulator) -> None:
         self._sim = sim
@@ -36,126 +39,132 @@ class Hand:
         return self._set(instance, account, permission_set, user, False)
 
     def _set(self, instance: str, account: str, permission_set: str, user: str, present: bool) -> Assignment:
-        world = self._sim.truth()
-        found = self.instance(instance)
-        fact = self.assignment(found, account, permission_set, user)
-        if account not in world.organizations[found.organization].accounts:
-            raise HandError(f"account {account} is not in the organization of {found.arn}")
-        apply(
-            world,
-            found,
-            fact,
-            present,
-            self._sim.clock.now(),
-            by=_BY,
-            operation="assign" if present else "unassign",
-        )
-        return fact
-
-    def assignment(self, instance: Instance, account: str, permission_set: str, user: str) -> Assignment:
-        """The fact of these names, whether it is there or not."""
-        sets = instance.permission_sets.values()
-        arn = next((p.arn for p in sets if permission_set in (p.name, p.arn)), "")
-        if not arn:
-            raise HandError(f"permission set {permission_set} is not in {instance.arn}")
-        person = self.person(self._sim.world.stores[instance.store], user)
-        return Assignment(instance.arn, account, arn, "USER", person)
+        with self._sim.held() as (world, now):
+            found = _instance(world, instance)
+            if account not in world.organizations[found.organization].accounts:
+                raise HandError(f"account {account} is not in the organization of {found.arn}")
+            arn = _permission_set(found, permission_set).arn
+            fact = Assignment(found.arn, account, arn, "USER", _person(world.stores[found.store], user))
+            apply(world, found, fact, present, now, by=_BY, operation="assign" if present else "unassign")
+            return fact
 
     def join(self, store: str, group: str, user: str) -> Membership:
         """Put a user into a group; nothing happens when the user is in it."""
-        fact, found = self._membership(store, group, user)
-        now, identifier = self._sim.clock.now(), new_id(self._sim.world, found)
-        found.memberships.add(fact, now, identifier=identifier, by=_BY, operation="join")
-        return fact
+        with self._sim.held() as (world, now):
+            fact, found = _membership(world, store, group, user)
+            found.memberships.add(fact, now, identifier=new_id(world, found), by=_BY, operation="join")
+            return fact
 
     def leave(self, store: str, group: str, user: str) -> Membership:
         """Take a user out of a group; nothing happens when the user is not in it."""
-        fact, found = self._membership(store, group, user)
-        found.memberships.remove(fact, self._sim.clock.now(), by=_BY, operation="leave")
-        return fact
-
-    def _membership(self, store: str, group: str, user: str) -> tuple[Membership, Store]:
-        found = self.store(store)
-        circle = next((g.id for g in found.groups.values() if group in (g.display_name, g.id)), "")
-        if not circle:
-            raise HandError(f"group {group} is not in {found.id}")
-        return Membership(found.id, circle, self.person(found, user)), found
+        with self._sim.held() as (world, now):
+            fact, found = _membership(world, store, group, user)
+            found.memberships.remove(fact, now, by=_BY, operation="leave")
+            return fact
 
     def delete_user(self, store: str, user: str) -> None:
-        """Delete a user from an identity store; assignments stay behind as orphans."""
-        found = self.store(store)
-        person = self.person(found, user)
-        for fact in [m for m in found.memberships.now if m.user == person]:
-            found.memberships.remove(fact, self._sim.clock.now(), by=_BY, operation="delete-user")
-        del found.users[person]
+        """Delete a user from an identity store, with its memberships; assignments stay behind as orphans."""
+        with self._sim.held() as (world, now):
+            found = _store(world, store)
+            person = _person(found, user)
+            for fact in [m for m in found.memberships.now if m.user == person]:
+                found.memberships.remove(fact, now, by=_BY, operation="delete-user")
+            found.users.pop(person, None)
 
     def add_user(self, store: str, user_name: str, email: str) -> str:
         """A new user of an identity store; its id. Two users may be given one address, as directories sometimes do."""
-        found = self.store(store)
-        person = Person(new_id(self._sim.world, found), user_name, user_name)
-        person.emails = [{"Value": email, "Type": "work", "Primary": True}]
-        found.users[person.id] = person
-        return person.id
+        with self._sim.held() as (world, _):
+            found = _store(world, store)
+            person = Person(new_id(world, found), user_name, user_name, emails=_emails(email))
+            found.users[person.id] = person
+            return person.id
 
     def change_email(self, store: str, user: str, email: str) -> None:
         """Change a user's user name and address."""
-        found = self.store(store)
-        person = found.users[self.person(found, user)]
-        person.user_name = email
-        person.emails = [{"Value": email, "Type": "work", "Primary": True}]
+        with self._sim.held() as (world, _):
+            found = _store(world, store)
+            person = found.users[_person(found, user)]
+            person.user_name, person.emails = email, _emails(email)
+            person.revision += 1
 
     def suspend(self, account: str) -> None:
         """Suspend an account: it stays in its organization, and operations on it fail."""
-        self._account(account).status = "SUSPENDED"
+        with self._sim.held() as (world, _):
+            _account(world, account)[0].status = "SUSPENDED"
 
     def reopen(self, account: str) -> None:
         """Make a suspended account active again."""
-        self._account(account).status = "ACTIVE"
+        with self._sim.held() as (world, _):
+            _account(world, account)[0].status = "ACTIVE"
 
     def remove_account(self, account: str) -> None:
         """Take an account out of its organization, with every assignment it had."""
-        world, now = self._sim.truth(), self._sim.clock.now()
-        home = world.organization_of(self._account(account).id)
-        assert home is not None
-        for instance in world.instances.values():
-            for fact in [a for a in instance.assignments.now if a.account == account]:
-                instance.assignments.remove(fact, now, by=_BY, operation="remove-account")
-        world.remove_account(home, account)
+        with self._sim.held() as (world, now):
+            _, home = _account(world, account)
+            for instance in world.instances.values():
+                _clear(world, instance, now, "remove-account", account=account)
+            world.remove_account(home, account)
 
     def remove_permission_set(self, instance: str, permission_set: str) -> None:
         """Delete a permission set, with every assignment it had."""
-        world, now, found = self._sim.truth(), self._sim.clock.now(), self.instance(instance)
-        arn = next((p.arn for p in found.permission_sets.values() if permission_set in (p.name, p.arn)), "")
-        if not arn:
-            raise HandError(f"permission set {permission_set} is not in {found.arn}")
-        for fact in [a for a in found.assignments.now if a.permission_set == arn]:
-            apply(world, found, fact, False, now, by=_BY, operation="remove-permission-set")
-        del found.permission_sets[arn]
+        with self._sim.held() as (world, now):
+            found = _instance(world, instance)
+            arn = _permission_set(found, permission_set).arn
+            _clear(world, found, now, "remove-permission-set", permission_set=arn)
+            del found.permission_sets[arn]
 
-    def _account(self, account: str) -> Account:
-        found = self._sim.truth().account(account)
-        if found is None:
-            raise HandError(f"account {account} is in no organization")
-        return found
 
-    def instance(self, instance: str) -> Instance:
-        """The instance of this ARN or id."""
-        found = next((i for i in self._sim.truth().instances.values() if instance in (i.arn, i.id)), None)
-        if found is None:
-            raise HandError(f"there is no instance {instance}")
-        return found
+def _clear(
+    world: World, instance: Instance, now: datetime, why: str, *, account: str = "", permission_set: str = ""
+) -> None:
+    """Remove every assignment of an account or of a permission set."""
+    for fact in list(instance.assignments.now):
+        if account in ("", fact.account) and permission_set in ("", fact.permission_set):
+            apply(world, instance, fact, False, now, by=_BY, operation=why)
 
-    def store(self, store: str) -> Store:
-        """The identity store of this id, or of this instance."""
-        world = self._sim.truth()
-        found = world.stores.get(store)
-        return found if found is not None else world.stores[self.instance(store).store]
 
-    def person(self, store: Store, user: str) -> str:
-        """The id of a user, by user name or id, also of one that was deleted when an id is given."""
-        if user in store.users or ("-" in user and "@" not in user):
-            return user
-        found = next((p.id for p in store.users.values() if p.user_name.lower() == user.lower()), "")
-        if not found:
-            raise HandError(f"user {user} is not in {store.id}")
-        return found
+def _emails(address: str) -> list[dict[str, object]]:
+    return [{"Value": address, "Type": "work", "Primary": True}]
+
+
+def _account(world: World, account: str) -> tuple[Account, Organization]:
+    home = world.organization_of(account)
+    if home is None:
+        raise HandError(f"account {account} is in no organization")
+    return home.accounts[account], home
+
+
+def _instance(world: World, instance: str) -> Instance:
+    found = next((i for i in world.instances.values() if instance in (i.arn, i.id)), None)
+    if found is None:
+        raise HandError(f"there is no instance {instance}", advice=f"known: {', '.join(world.instances)}")
+    return found
+
+
+def _permission_set(instance: Instance, permission_set: str) -> PermissionSet:
+    found = next((p for p in instance.permission_sets.values() if permission_set in (p.name, p.arn)), None)
+    if found is None:
+        names = ", ".join(p.name for p in instance.permission_sets.values())
+        raise HandError(f"permission set {permission_set} is not in {instance.arn}", advice=f"known: {names}")
+    return found
+
+
+def _store(world: World, store: str) -> Store:
+    found = world.stores.get(store)
+    return found if found is not None else world.stores[_instance(world, store).store]
+
+
+def _person(store: Store, user: str) -> str:
+    """The id of a user by name; an id is taken as it is, also of a user who was deleted."""
+    found = next((p.id for p in store.users.values() if p.user_name.lower() == user.lower()), "")
+    if found or user in store.users or ("-" in user and "@" not in user):
+        return found or user
+    raise HandError(f"user {user} is not in {store.id}")
+
+
+def _membership(world: World, store: str, group: str, user: str) -> tuple[Membership, Store]:
+    found = _store(world, store)
+    circle = next((g.id for g in found.groups.values() if group in (g.display_name, g.id)), "")
+    if not circle:
+        raise HandError(f"group {group} is not in {found.id}")
+    return Membership(found.id, circle, _person(found, user)), found

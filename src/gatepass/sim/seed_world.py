@@ -50,8 +50,8 @@ def two_tenants(external_ids: Mapping[str, str] | None = None, accounts: int = 0
         "roles": [
             {"account": HOST, "name": "Gatepass", "path": "/gatepass/", "trusted_by": f"arn:aws:iam::{HOST}:root",
              "allow": ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"], "max_session": 43_200},
-            _connector(FOO_ROLE, external.get("tenant_foo", "")),
-            _connector(BAR_ROLE, external.get("tenant_bar", "")),
+            connector_role(FOO_ROLE, external.get("tenant_foo", "")),
+            connector_role(BAR_ROLE, external.get("tenant_bar", "")),
         ],
         "users": [
             {"account": HOST, "name": "gatepass", "access_key": ACCESS_KEY, "secret": SECRET,
@@ -151,7 +151,8 @@ def generated_tree(accounts: int, first: int = 200_000_000_000) -> dict[str, Any
     return top
 
 
-def _connector(arn: str, external_id: str) -> dict[str, Any]:
+def connector_role(arn: str, external_id: str) -> dict[str, Any]:
+    """An organization's connector role, trusting the host account's role and user; no external id: none is asked."""
     account, path = arn.split(":")[4], arn.split(":role")[1]
     return {
         "account": account,
