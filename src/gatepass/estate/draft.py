@@ -53,6 +53,8 @@ class Draft:
     """Where organizations (`name`) and targets (`target name`) were written."""
     implied: dict[str, list[str]] = field(default_factory=dict)
     """Organization -> names of the targets of its implied strategy, in order."""
+    brought: dict[str, list[str]] = field(default_factory=dict)
+    """Flow -> names of the targets it brings along, in order: no other flow gets them without naming them."""
 
     def fault(self, item: Item, code: str, found: str, allowed: str = "", advice: str = "") -> None:
         """Record a fault of meaning at `item`."""

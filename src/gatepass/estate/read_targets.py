@@ -11,15 +11,14 @@ from collections.abc import Mapping
 
 from gatepass.estate.draft import Draft, label_of
 from gatepass.estate.format import PERMISSION_SET, PERMISSION_SET_ARN
-from gatepass.estate.model import GROUP_ID, Accounts, Organization, Strategy, Target
+from gatepass.estate.model import GROUP_ID, Organization, Strategy, Target
 from gatepass.estate.read_organizations import strategy_name
+from gatepass.estate.read_settings import GROUPS, SETS, completed
 from gatepass.estate.shape import AccountId, Item, Text
 
 SEED_TARGET = "main"
 """The short name of the target that an organization's `permission_set_arn` and `target_account_id` stand for."""
 
-_SETS = ("permission_set_arn", "permission_set_name")
-_GROUPS = ("group_id", "group_name")
 _GROUP_ID = Text(
     says="a group id such as 11111111-2222-3333-4444-555555555555", pattern=GROUP_ID, code="group"
 )
@@ -63,23 +62,23 @@ def finish_strategies(draft: Draft) -> None:
     _refuse_shared_accounts(draft)
 
 
-def add_short_target(draft: Draft, organization: Organization, short: str, item: Item) -> None:
-    """Build one target written within an organization, or within a flow for this organization."""
-    settings, code = {}, item.item("permission_set")
-    if code:
-        kind = "permission_set_arn" if code.value.startswith("arn:") else "permission_set_name"
-        settings[kind] = code.value
+def add_short_target(draft: Draft, organization: Organization, short: str, item: Item) -> str | None:
+    """Build one target written within an organization, or within a flow for this organization; its full name."""
+    settings: dict[str, str] = {}
+    if permission_set := item.item("permission_set"):
+        kind = "permission_set_arn" if permission_set.value.startswith("arn:") else "permission_set_name"
+        settings[kind] = permission_set.value
     if group := item.item("group"):
         settings["group_id" if re.fullmatch(GROUP_ID, group.value) else "group_name"] = group.value
     if account := item.get("account"):
         settings["account_id"] = account
     kinds = [key for key in ("permission_set", "group") if item.has(key)]
     bound = item.values("bind")
-    kinds += [kind for kind, word in (("permission_set", _SETS[0]), ("group", _GROUPS[0])) if word in bound]
+    kinds += [kind for kind, word in (("permission_set", SETS[0]), ("group", GROUPS[0])) if word in bound]
     if len(kinds) != 1:
         found = " and ".join(kinds) or "neither permission_set nor group"
         draft.fault(item, "target", f"found {found}", "exactly one of permission_set, group")
-        return
+        return None
     target = Target(
         name=f"{organization.name}-{short}",
         short=short,
@@ -90,9 +89,11 @@ def add_short_target(draft: Draft, organization: Organization, short: str, item:
         field_bindings=tuple(bound),
         max_duration=item.get("max_duration"),
     )
-    if finished := _with_accounts(draft, target, item):
-        _add(draft, finished, item)
-        draft.implied.setdefault(organization.name, []).append(finished.name)
+    finished = completed(draft, target, item)
+    if finished is None or not _add(draft, finished, item):
+        return None
+    draft.implied.setdefault(organization.name, []).append(finished.name)
+    return finished.name
 
 
 def _seed_target(draft: Draft, organization: Organization, item: Item) -> None:
@@ -169,8 +170,10 @@ def _strategy(draft: Draft, name: str, item: Item, owners: dict[str, tuple[str, 
 
 
 def _entity_target(draft: Draft, organization: Organization, name: str, item: Item) -> None:
-    kind = str(item.get("type"))
-    allowed = (*_SETS, "account_id") if kind == "aws_sso_permission_set" else _GROUPS
+    kind = item.get("type")
+    if kind is None:
+        return  # told already
+    allowed = (*SETS, "account_id") if kind == "aws_sso_permission_set" else GROUPS
     settings: dict[str, str] = {}
     for key, each in item.items("settings"):
         if key not in allowed:
@@ -187,88 +190,11 @@ def _entity_target(draft: Draft, organization: Organization, name: str, item: It
         field_bindings=tuple(item.values("field_bindings")),
         max_duration=item.get("max_duration"),
     )
-    if finished := _with_accounts(draft, target, item):
+    if finished := completed(draft, target, item):
         _add(draft, finished, item)
 
 
-def _with_accounts(draft: Draft, target: Target, item: Item) -> Target | None:
-    """The target with its account scope, or None after a fault: every setting is given or bound, none twice."""
-    accounts = _accounts(draft, item)
-    settings = dict(target.settings)
-    bound = list(target.field_bindings)
-    if accounts and accounts.known and len(accounts.ids) == 1 and not bound:
-        settings["account_id"] = next(iter(accounts.ids))
-        accounts = None
-    elif accounts and "account_id" not in bound:
-        bound.append("account_id")
-    elif "account_id" in bound and not item.has("accounts"):
-        accounts = Accounts(all=True)
-    needed = (_SETS, ("account_id",)) if target.type == "aws_sso_permission_set" else (_GROUPS,)
-    known = {key for keys in needed for key in keys}
-    for keys in needed:
-        given = [key for key in keys if key in settings or key in bound]
-        given += [key for key in keys if key in settings and key in bound]
-        wrong = [key for key in _raw_settings(item) if key in keys]
-        if len(given) != 1 and not (wrong and not given):
-            words = " or ".join(_as_written(item, key) for key in keys)
-            found = "is given twice" if given else "is missing"
-            draft.fault(item, "target_settings", f"{words} {found}", "each setting once, given or bound")
-            return None
-    if foreign := [key for key in bound if key not in known]:
-        draft.fault(
-            item, "target_settings", f"{', '.join(foreign)} cannot be bound here", ", ".join(sorted(known))
-        )
-        return None
-    return Target(
-        target.name,
-        target.short,
-        target.label,
-        target.type,
-        target.organization,
-        settings,
-        tuple(bound),
-        accounts,
-        target.max_duration,
-    )
-
-
-def _raw_settings(item: Item) -> set[str]:
-    """Settings that were written, right or wrong, in either form."""
-    settings = item.item("settings")
-    raw = set(settings.node.entries()) if settings else set()
-    words = {
-        "account": "account_id",
-        "accounts": "account_id",
-        "permission_set": _SETS[1],
-        "group": _GROUPS[1],
-    }
-    return raw | {setting for word, setting in words.items() if item.has(word)}
-
-
-def _as_written(item: Item, key: str) -> str:
-    """A setting in the words of the form in which the target was written."""
-    if item.has("type"):
-        return key
-    return {"account_id": "account, accounts or bind: [account_id]"}.get(key, key)
-
-
-def _accounts(draft: Draft, item: Item) -> Accounts | None:
-    scope = item.item("accounts")
-    if scope is None:
-        return None
-    if scope.value == "all":
-        return Accounts(all=True)
-    if isinstance(scope.value, list):
-        return Accounts(ids=frozenset(each.value for each in scope.value))
-    unit = [scope.get("unit")] if scope.get("unit") else []
-    tags = {key: each.value for key, each in scope.items("tags")}
-    accounts = Accounts(frozenset(scope.values("ids")), frozenset([*unit, *scope.values("units")]), tags)
-    if accounts == Accounts() and not scope.node.entries():
-        draft.fault(scope, "no_accounts", "found no account", "ids, unit, units, tags, or the word all")
-    return accounts
-
-
-def _add(draft: Draft, target: Target, item: Item) -> None:
+def _add(draft: Draft, target: Target, item: Item) -> bool:
     arn = target.settings.get("permission_set_arn", "")
     instance = draft.organizations[target.organization].connector.instance_arn
     if arn and instance_in(arn) != instance_in(instance):
@@ -279,9 +205,10 @@ def _add(draft: Draft, target: Target, item: Item) -> None:
     if target.name in draft.targets:
         found = f"another target is named {target.name}"
         draft.fault(item, "same_name", found, "", "rename one: <organization>-<target> must be unique")
-        return
+        return False
     draft.targets[target.name] = target
     draft.places[f"target {target.name}"] = item
+    return True
 
 
 def instance_in(arn: str) -> str:
