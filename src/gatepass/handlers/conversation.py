@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from gatepass.handlers import connections
-from gatepass.handlers.faults import Kind, Usage
+from gatepass.handlers.faults import Kind, Usage, visible
 from gatepass.handlers.limits import Limits
 from gatepass.handlers.outgoing import CONNECT
 from gatepass.handlers.wire import WireClosed, WireError, read_json, receive, send
@@ -35,6 +35,9 @@ class Outcome:
     usage: Usage = field(default_factory=Usage)
 
 
+_NONSENSE = (Kind.WRONG, "it wrote something else than an answer", 0)
+
+
 @dataclass(slots=True)
 class Conversation:
     """One call over its two sockets, until `until` (`time.monotonic`)."""
@@ -44,6 +47,8 @@ class Conversation:
     until: float
     limits: Limits
     hosts: frozenset[str]
+    wanted: str
+    """What the final message must hold: `answer`, or `present`."""
     asks: int = 0
     finals: list[Mapping[str, Any]] = field(default_factory=list)
     refusal: tuple[Kind, str] | None = None
@@ -70,10 +75,10 @@ class Conversation:
             cpu=float(report.get("cpu", 0)),
             peak=int(report.get("peak", 0)),
             asks=self.asks,
-            printed=str(report.get("printed", "")),
+            printed=visible(str(report.get("printed", "")), keep="\n\t"),
         )
         kind, detail, line = self._verdict(report, began)
-        return Outcome(kind, detail[:_SHOWN], line, self.finals[0] if kind is None else {}, usage)
+        return Outcome(kind, visible(detail[:_SHOWN]), line, self.finals[0] if kind is None else {}, usage)
 
     def _talk(self, job: Mapping[str, Any], world: World) -> None:
         self.call.settimeout(max(0.001, self.until - time.monotonic()))
@@ -151,14 +156,15 @@ class Conversation:
         return self._final(self.finals[0])
 
     def _final(self, final: Mapping[str, Any]) -> tuple[Kind | None, str, int]:
-        fault = final.get("fault")
-        if fault is None:
-            well_formed = isinstance(final.get("answer"), dict) or isinstance(final.get("present"), dict)
-            return (None, "", 0) if well_formed else (Kind.WRONG, "it wrote something else than an answer", 0)
+        """The worker's word for it: it ran the code, so its shape is checked before it is believed."""
         try:
-            return Kind(fault["kind"]), str(fault["detail"]), int(fault.get("line", 0))
-        except (KeyError, TypeError, ValueError):
-            return Kind.WRONG, "it wrote something else than an answer", 0
+            line = int(final.get("line", 0))
+            fault = final.get("fault")
+            if fault is not None:
+                return Kind(fault["kind"]), str(fault["detail"]), int(fault.get("line", 0))
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+            return _NONSENSE
+        return (None, "", line) if isinstance(final.get(self.wanted), dict) else _NONSENSE
 
     def _deadline(self, began: float) -> str:
         return f"{self.until - began:g} s"

@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
+def visible(text: str, keep: str = "") -> str:
+    """`text` with everything that a terminal, a log or a browser could obey written out (security.md rule 16)."""
+    return "".join(each if each.isprintable() or each in keep else f"\\x{ord(each):02x}" for each in text)
+
+
 class Kind(StrEnum):
     """Why there is no answer that counts."""
 

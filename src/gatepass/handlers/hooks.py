@@ -15,8 +15,9 @@ from typing import Any
 from gatepass.handlers import reading
 from gatepass.handlers.event import moved
 from gatepass.handlers.faults import Fault, Kind
+from gatepass.handlers.implementations import RUNNER, Implementation, Present
 from gatepass.handlers.limits import REDUCER
-from gatepass.handlers.runner import RUNNER, Answer, Implementation, Present, Runner
+from gatepass.handlers.runner import Answer, Runner
 from gatepass.handlers.steps import GRANTING, IGNORE
 from gatepass.handlers.world import NOBODY, World
 from gatepass.sdk.templates import Fired

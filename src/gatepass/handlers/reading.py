@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from gatepass.estate.model import ADMINS, Role, Who
-from gatepass.handlers.faults import Fault, Kind
+from gatepass.handlers.faults import Fault, Kind, visible
 from gatepass.handlers.runner import Answer
 from gatepass.handlers.steps import IGNORE, MOVES
 from gatepass.sdk.forms import FieldOption
@@ -89,14 +89,16 @@ def read(answer: Answer, expected: str, reader: Callable[[Any], T]) -> T | Fault
             f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in unfit.errors()[:3]
         )
         return _wrong(answer, f"it returned a {expected} that is not valid ({reasons})")
-    except (Unfit, ValueError, TypeError, KeyError) as unfit:
+    except (Unfit, ValueError, TypeError, KeyError, AttributeError, OverflowError) as unfit:
         found = str(unfit) if isinstance(unfit, Unfit) else f"something malformed ({unfit})"
         return _wrong(answer, f"it returned {found} where {expected} was expected")
 
 
 def _wrong(answer: Answer, detail: str) -> Fault:
     of = answer.implementation
-    return Fault(Kind.WRONG, of.flow, answer.handler, of.filename, detail[:500], answer.line, answer.usage)
+    return Fault(
+        Kind.WRONG, of.flow, answer.handler, of.filename, visible(detail[:500]), answer.line, answer.usage
+    )
 
 
 def typed(value: Mapping[str, Any], *kinds: str) -> Any:
@@ -218,7 +220,7 @@ def fired(answer: Answer) -> Fired | Fault | None:
             message = str(extra.get("reason", "")) or None
         return Fired(
             step,
-            message and message[:LONGEST_MESSAGE],
+            message and visible(message[:LONGEST_MESSAGE], keep="\n"),
             None if given["target_srn"] is None else str(given["target_srn"]),
             None if duration is None else int(duration),
             extra,

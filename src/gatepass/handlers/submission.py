@@ -12,7 +12,7 @@ from typing import Any
 
 from gatepass.estate.model import ADMINS, Who
 from gatepass.handlers import reading
-from gatepass.handlers.faults import Fault
+from gatepass.handlers.faults import Fault, visible
 from gatepass.handlers.hooks import Hooks, Ran, Rules, Stepped, Then, before
 from gatepass.handlers.reading import Notice, Permission
 from gatepass.handlers.steps import GRANTING
@@ -72,7 +72,8 @@ def run_request_handlers(event: Json, hooks: Hooks, rules: Rules, people: Mappin
 
 
 def _reason(stepped: Stepped) -> str:
-    return str(stepped.extra.get("reason", "") or stepped.message)[: reading.LONGEST_MESSAGE]
+    words = str(stepped.extra.get("reason", "") or stepped.message)
+    return visible(words[: reading.LONGEST_MESSAGE], keep="\n")
 
 
 def _failed(made: Requested, fault: Fault) -> Requested:

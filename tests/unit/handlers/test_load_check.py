@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -108,3 +109,10 @@ def test_an_unusable_file_refuses_every_step_and_no_take_back(runner: Runner, im
     assert "SyntaxError" in outcome.faults[0].for_operator()
     assert run_deny_handlers({}, hooks, Rules()).then is Then.GO
     assert take_back({}, hooks).then is Then.GO
+
+
+def test_a_file_that_lies_about_what_it_holds_cannot_be_used(runner: Runner) -> None:
+    path = Path(__file__).parents[2] / "assets" / "hostile" / "forged_inventory.py"
+    (fault,) = runner.load_check(Implementation("access", path.name, path.read_text()))
+    assert fault.serious
+    assert "something else than what it holds" in fault.found

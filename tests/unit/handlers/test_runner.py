@@ -149,19 +149,15 @@ def test_a_source_beyond_the_limit_is_not_run() -> None:
 
 def test_without_the_floor_nothing_runs_unless_the_operator_says_so() -> None:
     """Rule 26."""
-    runner = Runner()
-    runner.start()
-    runner._level = Level(missing=("this kernel has no Landlock",))
-    fault = runner.call(Implementation("f", "impl.py", ""), "on_request", None)
+    with Runner(without=("landlock",)) as runner:
+        fault = runner.call(Implementation("f", "impl.py", ""), "on_request", None)
     assert isinstance(fault, FaultType)
     assert fault.kind is Kind.REFUSED
-    assert "no Landlock" in fault.for_operator()
-    runner.close()
-    allowed = Runner(unisolated=True)
-    allowed._level = runner._level
-    assert Runner.refused.fget is not None
-    assert allowed.start().refused is None
-    allowed.close()
+    assert "no landlock" in fault.for_operator()
+    with Runner(unisolated=True, without=("landlock",)) as allowed:
+        assert allowed.refused is None
+        body = "from sym.sdk import hook\n@hook\ndef on_request(event): pass\n"
+        assert isinstance(allowed.call(Implementation("f", "impl.py", body), "on_request", None), Answer)
 
 
 def test_the_level_says_what_is_missing() -> None:
