@@ -73,7 +73,7 @@ def exit_code(error: GatepassError) -> int:
     """2 for a declaration or plan that cannot be used, 3 when a person must decide, 5 for AWS or the network."""
     if error.code in {"stale_plan", "lockout"}:
         return NEEDS_HUMAN
-    if error.code == "teams":
+    if error.code in {"teams", "unknown_name"}:
         return BAD_INPUT
     return OUTSIDE if error.code.startswith("aws_") else FAILURE
 

@@ -6,14 +6,13 @@ Every question reads the estate, compiles it and asks `gatepass.teams.reach`; no
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import click
 
+from gatepass.cli.teams_common import BAD_INPUT, DONE, guarded, output, print_findings, print_json
 from gatepass.clock import SystemClock
 from gatepass.errors import GatepassError
 from gatepass.teams.declaration import Wanted, compile_wanted
@@ -37,23 +36,19 @@ from gatepass.teams.reach_words import (
     path_lines,
 )
 
-DONE, FAILURE, BAD_INPUT, DENIED = 0, 1, 2, 4
+DENIED = 4
 MAX_DRAWN = 60
 """More starts than this make a picture nobody reads; the rest is counted in its title."""
-F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class Estate:
-    """Where the declaration is."""
+class Faulty(GatepassError):
+    """The declaration has faults, which stand on stderr already."""
 
-    paths: tuple[Path, ...]
-    context: Path | None
-    stacks: Path | None
+    code = "teams"
 
 
 def question(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which estate is asked about; errors become one line on stderr and exit code 2."""
+    """Add the options that say which estate is asked about; errors end it as in the other commands."""
 
     @click.option(
         "-e", "--estate", "paths", multiple=True, default=(".",), show_default="the current directory",
@@ -70,33 +65,20 @@ def question(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @functools.wraps(command)
     def asked(paths: tuple[Path, ...], context: Path | None, stacks: Path | None, **more: Any) -> Any:
-        try:
-            return command(_reach(Estate(paths, context, stacks)), **more)
-        except GatepassError as error:
-            _refuse(str(error))
+        return guarded(lambda: command(_reach(Wanted(paths, context=context, base=stacks)), **more))()
 
     return asked
 
 
-def output(*forms: str) -> Callable[[F], F]:
-    """The option that chooses the form of the answer; the first is the default."""
-    return click.option(
-        "--output", type=click.Choice(forms), default=forms[0], show_default=True, help="How to answer."
-    )
-
-
-def _reach(estate: Estate) -> Reach:
-    compiled = compile_wanted(Wanted(estate.paths, context=estate.context, base=estate.stacks))
+def _reach(wanted: Wanted) -> Reach:
+    compiled = compile_wanted(wanted)
     if compiled.faults:
-        for fault in compiled.faults:
-            click.echo(str(fault), err=True)
-        _refuse(f"{len(compiled.faults)} faults; a faulty estate is not asked who reaches what")
+        print_findings(compiled.faults)
+        raise Faulty(
+            f"the declaration has {len(compiled.faults)} faults; it is not asked who reaches what",
+            advice="correct them",
+        )
     return Reach(compiled.resources, now=SystemClock().now())
-
-
-def _refuse(message: str) -> NoReturn:
-    click.echo(message, err=True)
-    raise SystemExit(BAD_INPUT)
 
 
 @click.command("who-can")
@@ -117,7 +99,7 @@ def who_can(reach: Reach, role: str, via: str | None, escalate: bool, output: st
         _draw((*paths, *granting), f"Who can become {target.label}")
     elif output == "json":
         extra = {"may_grant_themselves": [path_json(path) for path in granting]} if escalate else {}
-        _json({"role": node_json(target), "who": [path_json(path) for path in paths], **extra})
+        print_json({"role": node_json(target), "who": [path_json(path) for path in paths], **extra})
     else:
         _lines([path_line(path) for path in paths], f"nobody can become {target.label}")
         if escalate:
@@ -142,7 +124,9 @@ def can(reach: Reach, principal: str, role: str | None, output: str) -> None:
         _draw([path] if path else [], f"{source.label} to {target.label}")
     elif output == "json":
         found = path_json(path) if path else None
-        _json({"from": node_json(source), "to": node_json(target), "can": path is not None, "path": found})
+        print_json(
+            {"from": node_json(source), "to": node_json(target), "can": path is not None, "path": found}
+        )
     else:
         click.echo(
             "no" if path is None else f"yes: {path_line(path)}" if path else "yes: it is the role itself"
@@ -175,7 +159,7 @@ def path(reach: Reach, principal: str, role: str, every: bool, max_hops: int, ou
     if output == "svg":
         _draw(shown, f"{source.label} to {target.label}")
     elif output == "json":
-        _json(
+        print_json(
             {"from": node_json(source), "to": node_json(target), "paths": [path_json(way) for way in shown]}
         )
     else:
@@ -192,13 +176,15 @@ def path(reach: Reach, principal: str, role: str, every: bool, max_hops: int, ou
 def explain_(reach: Reach, principal: str, role: str, output: str) -> None:
     """Say why PRINCIPAL can become ROLE@ACCOUNT, or why not and what would open it.
 
-    Per step: the Allow or Deny of the trust, and the statement on the caller's side. For a no: the nearest miss first.
+    Per step: the Allow or Deny of the trust, and the statement on the caller's side. For a no: the nearest miss first,
+    and exit code 4.
     """
     answer = explain(reach, reach.principal(principal), reach.role(role))
     if output == "json":
-        _json(explanation_json(answer))
+        print_json(explanation_json(answer))
     else:
         _lines(explanation_lines(answer), "")
+    raise SystemExit(DONE if answer.reaches else DENIED)
 
 
 @click.command("matrix")
@@ -215,7 +201,7 @@ def matrix_(reach: Reach, rows: tuple[str, ...], columns: tuple[str, ...], outpu
     )
     match output:
         case "json":
-            _json(matrix_json(found))
+            print_json(matrix_json(found))
         case "csv":
             click.echo(matrix_csv(found), nl=False)
         case "svg":
@@ -231,7 +217,7 @@ def unused_(reach: Reach, output: str) -> None:
     """List trusted entries that match nobody, and roles that nobody reaches."""
     found = unused(reach)
     if output == "json":
-        _json(_unused_json(found))
+        print_json(_unused_json(found))
     else:
         _lines(_unused_lines(found), "nothing is unused")
 
@@ -242,9 +228,9 @@ def unused_(reach: Reach, output: str) -> None:
 @question
 def diff(reach: Reach, before: Path, output: str) -> None:
     """Say who gains and who loses what between the estate at BEFORE and this one. Exit code 2 when anybody does."""
-    found = compare(_reach(Estate((before,), None, None)), reach)
+    found = compare(_reach(Wanted((before,))), reach)
     if output == "json":
-        _json(meaning_json(found))
+        print_json(meaning_json(found))
     else:
         _lines(meaning_lines(found), "nobody gains or loses anything")
     raise SystemExit(DONE if found.is_empty else BAD_INPUT)
@@ -273,7 +259,7 @@ def _ways(paths: tuple[Way, ...], source: Node, title: str, output: str) -> None
     if output == "svg":
         _draw(paths, title)
     elif output == "json":
-        _json({"from": node_json(source), "reaches": [path_json(way) for way in paths]})
+        print_json({"from": node_json(source), "reaches": [path_json(way) for way in paths]})
     else:
         _lines([path_line(way) for way in paths], f"{source.label} reaches nothing")
 
@@ -306,11 +292,3 @@ def _table(rows: list[list[str]]) -> str:
 
 def _lines(lines: Sequence[str], none: str) -> None:
     click.echo("\n".join(lines) if lines else none)
-
-
-def _json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
-
-
-QUERIES = (who_can, can, path, explain_, blast, matrix_, unused_, diff)
-"""Added to the group `gatepass teams`."""

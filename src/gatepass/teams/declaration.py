@@ -241,7 +241,8 @@ def finish(
     ]
     done += [(component, {}, World()) for component in ready]
     done = _without_collisions(done)
-    linted = lint([Linted(component, configs, known) for component, configs, known in done])
+    together = [Linted(component, configs, known) for component, configs, known in done]
+    linted = lint(together, compare_profiles=wanted.compare_profiles)
     parts = [
         replace(component, findings=(*component.findings, *more))
         for (component, _, _), more in zip(done, linted, strict=True)

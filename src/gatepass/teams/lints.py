@@ -134,8 +134,8 @@ class Estate:
 Lint = Callable[[Subject], Iterable[Finding]]
 
 
-def lint(parts: list[Linted]) -> list[tuple[Finding, ...]]:
-    """Findings per component, in its order."""
+def lint(parts: list[Linted], *, compare_profiles: bool = False) -> list[tuple[Finding, ...]]:
+    """Findings per component, in its order; on request also where the two profiles disagree (T-32)."""
     estate = Estate(parts)
     results = []
     for part in parts:
@@ -145,7 +145,7 @@ def lint(parts: list[Linted]) -> list[tuple[Finding, ...]]:
             known = all(name in part.world.accounts for name in (part.world.identity, *config.allowed_roles))
             if config.enabled and known and part.component.account is not None and part.component.enabled:
                 subject = Subject(config, part, estate)
-                for check in CHECKS:
+                for check in (*CHECKS, *([_profiles] if compare_profiles else [])):
                     found.extend(check(subject))
         results.append(tuple(found))
     return results
@@ -493,6 +493,5 @@ CHECKS: tuple[Lint, ...] = (
     _github,
     _long_session,
     _self_lock,
-    _profiles,
     _mfa,
 )

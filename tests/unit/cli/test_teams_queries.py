@@ -63,7 +63,7 @@ def test_who_can_escalate_adds_a_class_of_its_own() -> None:
         (("path", "john.doe", "terraform@plat-prod"), 4, "no way of at most 6 steps"),
         (
             ("explain", "john.doe", "terraform@plat-prod"),
-            0,
+            4,
             "no: john.doe does not reach terraform@plat-prod",
         ),
         (("blast", "spacelift"), 0, "spacelift@core-identity > terraform@plat-dev"),
@@ -133,3 +133,11 @@ def test_a_name_that_is_not_there_and_a_faulty_estate_are_bad_input(tmp_path: Pa
     found = ask("can", "ana", estate=faulty)
     assert (found.exit_code, found.stdout) == (2, "")
     assert "null-list" in found.stderr
+
+
+def test_lint_says_where_the_profiles_differ_and_compile_does_not() -> None:
+    """T-32, A7."""
+    words = [str(SEED / "identity.yaml"), "--context", str(SEED / "context.json")]
+    linted, compiled = (CliRunner().invoke(teams, [command, *words]) for command in ("lint", "compile"))
+    assert linted.stdout.count("profile-difference: admin: profile cloudposse lets in") == 2
+    assert "profile-difference" not in compiled.output
