@@ -26,12 +26,13 @@ from gatepass.access.decide import (
 )
 from gatepass.access.events import Event, Value
 from gatepass.access.facts import FactKey
-from gatepass.access.requests import Answer, Claim, Decision, Grant, Request, request_state
+from gatepass.access.requests import Answer, Claim, Decision, Grant, Request
 from gatepass.access.states import GrantState, RequestState
 from gatepass.clock import iso
 from gatepass.desk.book import Book
 from gatepass.desk.people import finder, need
 from gatepass.desk.values import Caller, NotFound
+from gatepass.engine.concluding import grant_event
 from gatepass.errors import Bug
 from gatepass.store import Tx, View
 
@@ -239,27 +240,6 @@ class Deciding:
         if stored.terms.needed == 0 and stored.terms.automatic:
             return self._by(tx, stored, RULE, now)
         return stored
-
-
-def conclude(tx: Tx, request_id: str) -> Request | None:
-    """Bring an approved request to where its grants stand: ended, or failed. May be repeated."""
-    request = tx.requests.lock(request_id)
-    if request is None or request.state is not RequestState.APPROVED:
-        return None
-    grants = tx.requests.grants_of(request_id)
-    state = request_state(grants)
-    if state is RequestState.APPROVED:
-        return None
-    why = next((grant.why for grant in grants if grant.state is GrantState.FAILED), request.why)
-    fields = {"request": request.id, "why": why} if state is RequestState.FAILED else {"request": request.id}
-    over = replace(request, state=state, why=why, extension=None, expires_at=None)
-    return tx.requests.save(over, Event(f"request.{state}", request.organization, fields))
-
-
-def grant_event(kind: str, grant: Grant, **more: str | int | None) -> Event:
-    """An audit entry about a grant."""
-    fields = {"request": grant.request, "grant": grant.id, "fact": grant.fact.text, "person": grant.person}
-    return Event(kind, grant.organization, {**fields, **more})
 
 
 def _keys(request: Request, claims: tuple[Claim, ...]) -> dict[FactKey, str]:

@@ -10,7 +10,7 @@ from gatepass.access.decide import Verdict, end, may_cancel, may_end, require
 from gatepass.access.events import Event
 from gatepass.access.requests import Grant, Request
 from gatepass.access.states import GrantState, RequestState
-from gatepass.desk.deciding import conclude, grant_event
+from gatepass.engine.concluding import conclude, grant_event
 from gatepass.estate.model import Person
 from gatepass.store import Tx
 

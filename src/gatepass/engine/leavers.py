@@ -8,6 +8,7 @@ from dataclasses import replace
 from gatepass.access.decide import end
 from gatepass.access.events import Event
 from gatepass.access.states import RequestState
+from gatepass.engine.concluding import conclude, grant_event
 from gatepass.engine.ports import Announcer, Roster
 from gatepass.errors import Conflict
 from gatepass.store import RequestFilter, Store, Tx, View
@@ -56,12 +57,12 @@ def end_all(tx: Tx, person: str, why: str, announcer: Announcer) -> None:
         if grant.state not in ("waiting", "granting", "active"):
             continue
         ended = end(grant, why=LEAVER, by=None, now=tx.now)
-        fields = {"request": grant.request, "grant": grant.id, "fact": grant.fact.text, "person": person}
-        said = {"why": LEAVER, "by": None} if ended.state == "ending" else {"why": LEAVER}
-        tx.requests.move_grant(ended, Event(f"grant.{ended.state}", grant.organization, {**fields, **said}))
+        more = {"by": None} if ended.state == "ending" else {"covered_by": None}
+        tx.requests.move_grant(ended, grant_event(f"grant.{ended.state}", ended, why=LEAVER, **more))
         tx.facts.touch([grant.fact], tx.now)
     for request in tx.requests.open_of_person(person):
         _close(tx, request.id, why, announcer)
+        conclude(tx, request.id)
     if tx.people.disabled(person):
         tx.people.swept(person)
 

@@ -16,13 +16,13 @@ from random import Random
 from gatepass.access import settle
 from gatepass.access.events import Event
 from gatepass.access.facts import Attempt, Reading
-from gatepass.access.requests import request_state
 from gatepass.access.settle import Called, Next, Plan, Situation
-from gatepass.access.states import Outcome, RequestState, Verb
+from gatepass.access.states import Outcome, Verb
 from gatepass.access.strategy import CallResult
 from gatepass.aws import lease
 from gatepass.clock import Clock, to_ms
 from gatepass.engine.brake import Brake
+from gatepass.engine.concluding import conclude
 from gatepass.engine.looking import Looking
 from gatepass.engine.pacing import StorePacer
 from gatepass.engine.points import CLAIMED, DECIDED, DECIDING, RESULT, Point
@@ -201,17 +201,9 @@ class Step:
     def _tell_requests(self, tx: Tx, plan: Plan) -> None:
         """A request follows its grants, in the transaction that moves them."""
         for request_id in sorted({grant.request for grant in plan.moves}):
-            request = tx.requests.lock(request_id)
+            request = conclude(tx, request_id) or tx.requests.get(request_id)
             if request is None:
                 raise Bug(f"grant of a request {request_id} that does not exist")
-            if request.state is RequestState.APPROVED:
-                grants = tx.requests.grants_of(request_id)
-                state = request_state(grants)
-                if state is not RequestState.APPROVED:
-                    why = next((g.why for g in grants if g.why), "") if state is RequestState.FAILED else ""
-                    fields = {"request": request_id} | ({"why": why} if why else {})
-                    event = Event(f"request.{state}", request.organization, fields)
-                    request = tx.requests.save(replace(request, state=state, why=why or request.why), event)
             moves = [grant for grant in plan.moves if grant.request == request_id]
             self._parts.announcer.changed(tx, request, moves)
 
