@@ -267,21 +267,32 @@ class _Check:
         return False
 
     def no_fact_without_a_decision(self) -> Iterator[Found]:
-        approved = {said.fields["request"] for said in self.said if said.kind == "request.approved"}
-        approvers: dict[str, set[str]] = defaultdict(set)
+        """Each grant that began had as many valid approvals, of exactly what was shown, as its rule asks."""
         asked: dict[str, str] = {}
+        hashes: dict[str, tuple[int, str]] = {}
+        answers: dict[tuple[str, int], set[tuple[str, str]]] = defaultdict(set)
         for said in self.said:
+            fields = said.fields
             if said.kind == "request.asked":
-                asked[said.fields["request"]] = said.fields["requester"]
-            if said.kind == "request.decision" and said.fields.get("answer") == "approve":
-                approvers[said.fields["request"]].add(said.fields["by"])
+                asked[fields["request"]] = fields["requester"]
+            if said.kind == "request.decision" and fields["answer"] == "approve":
+                yield from self.one_answer(answers, said, asked[fields["request"]])
+            if said.kind == "request.approved":
+                hashes[fields["request"]] = (fields["round"], fields["content_hash"])
+                given = {
+                    by
+                    for by, shown in answers[fields["request"], fields["round"]]
+                    if shown == fields["content_hash"]
+                }
+                automatic = given == {"rule"} and fields["needed"] == 0
+                if not automatic and len(given - {"rule"}) < fields["needed"]:
+                    yield Found(
+                        "I4",
+                        f"{fields['request']} was approved by {sorted(given)}, {fields['needed']} needed",
+                    )
         for life in self.lives.values():
-            if life.starts is None:
-                continue
-            if life.request not in approved or not approvers[life.request]:
+            if life.starts is not None and life.request not in hashes:
                 yield Found("I4", f"{life.id} began without an approval")
-            if asked.get(life.request) in approvers[life.request]:
-                yield Found("I7", f"{life.id} was approved by its requester")
         for said in self.said:
             if said.kind == "attempt.intent" and said.fields["verb"] == "grant":
                 live = self.live_times(said.fields["fact"])
@@ -289,6 +300,17 @@ class _Check:
                     yield Found(
                         "I4", f"a create of {said.fields['fact']} was intended at {said.at} for no live grant"
                     )
+
+    def one_answer(
+        self, answers: dict[tuple[str, int], set[tuple[str, str]]], said: Said, requester: str
+    ) -> Iterator[Found]:
+        fields = said.fields
+        given = answers[fields["request"], fields["round"]]
+        if fields["by"] == requester:
+            yield Found("I7", f"{fields['request']} was approved by its requester")
+        if any(by == fields["by"] for by, _ in given):
+            yield Found("I9", f"{fields['by']} answered round {fields['round']} of {fields['request']} twice")
+        given.add((fields["by"], fields["content_hash"]))
 
     def written_before_visible(self) -> Iterator[Found]:
         intents: dict[tuple[str, str], list[datetime]] = defaultdict(list)

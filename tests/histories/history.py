@@ -12,9 +12,10 @@ from pathlib import Path
 from random import Random
 
 from tests.histories.checkers import Found, Seen, check
-from tests.histories.office import Killed, Office
+from tests.histories.estates import KINDS
+from tests.histories.office import PEOPLE, TARGETS, Killed, Office
 
-from gatepass.access.facts import FactKey
+from gatepass.access.requests import Request
 from gatepass.sim import Assignment, Membership
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -169,32 +170,56 @@ class History:
             self.note("commits fail")
 
     def people(self) -> None:
-        office, dice = self.office, self.dice
-        kind, open_grants = dice.random(), office.grants()
-        if kind < 0.6 or not open_grants:
-            key = dice.choice(sorted(self.keys, key=lambda each: each.text)[: dice.choice([2, 16])])
-            person, organization = self.keys[key]
-            lasts = timedelta(seconds=dice.choice(_LENGTHS))
+        """Somebody does something at the desk; not always what they may."""
+        dice = self.dice
+        kind, grants, pending = dice.random(), self.office.grants(), self.office.pending()
+        if kind < 0.45:
+            self.ask()
+        elif kind < 0.62 and pending:
+            self.answer(dice.choice(pending))
+        elif kind < 0.80 and grants:
+            grant = dice.choice(grants)
+            who = dice.choice([grant.person, "eve"])
+            self.note(f"{who} ends {grant.request}: {self.office.end(who, grant.request)}")
+        elif kind < 0.90 and grants:
+            grant, by = dice.choice(grants), timedelta(seconds=dice.choice(_LENGTHS))
             self.note(
-                f"{person} asks for {key.parts} for {lasts}: {office.ask(key, person, organization, lasts)}"
+                f"{grant.person} extends {grant.request}: {self.office.extend(grant.person, grant.request, by)}"
             )
-        elif kind < 0.8:
-            grant = dice.choice(open_grants)
-            self.note(f"{grant.id} ended early")
-            office.end(grant.id)
-        elif kind < 0.92:
-            grant = dice.choice(open_grants)
-            self.note(f"{grant.id} extended")
-            office.extend(grant.id, timedelta(seconds=dice.choice(_LENGTHS)))
+        elif kind < 0.93 and pending:
+            request = dice.choice(pending)
+            self.note(
+                f"{request.requester} cancels {request.id}: {self.office.cancel(request.requester, request.id)}"
+            )
         elif kind < 0.96:
             person = dice.choice(["cleo", "ben"])
-            if person not in office.gone:
-                self.note(f"{person} leaves")
-                office.disable(person)
+            self.note(f"{person} leaves: {self.office.disable(person)}")
         else:
-            key = dice.choice(sorted(self.keys, key=lambda each: each.text))
-            office.withdrawn.symmetric_difference_update({key})
-            self.note(f"{key.parts} offered no more, or again")
+            kind_of_estate = dice.choice(KINDS)
+            self.note(f"estate {kind_of_estate}: {self.office.apply(kind_of_estate)}")
+
+    def ask(self) -> None:
+        """Mostly the same few things, so that grants overlap; and mostly approved soon after."""
+        dice = self.dice
+        few = dice.random() < 0.6
+        person = "ana" if few else dice.choice(PEOPLE)
+        target = dice.choice(TARGETS[:1] if few and dice.random() < 0.5 else TARGETS)
+        request_id = self.office.ask(person, target, dice.choice(["40s", "2m", "5m", "10m"]))
+        self.note(f"{person} asks for {target}: {request_id}")
+        if dice.random() < 0.8 and not self.busy:
+            self.live(SECOND)
+            asked = [request for request in self.office.pending() if request.id == request_id]
+            for approver in dice.sample([name for name in (*PEOPLE, "eve") if name != person], 2):
+                for request in asked:
+                    self.note(f"{approver} approves {request_id}: {self.office.answer(approver, request)}")
+
+    def answer(self, request: Request) -> None:
+        """Anybody answers anything: requesters themselves, twice, what they did not see."""
+        dice = self.dice
+        person = dice.choice((*PEOPLE, "eve"))
+        stale, deny = dice.random() < 0.1, dice.random() < 0.1
+        what = self.office.answer(person, request, stale=stale, deny=deny)
+        self.note(f"{person} answers {request.id}{' stale' if stale else ''}{' no' if deny else ''}: {what}")
 
     def hand(self) -> None:
         """An administrator makes or unmakes access."""
@@ -256,6 +281,3 @@ def run(seed: int) -> tuple[list[Found], list[str]]:
     finally:
         history.office.close()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-__all__ = ["FactKey", "History", "run"]
