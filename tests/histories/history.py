@@ -64,13 +64,13 @@ class History:
         self.office.store.fail = self.commit
         self.commits_fail_until: datetime | None = None
 
-    def run(self, length: timedelta = 25 * MINUTE) -> list[Found]:
+    def run(self, length: timedelta = 12 * MINUTE) -> list[Found]:
         """Live through it, then through quiet, then judge."""
         office = self.office
         end = self.start + length
         while office.clock.now() < end:
             self.act()
-            self.live(timedelta(seconds=self.dice.choice([0, 1, 3, 10, 30, 60])))
+            self.live(timedelta(seconds=self.dice.choice([0, 1, 3, 10, 20, 45])))
         self.quiet()
         self.live(7 * MINUTE)
         if self.dice.random() < 0.7:

@@ -100,7 +100,7 @@ class Office:
         self.applying.apply("eve", estate())
         self.starts = 0
         self.at_point: Callable[[int, str], None] = lambda engine, name: None
-        self.engines = [self.start(), self.start()]
+        self.engines = [self.start() for _ in range(dice.choice([1, 2, 2]))]
 
     # -- engines
 
@@ -113,7 +113,9 @@ class Office:
             self.at_point(mine, name)
 
         store: Store = self.store  # type: ignore[assignment]  # the same in all but its failures
-        core = EngineCore.of(store, self.clock, EngineSettings(worker=f"w{mine}"), alone())
+        core = EngineCore.of(
+            store, self.clock, EngineSettings(worker=f"w{mine}", beat=timedelta(hours=1)), alone()
+        )
         reaches = EstateReaches(store, self.book, Keys(b"k" * 32))
         door = door_to(
             self.sim, self.clock, reaches=reaches, pacer=core.pacer, watch=core.timekeeper, point=point

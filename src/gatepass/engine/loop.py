@@ -33,7 +33,6 @@ from gatepass.store import ClaimedFact, Store
 log = logging.getLogger(__name__)
 
 VERSION = "1"
-_BEAT = timedelta(seconds=2)
 _CLOCKS = timedelta(seconds=10)
 _MANY = 10_000
 """A tick that handles so many facts goes round in circles: better to say so than to hang."""
@@ -97,7 +96,7 @@ class Engine:
                 "checkpoint", settings.checkpoint, lambda: publish_checkpoint(store, ports.checkpoints, clock)
             ),
             Chore("tombstones", settings.tombstones, lambda: clear_tombstones(store)),
-            Chore("beat", _BEAT, self._beat),
+            Chore("beat", settings.beat, self._beat),
             Chore("clocks", _CLOCKS, lambda: self._compare_clocks(probe, store_clock)),
         ]
         self._chores = Chores(clock, ports.alarms, chores)
@@ -113,11 +112,9 @@ class Engine:
     def tick(self) -> int:
         """Claim and do everything that is due now, in this thread; how many things were done."""
         done = self.settle_due()
-        done += self._questions.once()
-        done += self.settle_due()
-        done += self._sweep.once()
-        done += self._chores.once()
-        done += self.settle_due()
+        for once in (self._questions.once, self._sweep.once, self._chores.once):
+            more = once()
+            done += more + (self.settle_due() if more else 0)
         return done + self._messages.once()
 
     def settle_due(self) -> int:

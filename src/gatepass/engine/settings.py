@@ -33,6 +33,8 @@ class EngineSettings:
     alarm_after: int = 5
     """Failed tries in a row after which somebody must be told."""
     skew: timedelta = timedelta(seconds=30)
+    beat: timedelta = timedelta(seconds=2)
+    """How often this process says that it is alive."""
     leavers: timedelta = timedelta(minutes=1)
     accounts: timedelta = timedelta(minutes=15)
     checkpoint: timedelta = timedelta(hours=1)
