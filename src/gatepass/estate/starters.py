@@ -16,25 +16,25 @@ STARTER = """\
 #   gatepass check --schema    prints the JSON schema that editors complete from
 #   gatepass serve . --demo    tries it against a simulated AWS
 #
-# Replace the people, and the connector's three values by your own.
+# The people and the connector are those of the simulated AWS: replace them by your own.
 gatepass: 1
 
 people:                        # the name is the stable id: never give it to somebody else
-  ana: {email: ana@example.com, groups: [engineers], role: admin}
-  ben: {email: ben@example.com, groups: [engineers, oncall]}
-  cleo: {email: cleo@example.com, groups: [oncall]}
+  ana: {email: ana@host.example, groups: [engineers], role: admin}
+  ben: {email: ben@host.example, groups: [engineers, oncall]}
+  cleo: {email: cleo@host.example, groups: [oncall]}
 
 organizations:
   main:
     label: Our AWS Organization
     connector:
-      instance_arn: arn:aws:sso:::instance/ssoins-7223000000000000
-      region: us-east-1
-      role_arn: arn:aws:iam::123456789012:role/gatepass/Connector
+      instance_arn: arn:aws:sso:::instance/ssoins-7223000000000001
+      region: eu-west-1
+      role_arn: arn:aws:iam::555555555555:role/gatepass/Connector
     max_duration: 12h          # nothing is given for longer, whatever a flow says
     targets:
       read-only: {permission_set: ReadOnly, accounts: all}
-      admin: {permission_set: Admin, account: "333333333333", max_duration: 1h}
+      admin: {permission_set: Admin, account: "888888888888", max_duration: 1h}
 
 flows:
   aws-access:

@@ -3,7 +3,11 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from gatepass.estate import Estate, load
 from gatepass.estate.sources import load_directory
+from gatepass.estate.starters import STARTER
 from gatepass.estate.wire import from_plain, to_plain
 from gatepass.sim.seed_world import two_tenants
 
@@ -70,24 +74,23 @@ def test_seed_001_the_account_comes_from_code() -> None:
     assert (account.prefetch, account.label) == (True, "Account ID")
 
 
-def test_it_fits_the_world_that_the_simulator_builds() -> None:
+@pytest.mark.parametrize("estate", [ESTATE, load({"estate.yaml": STARTER})], ids=["example", "starter"])
+def test_it_fits_the_world_that_the_simulator_builds(estate: Estate) -> None:
     world = {each["identity_center"]["instance"]: each for each in two_tenants()["organizations"][1:]}
     roles = {
         f"arn:aws:iam::{each['account']}:role{each['path']}{each['name']}" for each in two_tenants()["roles"]
     }
-    for organization in ESTATE.organizations.values():
-        center = world[organization.connector.instance_arn.split("/")[1]]["identity_center"]
-        assert organization.connector.region == center["region"]
-        assert organization.connector.role_arn in roles
+    for target in estate.targets.values():
+        connector = estate.organizations[target.organization].connector
+        center = world[connector.instance_arn.split("/")[1]]["identity_center"]
+        assert connector.region == center["region"]
+        assert connector.role_arn in roles
         names = {each["name"] for each in center["permission_sets"]} | {
             each["name"] for each in center["groups"]
         }
         ids = {each["id"] for each in center["permission_sets"]}
-        for target in ESTATE.targets.values():
-            if target.organization == organization.name:
-                settings = target.settings
-                wanted = settings.get("permission_set_name") or settings.get("group_name")
-                assert wanted in names or settings["permission_set_arn"].rpartition("/")[2] in ids
+        wanted = target.settings.get("permission_set_name") or target.settings.get("group_name")
+        assert wanted in names or target.settings["permission_set_arn"].rpartition("/")[2] in ids
 
 
 def test_it_is_kept_and_read_back() -> None:
