@@ -9,11 +9,12 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from gatepass.sessions.cold import start
 from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman, SessionError, Upstream
 from gatepass.sessions.files import private_dir
 from gatepass.sessions.launcher import launch_for
 from gatepass.sessions.paths import Paths
-from gatepass.sessions.thin import connect, start
+from gatepass.sessions.thin import connect
 
 Answer = dict[str, Any]
 _BY_STATUS: dict[int, type[SessionError]] = {2: BadInput, 3: NeedsHuman, 4: Denied, 5: Upstream, 6: Locked}

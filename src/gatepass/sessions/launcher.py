@@ -15,6 +15,7 @@ from gatepass.sessions.thin import Launch
 
 _SAFE = re.compile(r"[A-Za-z0-9/._-]+")
 SHEBANG_LIMIT = 127
+_COLD_IMPORT = "from gatepass.sessions.thin import Launch, connect\n"
 _BOOT = (
     "import sys; n = int(sys.argv[1]); sys.path[:] = sys.path + sys.argv[2:2 + n]; "
     "from gatepass.sessions.agent.process import main; main(sys.argv[2 + n:])"
@@ -42,11 +43,20 @@ def _is_standard(path: str) -> bool:
 
 
 def launcher_text(paths: Paths) -> str:
-    """The whole file. The places are written into it, so it does not depend on the environment (T-13)."""
+    """The whole file. The places are written into it, so it does not depend on the environment (T-13).
+
+    The cold half is text inside it: compiling it on every run would cost as much as asking the agent.
+    """
     launch = launch_for(paths)
-    source = Path(__file__).with_name("thin.py").read_text(encoding="utf-8")
+    here = Path(__file__)
+    warm = here.with_name("thin.py").read_text(encoding="utf-8")
+    cold = here.with_name("cold.py").read_text(encoding="utf-8").replace(_COLD_IMPORT, "")
     fixed = ", ".join(repr(v) for v in (launch.socket, launch.lock, launch.log, launch.argv))
-    return f"#!{interpreter()} -IS\n{source}\n\nsys.exit(main(Launch({fixed}), sys.argv[1:]))\n"
+    return (
+        f"#!{interpreter()} -IS\n{warm}\n\nCOLD = {cold!r}\n\n\ndef cold_start(launch):\n"
+        f"    exec(COLD, globals())\n    return start(launch)\n\n\n"
+        f"leave(main(Launch({fixed}), sys.argv[1:], cold_start))\n"
+    )
 
 
 def install_launcher(paths: Paths) -> Path:

@@ -33,6 +33,10 @@ class _Handler(WSGIRequestHandler):
         environ["gatepass.target"] = self.path
         return environ
 
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Without the Date of this machine's clock: the answer carries the simulator's (werkzeug adds what lacks)."""
+        self.send_response_only(code, message)
+
     def log_request(self, *_: Any, **__: Any) -> None:
         """The simulator has a log of its own."""
 

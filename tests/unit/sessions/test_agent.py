@@ -213,7 +213,8 @@ def test_s91_warm_the_launcher_imports_sys_and_socket_only(
         check=True,
     )
     probe = (
-        "import sys\nsource = open(sys.argv[1]).read().replace('sys.exit(', 'code = (')\nsys.argv = ['x', 'gateway']\n"
+        "import sys\nsource = open(sys.argv[1]).read().replace('\\nleave(', '\\ncode = (')\n"
+        "sys.argv = ['x', 'gateway']\n"
         "exec(compile(source, 'x', 'exec'))\nprint(*sys.modules)"
     )
     warm = subprocess.run(

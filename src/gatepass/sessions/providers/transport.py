@@ -32,6 +32,7 @@ _STALE = {
     "UnauthorizedException",
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "ForbiddenException", "UnauthorizedOperation"}
+_CLOCK = {"SignatureDoesNotMatch", "RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException"}
 _ADVICE = {
     "SignatureDoesNotMatch": "check the machine's clock and the secret key",
     "RegionDisabledException": "the account has not enabled this region: set another region on the session",
@@ -79,8 +80,12 @@ class Transport:
         from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
         try:
-            client = self._client(service, region, credentials)
-            answer: dict[str, Any] = getattr(client, operation)(**params)
+            try:
+                return self._once(service, operation, params, region, credentials)
+            except ClientError as error:
+                if not self._was_the_clock(error.response):
+                    raise
+                return self._once(service, operation, params, region, credentials)
         except ClientError as error:
             raise self._explained(error.response, doing) from error
         except ParamValidationError as error:
@@ -90,7 +95,22 @@ class Transport:
                 f"{doing}: no answer from {service} in {region} ({type(error).__name__})",
                 advice="check the network and proxy, then try again",
             ) from error
+
+    def _once(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, object],
+        region: str,
+        credentials: Credentials | None,
+    ) -> dict[str, Any]:
+        answer: dict[str, Any] = getattr(self._client(service, region, credentials), operation)(**params)
         return answer
+
+    def _was_the_clock(self, response: Mapping[str, Any]) -> bool:
+        """Whether the signature was refused for its time, and we have just learned AWS's (S-79)."""
+        refused = response.get("Error", {}).get("Code") in _CLOCK
+        return refused and abs(self.skew) > CORRECT_SKEW
 
     def _client(self, service: str, region: str, credentials: Credentials | None) -> Any:
         from botocore import UNSIGNED
