@@ -1,7 +1,8 @@
 """The system calls that implementer code does not get: a BPF program for seccomp, for x86_64 and aarch64.
 
 Everything a pure computation needs is allowed, threads included. Refused with EPERM is what makes processes, runs
-programs, opens connections, signals or reads other processes, or changes the machine. Measured: handlers-and-sim.md A.
+programs, opens connections, signals, slows or reads other processes, or changes the machine; also what Landlock leaves
+open: modes, owners, times and attributes of files, which the server's own user could change everywhere.
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NR, _ARCH, _ARGS = 0, 4, 16
 _CLONE_THREAD = 0x00010000
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+_PDEATHSIG_DUMPABLE = (1, 4)
+"""prctl: taking back the signal at the parent's end, letting others look in."""
+_OWNERS = (8, 10, 15)
+"""fcntl F_SETOWN, F_SETSIG, F_SETOWN_EX: have the kernel signal another process."""
+_TERMINAL_AND_OWNERS = (0x5412, 0x8901, 0x8902)
+"""ioctl TIOCSTI, FIOSETOWN, SIOCSPGRP: type into a terminal, have another process signalled."""
 _X32 = 0x40000000
 
 # Numbers from 424 on are the same on every architecture.
@@ -36,6 +42,10 @@ _NEWER = {
     "mount_setattr": 442,
     "quotactl_fd": 443,
     "memfd_secret": 447,
+    "fchmodat2": 452,
+    "setxattrat": 463,
+    "removexattrat": 466,
+    "file_setattr": 469,
     "process_mrelease": 448,
 }
 _X86_64 = {
@@ -102,6 +112,32 @@ _X86_64 = {
     "bpf": 321,
     "execveat": 322,
     "userfaultfd": 323,
+    "chmod": 90,
+    "fchmod": 91,
+    "chown": 92,
+    "fchown": 93,
+    "lchown": 94,
+    "utime": 132,
+    "setpriority": 141,
+    "sched_setparam": 142,
+    "sched_setscheduler": 144,
+    "setxattr": 188,
+    "lsetxattr": 189,
+    "fsetxattr": 190,
+    "removexattr": 197,
+    "lremovexattr": 198,
+    "fremovexattr": 199,
+    "sched_setaffinity": 203,
+    "utimes": 235,
+    "ioprio_set": 251,
+    "inotify_add_watch": 254,
+    "migrate_pages": 256,
+    "fchownat": 260,
+    "futimesat": 261,
+    "fchmodat": 268,
+    "move_pages": 279,
+    "utimensat": 280,
+    "sched_setattr": 314,
 }
 _AARCH64 = {
     "io_setup": 0,
@@ -161,6 +197,26 @@ _AARCH64 = {
     "execveat": 281,
     "userfaultfd": 282,
     "kexec_file_load": 294,
+    "setxattr": 5,
+    "lsetxattr": 6,
+    "fsetxattr": 7,
+    "removexattr": 14,
+    "lremovexattr": 15,
+    "fremovexattr": 16,
+    "inotify_add_watch": 27,
+    "ioprio_set": 30,
+    "fchmod": 52,
+    "fchmodat": 53,
+    "fchownat": 54,
+    "fchown": 55,
+    "utimensat": 88,
+    "sched_setparam": 118,
+    "sched_setscheduler": 119,
+    "sched_setaffinity": 122,
+    "setpriority": 140,
+    "migrate_pages": 238,
+    "move_pages": 239,
+    "sched_setattr": 274,
 }
 
 
@@ -175,14 +231,15 @@ class Machine:
     prctl: int
     sendto: int
     prlimit64: int
-    seccomp: int
+    fcntl: int
+    ioctl: int
     denied: dict[str, int]
     x32: bool = False
 
 
 MACHINES = {
-    "x86_64": Machine(0xC000003E, 56, 435, 157, 44, 302, 317, _X86_64 | _NEWER, x32=True),
-    "aarch64": Machine(0xC00000B7, 220, 435, 167, 206, 261, 277, _AARCH64 | _NEWER),
+    "x86_64": Machine(0xC000003E, 56, 435, 157, 44, 302, 72, 16, _X86_64 | _NEWER, x32=True),
+    "aarch64": Machine(0xC00000B7, 220, 435, 167, 206, 261, 25, 29, _AARCH64 | _NEWER),
 }
 
 
@@ -206,8 +263,13 @@ def program(of: Machine) -> bytes:
     for number in sorted(of.denied.values()):
         code += _answer(number, _EPERM)
     code += _when(of.clone, 0, [_instruction(_ANY_BIT, _CLONE_THREAD, 1, 0), _errno(_EPERM)])
-    for option in (_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE):
-        code += _when(of.prctl, 0, [_instruction(_EQUAL, option, 0, 1), _errno(_EPERM)])
+    for number, argument, values in (
+        (of.prctl, 0, _PDEATHSIG_DUMPABLE),
+        (of.fcntl, 1, _OWNERS),
+        (of.ioctl, 1, _TERMINAL_AND_OWNERS),
+    ):
+        for value in values:
+            code += _when(number, argument, [_instruction(_EQUAL, value, 0, 1), _errno(_EPERM)])
     # An address given to sendto could open another connection, a process id given to prlimit reach another process.
     for number, argument in ((of.sendto, 4), (of.prlimit64, 0)):
         for half in (0, 4):

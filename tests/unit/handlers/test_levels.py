@@ -49,7 +49,14 @@ def test_without_namespaces_landlock_and_seccomp_hold(without: tuple[str, ...]) 
         if not runner.level.floor:
             pytest.skip(str(runner.level))
         assert runner.level.name == "floor"
-        for name in ("read_environment", "read_files", "write_files", "metadata_address", "parent_memory"):
+        for name in (
+            "read_environment",
+            "read_files",
+            "write_files",
+            "change_files",
+            "metadata_address",
+            "parent_memory",
+        ):
             outcome = runner.call(hostile(name), "get_permissions", None, deadline=timedelta(seconds=5))
             assert isinstance(outcome, Answer), (name, outcome)
             assert outcome.value["value"] == "nothing", name

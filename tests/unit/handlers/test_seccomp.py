@@ -85,6 +85,15 @@ def test_the_signal_at_the_parents_end_cannot_be_taken_back(name: str) -> None:
     assert verdict(machine, machine.prctl, 15) == ALLOW  # the name of a thread
 
 
+@pytest.mark.parametrize("command", [8, 10, 15])
+def test_the_kernel_cannot_be_made_to_signal_others(name: str, command: int) -> None:
+    machine = seccomp.MACHINES[name]
+    assert verdict(machine, machine.fcntl, 3, command, 4711) == EPERM
+    assert verdict(machine, machine.fcntl, 3, 3) == ALLOW  # F_GETFL
+    assert verdict(machine, machine.ioctl, 3, 0x8901, 4711) == EPERM
+    assert verdict(machine, machine.ioctl, 3, 0x5401) == ALLOW  # TCGETS: isatty
+
+
 @pytest.mark.parametrize("address", [1, 1 << 32])
 def test_an_open_connection_cannot_be_sent_elsewhere(name: str, address: int) -> None:
     machine = seccomp.MACHINES[name]
