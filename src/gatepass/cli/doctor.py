@@ -12,6 +12,7 @@ from gatepass.cli.laptop import face
 # Part -> function that yields one line per fault; imported only when the doctor runs.
 PARTS: dict[str, str] = {
     "laptop": "gatepass.cli.doctor_laptop:laptop_faults",
+    "handlers": "gatepass.cli.doctor_handlers:handler_faults",
 }
 
 

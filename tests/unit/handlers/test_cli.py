@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -92,3 +93,17 @@ def test_bad_input_gives_two(
     result = run(str(FILES / "implementations" / "services.py"), *given)
     assert result.exit_code == 2
     assert says in " ".join(result.stderr.split())
+
+
+def test_the_doctor_prints_the_level() -> None:
+    """Rule 26."""
+    from gatepass.cli.doctor_handlers import handler_faults
+
+    @click.command()
+    def look() -> None:
+        for line in handler_faults():
+            click.echo(f"fault: {line}")
+
+    result = CliRunner().invoke(look)
+    assert result.stdout.startswith("handlers: isolation ")
+    assert ("fault: " in result.stdout) is ("isolation unisolated" in result.stdout)
