@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -140,3 +141,36 @@ def test_the_aws_cli_works_with_the_printed_variables_alone(server, tmp_path):
     assert "AccessDenied" in refused
     found = aws("sts", "assume-role", "--role-arn", HOST_ROLE, "--role-session-name", "cli")
     assert found["AssumedRoleUser"]["Arn"].endswith("assumed-role/Gatepass/cli")
+
+
+@pytest.mark.slow
+def test_an_sso_profile_of_the_cli_gets_its_credentials_here(server, tmp_path):
+    """The CLI's own token cache and portal call, with nothing but AWS_ENDPOINT_URL set."""
+    if shutil.which("aws") is None:
+        pytest.skip("no AWS CLI on this machine")
+    sso = boto3.client("sso-oidc", endpoint_url=server.url, region_name="us-east-1")
+    server.sim.world.sign_in.browser = "dan@host.example"
+    start = "https://d-9067000000.awsapps.com/start"
+    ours = sso.register_client(clientName="cli", clientType="public", scopes=["sso:account:access"])
+    ours = {key: ours[key] for key in ("clientId", "clientSecret")}
+    device = sso.start_device_authorization(**ours, startUrl=start)["deviceCode"]
+    grant = "urn:ietf:params:oauth:grant-type:device_code"
+    token = sso.create_token(**ours, grantType=grant, deviceCode=device)["accessToken"]
+    cache = tmp_path / ".aws" / "sso" / "cache"
+    cache.mkdir(parents=True)
+    (tmp_path / ".aws" / "config").write_text(
+        "[profile dan]\nsso_session = foo\nsso_account_id = 333333333333\nsso_role_name = ReadOnly\n"
+        f"region = us-east-1\n[sso-session foo]\nsso_start_url = {start}\nsso_region = us-east-1\n"
+    )
+    kept = {
+        "startUrl": start,
+        "region": "us-east-1",
+        "accessToken": token,
+        "expiresAt": "2099-01-01T00:00:00Z",
+    }
+    (cache / f"{hashlib.sha1(b'foo').hexdigest()}.json").write_text(json.dumps(kept))
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_ENDPOINT_URL": server.url}
+    words = ["aws", "sts", "get-caller-identity", "--profile", "dan", "--output", "json"]
+    ran = subprocess.run(words, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "AWSReservedSSO_ReadOnly" in json.loads(ran.stdout)["Arn"]

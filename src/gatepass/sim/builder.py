@@ -45,6 +45,7 @@ class WorldError(GatepassError):
     """A description of a world says something that cannot be built."""
 
     code = "bad_world"
+    exit_code = 2
 
 
 def build(description: Described, clock: Clock, settings: Settings | None = None) -> Simulator:

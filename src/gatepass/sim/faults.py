@@ -34,6 +34,7 @@ class FaultError(GatepassError):
     """A fault script says something that cannot be meant. All faults of the script are named at once."""
 
     code = "bad_fault_script"
+    exit_code = 2
 
 
 @dataclass

@@ -1,0 +1,110 @@
+"""Terraform's aws provider applies against the simulator, plans to no changes and destroys (issue "Teams", W3).
+
+Slow, and only where a terraform binary is present and the provider can be had: an assignment alone takes the provider
+ten seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from gatepass.clock import SystemClock
+from gatepass.sim import Settings, build, root_credential, two_tenants
+from gatepass.sim.server import SimServer
+
+MAIN = """
+terraform {
+  required_providers { aws = { source = "hashicorp/aws" } }
+}
+provider "aws" {
+  region                      = "us-east-1"
+  skip_metadata_api_check     = true
+  skip_credentials_validation = true
+  skip_region_validation      = true
+}
+data "aws_caller_identity" "me" {}
+data "aws_ssoadmin_instances" "all" {}
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:aws:iam::${data.aws_caller_identity.me.account_id}:root"]
+    }
+  }
+}
+resource "aws_iam_role" "dev" {
+  name               = "dev"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+  tags               = { team = "core" }
+}
+resource "aws_iam_role_policy_attachment" "dev" {
+  role       = aws_iam_role.dev.name
+  policy_arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+}
+resource "aws_iam_policy" "p" {
+  name   = "p"
+  policy = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Action = "s3:*", Resource = "*" }] })
+}
+resource "aws_iam_user" "ana" { name = "ana" }
+resource "aws_iam_group" "devs" { name = "devs" }
+resource "aws_iam_user_group_membership" "ana" {
+  user   = aws_iam_user.ana.name
+  groups = [aws_iam_group.devs.name]
+}
+resource "aws_ssoadmin_permission_set" "audit" {
+  name         = "Audit"
+  instance_arn = tolist(data.aws_ssoadmin_instances.all.arns)[0]
+}
+resource "aws_identitystore_group" "auditors" {
+  display_name      = "New auditors"
+  identity_store_id = tolist(data.aws_ssoadmin_instances.all.identity_store_ids)[0]
+}
+resource "aws_ssoadmin_account_assignment" "audit" {
+  instance_arn       = aws_ssoadmin_permission_set.audit.instance_arn
+  permission_set_arn = aws_ssoadmin_permission_set.audit.arn
+  principal_id       = aws_identitystore_group.auditors.group_id
+  principal_type     = "GROUP"
+  target_id          = "333333333333"
+  target_type        = "AWS_ACCOUNT"
+}
+"""
+
+
+def run(where, environment, *words, good=(0,)):
+    ran = subprocess.run(
+        ["terraform", *words, "-no-color"], cwd=where, env=environment, capture_output=True, text=True
+    )
+    assert ran.returncode in good, ran.stdout + ran.stderr
+    return ran.returncode
+
+
+@pytest.mark.slow
+@pytest.mark.terraform
+def test_the_aws_provider_applies_plans_to_nothing_and_destroys(tmp_path):
+    if shutil.which("terraform") is None:
+        pytest.skip("no terraform on this machine")
+    sim = build(two_tenants(), SystemClock(), Settings(rates={}))
+    keys = root_credential(sim.world, "123456789012")
+    (tmp_path / "main.tf").write_text(MAIN)
+    with SimServer(sim) as server:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))},
+            "AWS_ENDPOINT_URL": server.url,
+            "AWS_ACCESS_KEY_ID": keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": keys.secret,
+        }
+        words = ["terraform", "init", "-no-color"]
+        got = subprocess.run(
+            words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        )
+        if got.returncode:
+            pytest.skip("the aws provider cannot be had: " + " ".join(got.stderr.split())[:160])
+        run(tmp_path, environment, "apply", "-auto-approve")
+        assert run(tmp_path, environment, "plan", "-detailed-exitcode", good=(0, 2)) == 0
+        run(tmp_path, environment, "destroy", "-auto-approve")
+    assert "dev" not in sim.world.iam_of("123456789012").roles
