@@ -11,7 +11,7 @@ _COMMANDS = {
     "blast": "gatepass.cli.teams_queries:blast",
     "can": "gatepass.cli.teams_queries:can",
     "compile": "gatepass.cli.teams_compile:compile_",
-    "diff": "gatepass.cli.teams_queries:diff",
+    "diff": "gatepass.cli.teams_diff:diff",
     "drift": "gatepass.cli.teams_apply:drift",
     "explain": "gatepass.cli.teams_queries:explain_",
     "export": "gatepass.cli.teams_export:export",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,6 +88,11 @@ def output(*forms: str) -> Callable[[F], F]:
 def print_json(value: Any) -> None:
     """JSON with stable keys."""
     click.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+
+
+def print_lines(lines: Sequence[str], none: str) -> None:
+    """One line each, or what to say when there are none."""
+    click.echo("\n".join(lines) if lines else none)
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
