@@ -97,9 +97,8 @@ class History:
             office.tick(but)
 
     def quiet(self) -> None:
-        office = self.office
-        office.sim.set_faults([])
-        self.fault_until = None
+        self.fault_until = self.office.clock.now()
+        self.clear_fault()
         self.commits_fail_until = None
         self.kill_after, self.pause_at = 0, ""
         self.note("quiet")
@@ -268,6 +267,15 @@ class History:
         if self.fault_until is not None and self.office.clock.now() >= self.fault_until:
             self.office.sim.set_faults([])
             self.fault_until = None
+            self.give_up_endless()
+
+    def give_up_endless(self) -> None:
+        """AWS, too, ends at last what it called in progress for ever: it failed."""
+        for instance in self.office.sim.truth().instances.values():
+            since = self.office.clock.now() - MINUTE
+            for operation in [each for each in instance.running.values() if each.created < since]:
+                del instance.running[operation.id]
+                operation.status, operation.reason = "FAILED", "Request timed out"
 
 
 def run(seed: int) -> tuple[list[Found], list[str]]:

@@ -96,6 +96,8 @@ class Called(StrEnum):
     THROTTLED = "throttled"
     REFUSED = "refused"
     """AWS said no: denied, missing, invalid. Nothing was done."""
+    NOTHING = "nothing"
+    """Nothing was sent: a look found nothing to remove. The look may lag, so it proves nothing."""
     UNSENT = "unsent"
     """We did not send it: too little lease, no room. Nothing was done."""
     LOST = "lost"
@@ -224,6 +226,9 @@ def called(
             work.set_state(FactState.UNKNOWN)
             work.change_fact(last_error=detail)
             return work.plan(Next.READ)
+        case Called.NOTHING:
+            work.close(attempt, Outcome.NOT_DONE, detail=detail)
+            return work.plan(Next.REST, due_in=s.limits.recheck)
         case Called.UNSENT:
             work.close(attempt, Outcome.NOT_DONE, detail=detail)
             return work.plan(Next.REST, due_in=s.limits.poll)
@@ -282,7 +287,7 @@ def _read_present(work: _Work, reading: Reading) -> Plan:
         work.change_fact(handle=reading.handle, tries=0, last_error=None)
         work.activate()
         return work.plan(Next.REST)
-    if work.said_gone():
+    if work.said_gone() or work.just_deleted():
         return work.plan(Next.REST, due_in=s.limits.recheck)  # the list still shows what AWS said is gone
     work.change_fact(handle=reading.handle)
     return work.send(Verb.REVOKE, read_before=True)
@@ -376,6 +381,11 @@ class _Work:
         since = [a for a in creates if a.open or _known_at(a) >= gone[-1].intent_at] if gone else []
         return bool(gone) and not since
 
+    def just_deleted(self) -> bool:
+        """Whether AWS answered a delete of ours so short a time ago that sending another says nothing new."""
+        gone = self.lately(Verb.REVOKE, Outcome.DONE)
+        return bool(gone) and not self.passed(gone[-1], self.s.limits.recheck)
+
     def deleted_lately(self) -> bool:
         """Whether a delete of ours may have been done a moment ago, and AWS has not said since that it is made."""
         made = self.lately(Verb.GRANT, Outcome.DONE)
@@ -420,6 +430,15 @@ class _Work:
         """Whether AWS kept refusing beyond the time in which every live grant had to start."""
         return all(g.state is GrantState.GRANTING and self.s.now > g.start_by for g in self.live())
 
+    def made_another(self) -> bool:
+        """Whether a create sent late may have made it anew after our last delete, under a name we do not know."""
+        deletes = [a for a in self.attempts.values() if a.verb is Verb.REVOKE and a.outcome is Outcome.DONE]
+        if not deletes:
+            return False
+        last, since = deletes[-1].intent_at, self.s.now - self.s.limits.doubt
+        earlier = [a for a in self.attempts.values() if a.verb is Verb.GRANT and a.intent_at < last]
+        return any((a.open and a.intent_at > since) or _known_at(a) >= last for a in earlier)
+
     # -- time
 
     def pass_time(self) -> None:
@@ -443,6 +462,8 @@ class _Work:
                 self.say_outcome(self.attempts[attempt.id])
                 if self.fact.ours:
                     self.set_state(FactState.UNKNOWN)
+        if self.fact.handle is not None and self.made_another():
+            self.change_fact(handle=None)
 
     # -- grants
 

@@ -38,9 +38,10 @@ class OperationStatus:
 class Strategy(Protocol):
     """Makes and unmakes one kind of fact. Stateless; every method may be called from any thread.
 
-    `grant` and `revoke` may be repeated: granting what is there and revoking what is gone are `DONE`. `revoke` needs
-    nothing that only a successful grant returned. They answer every expected failure as a `CallResult`; they send at
-    most one mutating call. `observe` and `poll` are total or raise `aws.AwsError`: half a page is never an answer.
+    `grant` and `revoke` may be repeated: granting what is there and revoking what is gone are `DONE`; `NOTHING` where
+    revoking begins with a look that finds nothing. `revoke` needs nothing that only a successful grant returned. They
+    answer every expected failure as a `CallResult`; they send at most one mutating call. `observe` and `poll` are
+    total or raise `aws.AwsError`: half a page is never an answer.
     """
 
     kind: str

@@ -76,7 +76,7 @@ class SsoMembership:
         except AwsError as error:
             return failed(error, reading=True)
         if found is None:
-            return CallResult(Called.DONE, detail="it was gone already")
+            return CallResult(Called.NOTHING, detail="no membership is found to remove")
         try:
             self._door.call(
                 organization, _SERVICE, "DeleteGroupMembership", IdentityStoreId=key.scope, MembershipId=found

@@ -229,7 +229,7 @@ def _unmake(lab: StrategyLab, handle: str | None) -> None:
 
 def _finish(lab: StrategyLab, result: CallResult, verb: Verb) -> None:
     """Until the service says that it is done; an accepted call is not yet."""
-    if result.called is Called.DONE:
+    if result.called is Called.DONE or (verb is Verb.REVOKE and result.called is Called.NOTHING):
         return
     assert result.called is Called.ACCEPTED, result
     assert result.op_ref is not None
