@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from gatepass.cli.laptop import read_secret, say
 from gatepass.sessions.client import Person
 from gatepass.sessions.errors import NeedsHuman
+
+if TYPE_CHECKING:
+    from gatepass.sessions.providers.oidc import Shown
 
 
 class Terminal(Person):
@@ -40,3 +44,21 @@ class Terminal(Person):
         say("opening the browser to log in")
         if not webbrowser.open(url):
             say(f"no browser could be opened; open this address: {url}")
+
+
+class Here:
+    """The terminal as the agent's parts see it, when they run in this process."""
+
+    present = True
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self.headless = terminal.headless
+
+    async def ask(self, kind: str, text: str, command: str) -> str:
+        """The typed answer."""
+        return self._terminal.ask(kind, text)
+
+    async def show(self, shown: Shown) -> None:
+        """Open the browser or print the address."""
+        self._terminal.show(shown.url, shown.code)

@@ -117,14 +117,17 @@ def locked(
     path: Path, *, tell: Callable[[str], None] | None = None, wait_seconds: float = LOCK_WAIT_SECONDS
 ) -> Iterator[None]:
     """Hold the lock file at `path`. Waits, says so after 2 s, raises `Busy` with the owner after `wait_seconds`."""
-    fd = _wait_for(path, tell, wait_seconds)
+    fd = wait_for_lock(path, tell, wait_seconds)
     try:
         yield
     finally:
         os.close(fd)
 
 
-def _wait_for(path: Path, tell: Callable[[str], None] | None, wait_seconds: float) -> int:
+def wait_for_lock(
+    path: Path, tell: Callable[[str], None] | None = None, wait_seconds: float = LOCK_WAIT_SECONDS
+) -> int:
+    """A descriptor that holds the lock until it is closed. Raises `Busy`, like `locked`."""
     started, pause, told = time.monotonic(), 0.002, False
     while (fd := try_lock(path)) is None:
         waited = time.monotonic() - started

@@ -12,13 +12,14 @@ from gatepass.sessions.errors import BadInput, SessionError
 from gatepass.sessions.files import private_dir, replace
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.thin import Launch
+from gatepass.sessions.workspace import load_workspace
 
 _SAFE = re.compile(r"[A-Za-z0-9/._-]+")
 SHEBANG_LIMIT = 127
 _COLD_IMPORT = "from gatepass.sessions.thin import Launch, connect\n"
 _BOOT = (
     "import sys; n = int(sys.argv[1]); sys.path[:] = sys.path + sys.argv[2:2 + n]; "
-    "from gatepass.sessions.agent.process import main; main(sys.argv[2 + n:])"
+    "from gatepass.sessions.{} import main; main(sys.argv[2 + n:])"
 )
 
 
@@ -27,12 +28,21 @@ def interpreter() -> str:
     return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
 
 
-def launch_for(paths: Paths) -> Launch:
-    """How the agent of these places is reached and started."""
+def launch_for(paths: Paths, program: str = "agent.process") -> Launch:
+    """How the agent of these places is reached and started; `direct` is the program without one."""
     library = [p for p in sys.path if p and os.path.isdir(p) and not _is_standard(p)]
     source = str(Path(__file__).resolve().parents[2])
     library = [source, *(p for p in library if p != source)]
-    argv = [interpreter(), "-I", "-S", "-c", _BOOT, str(len(library)), *library, *paths.words()]
+    argv = [
+        interpreter(),
+        "-I",
+        "-S",
+        "-c",
+        _BOOT.format(program),
+        str(len(library)),
+        *library,
+        *paths.words(),
+    ]
     return Launch(str(paths.socket), str(paths.agent_lock), str(paths.log), argv)
 
 
@@ -43,6 +53,20 @@ def _is_standard(path: str) -> bool:
 
 
 def launcher_text(paths: Paths) -> str:
+    """The whole file, for the workspace's way of working: with an agent, or without (S-36)."""
+    return _asking_the_agent(paths) if load_workspace(paths.workspace).settings.agent else _direct(paths)
+
+
+def _direct(paths: Paths) -> str:
+    argv = launch_for(paths, "direct").argv
+    return (
+        f"#!{interpreter()} -IS\nimport os\nimport sys\n\nARGV = {argv!r}\n"
+        "if len(sys.argv) != 2:\n    sys.exit('usage: gatepass-credential PROFILE')\n"
+        "os.execv(ARGV[0], ARGV + sys.argv[1:])\n"
+    )
+
+
+def _asking_the_agent(paths: Paths) -> str:
     """The whole file. The places are written into it, so it does not depend on the environment (T-13).
 
     The cold half is text inside it: compiling it on every run would cost as much as asking the agent.

@@ -409,3 +409,41 @@ def test_s30_an_unknown_operation_and_wrong_types_are_usage_errors(paths: Paths,
             talk.call("get_secret", name="iam-user/gateway")
         with pytest.raises(BadInput, match="value must be an object"):
             talk.call("put_secret", name="x", value="y")
+
+
+@pytest.fixture
+def agentless(paths: Paths, fake: FakeAws, write: Write, key_vault: Vault) -> Path:
+    write({("session", "gateway"): {**GATEWAY, "session_token": False}, ("session", "dev"): DEV})
+    text = paths.workspace.read_text().replace("[settings]\n", "[settings]\nagent = false\n")
+    paths.workspace.write_text(text)
+    return install_launcher(paths)
+
+
+def test_t2_without_an_agent_locks_give_one_mint(fake: FakeAws, agentless: Path, paths: Paths) -> None:
+    """S-36: many processes, cold, one mint; the cache is encrypted; no agent appears."""
+    fake.latency = 0.25
+    clients = [
+        subprocess.Popen([str(agentless), "dev"], stdout=subprocess.PIPE, text=True) for _ in range(12)
+    ]
+    answers = {client.communicate()[0] for client in clients}
+    assert fake.calls == {"AssumeRole": 1}
+    assert len(answers) == 1
+    secret = json.loads(answers.pop())["SecretAccessKey"]
+    assert secret.encode() not in (paths.data / "cache.bin").read_bytes()
+    assert not paths.socket.exists()
+
+
+def test_t2_without_an_agent_a_killed_lock_holder_is_replaced(fake: FakeAws, agentless: Path) -> None:
+    """H1: the holder dies midway by SIGKILL; the kernel frees its lock and another mints."""
+    fake.latency = 1.0
+    first = subprocess.Popen([str(agentless), "dev"], stdout=subprocess.PIPE, text=True)
+    while not fake.calls:
+        threading.Event().wait(0.005)
+    fake.latency = 0.0
+    others = [subprocess.Popen([str(agentless), "dev"], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    first.kill()
+    first.communicate()
+    answers = {client.communicate()[0] for client in others}
+    assert len(answers) == 1
+    assert json.loads(answers.pop())["Version"] == 1
+    assert fake.calls == {"AssumeRole": 2}

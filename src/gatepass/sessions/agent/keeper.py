@@ -46,8 +46,8 @@ class Mints(Protocol):
 class Cache(Protocol):
     """Where sets outlive the process; the agent has none, the agentless mode an encrypted file (S-36)."""
 
-    def load(self, session: str) -> Credentials | None: ...
-    def save(self, session: str, credentials: Credentials) -> None: ...
+    def load(self, session: str, recipe: str) -> Credentials | None: ...
+    def save(self, session: str, recipe: str, made: Credentials) -> None: ...
     def guard(self, session: str) -> Awaitable[Callable[[], None]]: ...
 
 
@@ -108,6 +108,10 @@ class Keeper:
         self.standings: dict[str, Standing] = {}
         self.stopped: set[str] = set()
         self._flights: dict[str, tuple[bool, asyncio.Task[Entry]]] = {}
+
+    def use_cache(self, cache: Cache) -> None:
+        """Share sets with other processes from now on (agentless mode)."""
+        self._world.cache = cache
 
     # --- serving -------------------------------------------------------------------------------------------------
 
@@ -292,6 +296,9 @@ class Keeper:
         if name in self.stopped:
             self.move(name, "inactive", "stopped while it was made", peer)
             raise NeedsHuman(f"session {name!r} was stopped", advice=f"run: gatepass session start {name}")
+        old = self.entries.get(name)
+        if old is not None:  # a refresh is no use: it must not keep itself alive (S-23)
+            entry.last_used = old.last_used
         self.entries[name] = entry
         self.move(name, "active", "minted", peer)
         self._world.on_change()
@@ -304,15 +311,16 @@ class Keeper:
         if cache is None:
             return await self._mint_twice(workspace, steps, at, asker)
         name = steps[at].session.name
+        recipe = repr(workspace.chain(name))
         release = await cache.guard(name)
         try:
-            kept = await asyncio.to_thread(cache.load, name)
+            kept = await asyncio.to_thread(cache.load, name, recipe)
             if kept is not None and kept.expires_at is not None:
                 left = kept.expires_at - self._world.now()
                 if judge(left, kept.lasts) in (Verdict.SERVE, Verdict.SERVE_AND_REFRESH):
                     return self._entry(workspace, steps[at].session, kept, None)
             entry = await self._mint_twice(workspace, steps, at, asker)
-            await asyncio.to_thread(cache.save, name, entry.credentials)
+            await asyncio.to_thread(cache.save, name, recipe, entry.credentials)
             return entry
         finally:
             release()

@@ -111,6 +111,14 @@ class Vault:
             replace(self.path, sealed.render(sealed.sealed_again(key, with_changes(bare, records=records))))
         return Vault(self.path, key)
 
+    def sibling(self, path: Path) -> Vault:
+        """Another file under the same key. Raises `Locked` when it is missing or of another key, `Tampered`."""
+        return Vault.open_with(path, self._key)
+
+    def copy_of_key(self) -> bytearray:
+        """The key, for a new sibling; it shall not leave the process."""
+        return bytearray(self._key)
+
     def wipe(self) -> None:
         """Overwrite the key in memory, as well as Python can (S-29)."""
         for index in range(len(self._key)):

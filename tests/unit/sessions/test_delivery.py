@@ -1,0 +1,350 @@
+"""Credentials to tools: formats, console (T-11), container endpoint (S-71), credential_process output (3.3)."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.sessions.conftest import DEV, GATEWAY, Tables
+from tests.unit.sessions.fake_aws import FakeAws, endpoints
+
+from gatepass.sessions.arn import parse_role_arn
+from gatepass.sessions.client import conversation
+from gatepass.sessions.delivery.browser import container_address
+from gatepass.sessions.delivery.console import ConsoleWish, console_url, destination, duration_for, login_url
+from gatepass.sessions.delivery.formats import FORMATS, environment, rendered, without_credentials
+from gatepass.sessions.delivery.ssm import start_command
+from gatepass.sessions.errors import BadInput, Denied, NeedsHuman, SessionError, Upstream, scrub
+from gatepass.sessions.model import Credentials, IamUser, Role, Session, SsoRole, StaticEndpoint, Workspace
+from gatepass.sessions.partitions import PARTITIONS, partition_of_region
+from gatepass.sessions.paths import Paths, paths_from
+from gatepass.sessions.plan import plan
+from gatepass.sessions.providers.local import parse_process_json, process_json
+from gatepass.sessions.providers.saml import read_assertion
+from gatepass.sessions.providers.totp import totp
+from gatepass.sessions.providers.transport import Transport
+from gatepass.sessions.vault.store import Vault
+from gatepass.testing.clock import VirtualClock
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+CREDENTIALS = Credentials("ASIAEXAMPLE000000000", "se'cr\"et$x", "to/ken+=", NOW, NOW, "222222222222")
+ARN = parse_role_arn("arn:aws:iam::222222222222:role/developer")
+SSO = Session("s", SsoRole(integration="i", account_id="2" * 12, role_name="r"), "s", region="eu-west-1")
+CHAINED = Session("r", Role(role_arn=ARN, via="s"), "r", region="eu-west-1")
+USER = Session("u", IamUser(session_token=False), "u")
+
+
+def test_3_3_process_json_is_strict_rfc_3339() -> None:
+    found = json.loads(process_json(CREDENTIALS, NOW, None))
+    assert found == {
+        "Version": 1,
+        "AccessKeyId": "ASIAEXAMPLE000000000",
+        "SecretAccessKey": "se'cr\"et$x",
+        "SessionToken": "to/ken+=",
+        "Expiration": "2026-01-02T03:04:05Z",
+        "AccountId": "222222222222",
+    }
+    assert parse_process_json(json.dumps(found), "x", NOW - timedelta(hours=1)).expires_at == NOW
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"Version": 2}',
+        '{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b"}',
+        "[" * 99999,
+    ],
+)
+def test_h7_a_process_that_prints_nonsense(text: str) -> None:
+    with pytest.raises(BadInput, match="credential_process JSON"):
+        parse_process_json(text, "x", NOW)
+
+
+def test_h7_a_process_that_prints_expired_credentials() -> None:
+    with pytest.raises(Upstream, match="expired already"):
+        parse_process_json(process_json(CREDENTIALS, NOW, None).decode(), "x", NOW)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_s42_every_format_carries_the_values(form: str) -> None:
+    variables = environment(CHAINED, CREDENTIALS, NOW)
+    if form == "windows-cmd":
+        with pytest.raises(BadInput, match="powershell"):
+            rendered(form, variables, {})
+        variables["AWS_SECRET_ACCESS_KEY"] = "plain"
+    text = rendered(form, variables, {"AccessKeyId": "ASIAEXAMPLE000000000"})
+    assert "ASIAEXAMPLE000000000" in text
+
+
+def test_s42_a_shell_reads_back_what_was_meant() -> None:
+    variables = environment(CHAINED, CREDENTIALS, NOW)
+    text = rendered("env", variables, {}) + 'printf %s "$AWS_SECRET_ACCESS_KEY"'
+    assert (
+        subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True).stdout == "se'cr\"et$x"
+    )
+    for line in rendered("env-no-export", variables, {}).splitlines():
+        assert len(shlex.split(line)) == 1
+    with pytest.raises(BadInput):
+        rendered("xml", variables, {})
+
+
+def test_s41_no_other_credentials_are_left_in_the_environment() -> None:
+    inherited = {
+        "AWS_PROFILE": "x",
+        "AWS_ACCESS_KEY_ID": "y",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "z",
+        "AWS_REGION": "r",
+    }
+    assert without_credentials({**inherited, "PATH": "/bin"}) == {"AWS_REGION": "r", "PATH": "/bin"}
+    assert environment(CHAINED, CREDENTIALS, NOW)["AWS_DEFAULT_REGION"] == "eu-west-1"
+    local = Session("l", StaticEndpoint(endpoint_url="http://localhost:1"), "l")
+    assert environment(local, CREDENTIALS, NOW)["AWS_ENDPOINT_URL"] == "http://localhost:1"
+
+
+@pytest.mark.parametrize(
+    ("region", "signin", "console"),
+    [
+        ("eu-west-1", "signin.aws.amazon.com", "console.aws.amazon.com"),
+        ("us-gov-west-1", "signin.amazonaws-us-gov.com", "console.amazonaws-us-gov.com"),
+        ("cn-north-1", "signin.amazonaws.cn", "console.amazonaws.cn"),
+        ("eusc-de-east-1", "signin.amazonaws-eusc.eu", "console.amazonaws-eusc.eu"),
+    ],
+)
+def test_t11_console_hosts_of_the_four_public_partitions(region: str, signin: str, console: str) -> None:
+    partition = partition_of_region(region)
+    url = login_url(partition, region, ConsoleWish(service="ec2"), "tok en", f"https://{partition.signin}")
+    split = urllib.parse.urlsplit(url)
+    query = dict(urllib.parse.parse_qsl(split.query))
+    assert split.hostname == signin
+    assert query["Destination"] == f"https://{region}.{console}/ec2/home?region={region}"
+    assert query["SigninToken"] == "tok en"
+    first = login_url(partition, region, ConsoleWish(logout_first=True), "t", f"https://{partition.signin}")
+    assert urllib.parse.urlsplit(first).path == "/oauth"
+    assert "/federation?Action=login" in urllib.parse.unquote(first)
+
+
+def test_t11_partitions_that_are_not_public_are_said() -> None:
+    for region in ("us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1"):
+        with pytest.raises(BadInput, match="not public"):
+            partition_of_region(region)
+    assert {p.name for p in PARTITIONS} == {"aws", "aws-us-gov", "aws-cn", "aws-eusc"}
+
+
+def test_s74_no_session_duration_for_chained_roles() -> None:
+    steps = plan((SSO, CHAINED), {})
+    assert duration_for(steps, 43200) is None
+    assert duration_for(steps[:1], 43200) == 43200
+    direct = plan((USER, Session("d", Role(role_arn=ARN, via="u"), "d")), {})
+    assert duration_for(direct, 3600) == 3600
+    assert duration_for(direct, None) is None
+    with pytest.raises(BadInput, match="900 to 43200"):
+        duration_for(direct, 899)
+
+
+def test_t11_the_sign_in_call_itself(fake: FakeAws) -> None:
+    transport = Transport(VirtualClock(NOW), endpoints(fake))
+    space = Workspace({"s": SSO, "r": CHAINED})
+    console_url(transport, space, plan((SSO, CHAINED), {}), CREDENTIALS, ConsoleWish(duration_seconds=3600))
+    assert "SessionDuration" not in fake.params[-1][1]
+    url = console_url(transport, space, plan((SSO,), {}), CREDENTIALS, ConsoleWish(duration_seconds=3600))
+    asked = fake.params[-1][1]
+    assert asked["SessionDuration"] == "3600"
+    assert json.loads(asked["Session"]) == {
+        "sessionId": "ASIAEXAMPLE000000000",
+        "sessionKey": "se'cr\"et$x",
+        "sessionToken": "to/ken+=",
+    }
+    assert "SigninCanary" in url
+    assert "se'cr" not in urllib.parse.unquote(url)
+
+
+def test_s75_users_and_stand_ins_have_no_console(fake: FakeAws) -> None:
+    transport = Transport(VirtualClock(NOW), endpoints(fake))
+    for session, kind in (
+        (USER, Denied),
+        (Session("l", StaticEndpoint(endpoint_url="http://x"), "l"), BadInput),
+    ):
+        with pytest.raises(kind):
+            console_url(transport, Workspace(), plan((session,), {}), CREDENTIALS, ConsoleWish())
+
+
+@pytest.mark.parametrize(
+    "address", ["https://evil.example/", "http://console.aws.amazon.com/", "https://xconsole.aws.amazon.com"]
+)
+def test_the_console_destination_stays_in_the_console(address: str) -> None:
+    with pytest.raises(BadInput, match="--destination"):
+        destination(partition_of_region("eu-west-1"), "eu-west-1", ConsoleWish(destination=address))
+    with pytest.raises(BadInput, match="--service"):
+        destination(partition_of_region("eu-west-1"), "eu-west-1", ConsoleWish(service="../x"))
+
+
+def test_s77_firefox_containers_get_the_address_escaped() -> None:
+    assert (
+        container_address("https://a/?b=c&d", "my box")
+        == "ext+container:name=my%20box&url=https%3A%2F%2Fa%2F%3Fb%3Dc%26d"
+    )
+
+
+def test_s46_ssm_takes_instance_ids_only() -> None:
+    assert start_command("i-0123456789abcdef0", "doc", "a=b")[:5] == [
+        "aws",
+        "ssm",
+        "start-session",
+        "--target",
+        "i-0123456789abcdef0",
+    ]
+    with pytest.raises(BadInput):
+        start_command("--help", None, None)
+
+
+def test_s30_secrets_are_scrubbed_from_texts() -> None:
+    text = scrub(
+        "key AKIAIOSFODNN7EXAMPLE secret wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY9 at /usr/lib/python3\nx\x1b[31m"
+    )
+    assert "AKIA" not in text
+    assert "wJalr" not in text
+    assert "/usr/lib/python3" in text
+    assert "\n" not in text
+    assert "\x1b" not in text
+
+
+def test_s80_totp_agrees_with_the_rfc() -> None:
+    """RFC 6238 appendix B, SHA-1, last six digits."""
+    seed = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+    for second, code in ((59, "287082"), (1111111109, "081804"), (2000000000, "279037")):
+        assert totp(seed, datetime.fromtimestamp(second, UTC)) == code
+    with pytest.raises(BadInput, match="base32"):
+        totp("not base32!", NOW)
+
+
+def test_saml_assertions_are_read_without_entities() -> None:
+    import base64
+
+    body = (
+        '<r xmlns:a="urn:oasis:names:tc:SAML:2.0:assertion">'
+        '<a:AuthnStatement SessionNotOnOrAfter="2026-01-02T04:00:00Z"/>'
+        '<a:Attribute Name="https://aws.amazon.com/SAML/Attributes/Role"><a:AttributeValue>'
+        "arn:aws:iam::1:saml-provider/p,arn:aws:iam::1:role/r</a:AttributeValue></a:Attribute></r>"
+    )
+    ends, roles = read_assertion(base64.b64encode(body.encode()).decode())
+    assert ends == datetime(2026, 1, 2, 4, tzinfo=UTC)
+    assert roles == (("arn:aws:iam::1:role/r", "arn:aws:iam::1:saml-provider/p"),)
+    for bad in ("!!!", base64.b64encode(b"<!DOCTYPE x>").decode(), base64.b64encode(b"<x").decode()):
+        with pytest.raises(BadInput):
+            read_assertion(bad)
+
+
+def test_s31_places_and_the_socket_limit() -> None:
+    found = paths_from({"HOME": "/h", "XDG_RUNTIME_DIR": "/run/user/1"}, platform="linux")
+    assert str(found.socket) == "/run/user/1/gatepass/agent.sock"
+    assert (
+        str(paths_from({"HOME": "/h"}, platform="linux").socket) == "/h/.local/state/gatepass/run/agent.sock"
+    )
+    assert (
+        str(paths_from({"HOME": "/h", "TMPDIR": "/t"}, platform="darwin").socket) == "/t/gatepass/agent.sock"
+    )
+    assert Paths.from_words(list(found.words())) == found
+    with pytest.raises(BadInput, match="shorter"):
+        paths_from({"GATEPASS_HOME": "/" + "x" * 100})
+
+
+# --- endpoint ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("agent_ends", "key_vault")
+def test_s71_the_container_endpoint(paths: Paths, fake: FakeAws, write: Callable[[Tables], None]) -> None:
+    write({("session", "gateway"): GATEWAY, ("session", "dev"): DEV, ("session", "other"): GATEWAY})
+
+    def fetch(path: str, **headers: str) -> tuple[int, Any]:
+        request = urllib.request.Request(f"http://127.0.0.1:{opened['port']}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=2) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    with conversation(paths) as talk:
+        opened = talk.call("endpoint", names=["dev"])
+        token = opened["token"]
+        status, body = fetch("/v1/dev", Authorization=token)
+        assert status == 200
+        assert set(body) == {"AccessKeyId", "SecretAccessKey", "Token", "Expiration", "AccountId"}
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", body["Expiration"])
+        assert fetch("/v1/dev")[0] == 401
+        assert fetch("/v1/dev", Authorization="wrong")[0] == 401
+        assert fetch("/v1/other", Authorization=token)[0] == 404
+        assert fetch("/v1/dev", Authorization=token, Host="evil.example")[0] == 403
+        assert fetch("/v1/dev", Authorization=token, Origin="https://x")[0] == 403
+        assert fetch("/v1/dev", Authorization=token, **{"X-Forwarded-For": "1.2.3.4"})[0] == 403
+        talk.call("stop", name="dev")
+        status, body = fetch("/v1/dev", Authorization=token)
+        assert status == 403
+        assert "gatepass session start dev" in body["Message"]
+        with pytest.raises(BadInput, match="--bind"):
+            talk.call("endpoint", names=["gateway"], host="0.0.0.0")
+        with pytest.raises(BadInput, match="--bind"):
+            talk.call("endpoint", names=["gateway"], host="8.8.8.8")
+    for _ in range(100):  # the token dies with its conversation
+        try:
+            fetch("/v1/dev", Authorization=token)
+        except OSError:
+            break
+    else:
+        raise AssertionError("the endpoint is still there")
+
+
+def test_s43_asking_for_what_nobody_has_is_an_error(paths: Paths, key_vault: Vault, agent_ends: None) -> None:
+    with conversation(paths) as talk, pytest.raises((BadInput, NeedsHuman, SessionError)):
+        talk.call("endpoint", names=["nosuch"])
+
+
+def test_imports_stay_light(short_tmp: Path) -> None:
+    """stack.md: commands that need no AWS import no boto3, httpx, pydantic, rich or yaml."""
+    heavy = (
+        "boto3",
+        "botocore",
+        "httpx",
+        "pydantic",
+        "rich",
+        "yaml",
+        "ruamel",
+        "cryptography",
+        "keyring",
+        "requests",
+    )
+    env = {"GATEPASS_HOME": str(short_tmp / "g"), "PATH": "/usr/bin:/bin", "HOME": str(short_tmp)}
+    for words in (
+        ["session", "list"],
+        ["status"],
+        ["vault", "list"],
+        ["doctor"],
+        ["prompt", "bash"],
+        ["profiles", "--help"],
+    ):
+        code = f"import sys; sys.argv[1:] = {words!r}; from gatepass.cli.main import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-c", code],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        loaded = {
+            line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line
+        }
+        assert "click" in loaded
+        assert not loaded & set(heavy), (words, loaded & set(heavy))

@@ -1,0 +1,427 @@
+"""The keeper on a virtual clock with a scripted mint: freshness, single flight, going up a hop, grants (T-8)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatepass.sessions.agent.asker import NOBODY
+from gatepass.sessions.agent.codes import Codes
+from gatepass.sessions.agent.events import Event, Events
+from gatepass.sessions.agent.grantwatch import GrantWatch
+from gatepass.sessions.agent.keeper import Keeper, World
+from gatepass.sessions.agent.logins import Logins
+from gatepass.sessions.agent.minter import Inputs, policy_until
+from gatepass.sessions.arn import parse_role_arn
+from gatepass.sessions.errors import Denied, NeedsHuman, SessionError, StaleParent, Upstream
+from gatepass.sessions.grants import GrantView, RoleAccess
+from gatepass.sessions.learned import Learned
+from gatepass.sessions.model import Credentials, Grant, IamUser, Role, Session, Workspace
+from gatepass.sessions.plan import Step
+from gatepass.sessions.providers.oidc import Shown
+from gatepass.sessions.providers.transport import Transport
+from gatepass.testing.clock import VirtualClock
+
+ARN = parse_role_arn("arn:aws:iam::222222222222:role/developer")
+MFA = "arn:aws:iam::111111111111:mfa/dana"
+HOUR = timedelta(hours=1)
+
+
+class FakeMints:
+    """Makes numbered credentials; faults are scripted by session."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self.made: list[str] = []
+        self.faults: dict[str, list[SessionError]] = {}
+        self.lasts: dict[str, timedelta] = {}
+        self.gate: threading.Event | None = None
+        self.inputs: list[Inputs] = []
+
+    def mint(self, workspace: Workspace, step: Step, inputs: Inputs) -> Credentials:
+        if self.gate is not None:
+            self.gate.wait(5)
+        name = step.session.name
+        self.inputs.append(inputs)
+        if self.faults.get(name):
+            raise self.faults[name].pop(0)
+        self.made.append(name)
+        now = self._now()
+        lasts = self.lasts.get(name, step.lasts or HOUR)
+        return Credentials(f"ASIA{len(self.made):016}", "s", "t", now + lasts, now, "222222222222")
+
+
+class FakeSecrets:
+    def __init__(self) -> None:
+        self.values: dict[str, dict[str, Any]] = {
+            "iam-user/u": {"access_key_id": "AKIA", "secret_access_key": "x"}
+        }
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        return self.values.get(name)
+
+    def put(self, name: str, value: dict[str, Any]) -> None:
+        self.values[name] = value
+
+    def remove(self, names: list[str]) -> list[str]:
+        return [n for n in names if self.values.pop(n, None) is not None]
+
+
+class FakeGrants:
+    """A gatepass server with one grant."""
+
+    def __init__(self) -> None:
+        self.view = GrantView("req-1", "none", request_command="gatepass request prod")
+        self.changed = threading.Event()
+
+    def set(self, view: GrantView) -> None:
+        self.view = view
+        self.changed.set()
+
+    def find(self, recipe: Grant) -> GrantView:
+        return self.view
+
+    def watch(self, seen: GrantView, wait: timedelta) -> GrantView:
+        self.changed.wait(wait.total_seconds() / 10)
+        self.changed.clear()
+        return self.view
+
+    def ask(self, recipe: Grant, reason: str, lasts: timedelta | None) -> GrantView:
+        return self.view
+
+
+class Human:
+    present = True
+    headless = True
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    async def ask(self, kind: str, text: str, command: str) -> str:
+        self.asked += 1
+        await asyncio.sleep(0.01)
+        return self.answers.pop(0)
+
+    async def show(self, shown: Shown) -> None:
+        return
+
+
+class Bench:
+    def __init__(self, place: Path, sessions: list[Session]) -> None:
+        self.clock = VirtualClock(datetime(2026, 3, 1, tzinfo=UTC))
+        self.mints = FakeMints(self.clock.now)
+        self.secrets = FakeSecrets()
+        self.grants = FakeGrants()
+        self.events = Events(place / "audit.jsonl", self.clock.now)
+        self.seen: list[Event] = []
+        self.events.watch(self.seen.append)
+        self.workspace = Workspace({s.name: s for s in sessions})
+        self.slept: list[float] = []
+        transport = Transport(self.clock)
+
+        async def secret(name: str) -> dict[str, object] | None:
+            return self.secrets.get(name)
+
+        async def sleep(seconds: float) -> None:
+            self.slept.append(seconds)
+            self.clock.sleep(seconds)
+
+        keeper: Keeper
+        watch = GrantWatch(
+            lambda: self.grants, self.clock.now, lambda name, cause: keeper.drop(name, cause, state="revoked")
+        )
+        keeper = Keeper(
+            World(
+                workspace=lambda: self.workspace,
+                now=self.clock.now,
+                mints=self.mints,
+                secrets=self.secrets,
+                codes=Codes(secret, self.clock.now, sleep),
+                logins=Logins(self.secrets, transport, self.clock, place / "locks", lambda: True, place),
+                learned=Learned(place / "learned.json"),
+                events=self.events,
+                grants=watch,
+            )
+        )
+        self.keeper = keeper
+
+    def run(self, story: Callable[[Keeper], Coroutine[Any, Any, None]]) -> None:
+        asyncio.run(asyncio.wait_for(story(self.keeper), 20))
+
+
+def user(name: str = "u", **more: Any) -> Session:
+    return Session(name, IamUser(**more), name)
+
+
+def role(name: str, via: str, **more: Any) -> Session:
+    return Session(name, Role(role_arn=ARN, via=via), name, **more)
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+
+
+def test_s19_to_s22_served_refreshed_waited_for(short_tmp: Path) -> None:
+    bench = Bench(short_tmp, [user(), role("r", "u")])
+
+    async def story(keeper: Keeper) -> None:
+        first = await keeper.get("r")
+        bench.clock.advance(timedelta(minutes=39))
+        assert await keeper.get("r") is first  # S-19
+        bench.clock.advance(timedelta(minutes=2))
+        assert await keeper.get("r") is first  # S-20: served, refreshed behind
+        await settle()
+        second = await keeper.get("r")
+        assert second is not first
+        assert bench.mints.made == ["u", "r", "r"]
+        bench.clock.advance(timedelta(minutes=56))
+        third = await keeper.get("r")  # S-21: waits
+        assert keeper.remaining(third) == HOUR
+
+    bench.run(story)
+
+
+def test_s21_a_failed_refresh_serves_the_old_set_down_to_30_seconds(short_tmp: Path) -> None:
+    bench = Bench(short_tmp, [user(), role("r", "u")])
+
+    async def story(keeper: Keeper) -> None:
+        first = await keeper.get("r")
+        bench.mints.faults["r"] = [Upstream("down")] * 9
+        bench.clock.advance(timedelta(minutes=58))
+        assert await keeper.get("r") is first
+        assert keeper.standings["r"].state == "stale"
+        bench.clock.advance(timedelta(seconds=95))
+        with pytest.raises(Upstream):
+            await keeper.get("r")
+
+    bench.run(story)
+
+
+def test_s24_background_refreshes_back_off(short_tmp: Path) -> None:
+    bench = Bench(short_tmp, [user(), role("r", "u")])
+
+    async def story(keeper: Keeper) -> None:
+        await keeper.get("r")
+        bench.mints.faults["r"] = [Upstream("down")] * 99
+        bench.clock.advance(timedelta(minutes=45))
+        for _ in range(30):
+            await keeper.get("r")
+            await asyncio.sleep(0.005)
+        assert len(bench.mints.faults["r"]) >= 97  # jitter may allow a second try at the same instant
+        entry = keeper.entries["r"]
+        assert entry.retry_at is not None
+        assert entry.failures >= 1
+
+    bench.run(story)
+
+
+def test_s23_only_what_was_used_is_refreshed_by_the_clock(short_tmp: Path) -> None:
+    bench = Bench(short_tmp, [user(), role("used", "u"), role("idle", "u")])
+
+    async def story(keeper: Keeper) -> None:
+        await keeper.get("used")
+        await keeper.get("idle")
+        for _ in range(5):
+            bench.clock.advance(timedelta(minutes=41))
+            keeper.entries["used"].last_used = bench.clock.now()
+            keeper.tick()
+            await settle()
+        assert bench.mints.made.count("used") == 6
+        assert bench.mints.made.count("idle") == 3  # twice its lifetime after the last use, then no more
+
+    bench.run(story)
+
+
+def test_s35_a_hundred_waiters_share_one_mint_and_one_prompt(short_tmp: Path) -> None:
+    bench = Bench(short_tmp, [user(mfa_serial=MFA), role("r", "u"), role("q", "u")])
+    human = Human("123456")
+
+    async def story(keeper: Keeper) -> None:
+        waiters = [asyncio.create_task(keeper.get(n, human)) for n in ["r", "q"] * 50]
+        found = {id(await waiter) for waiter in waiters}
+        assert len(found) == 2
+        assert human.asked == 1
+        assert sorted(bench.mints.made) == ["q", "r", "u"]
+
+    bench.run(story)
+
+
+def test_s35_those_who_cannot_prompt_join_the_prompt_of_one_who_can(short_tmp: Path) -> None:
+    bench = Bench(short_tmp, [user(mfa_serial=MFA), role("r", "u")])
+
+    async def story(keeper: Keeper) -> None:
+        with pytest.raises(NeedsHuman, match="gatepass session start"):
+            await keeper.get("r", NOBODY)
+        person = asyncio.create_task(keeper.get("r", Human("123456")))
+        await asyncio.sleep(0)
+        tool = asyncio.create_task(keeper.get("r", NOBODY))
+        assert await person is await tool
+
+    bench.run(story)
+
+
+def test_s35_two_mints_never_use_one_code(short_tmp: Path) -> None:
+    """TOTP: the second mint waits for the next 30 s step."""
+    direct = {"session_token": False, "mfa_serial": MFA, "mfa_source": ("totp",)}
+    bench = Bench(short_tmp, [user(**direct), role("r", "u"), role("q", "u")])
+    bench.secrets.values["totp/u"] = {"seed": "JBSWY3DPEHPK3PXP"}
+
+    async def story(keeper: Keeper) -> None:
+        await asyncio.gather(keeper.get("r"), keeper.get("q"))
+        codes = [i.mfa.code for i in bench.mints.inputs if i.mfa]
+        assert len(set(codes)) == 2
+        assert 0 < bench.slept[0] <= 30.1
+
+    bench.run(story)
+
+
+def test_s15_a_fresh_hop_is_reused_when_its_child_is_not(short_tmp: Path) -> None:
+    bench = Bench(short_tmp, [user(), role("a", "u"), role("b", "a"), role("c", "b")])
+
+    async def story(keeper: Keeper) -> None:
+        await keeper.get("c")
+        keeper.drop("c", "test")
+        await keeper.get("c")
+        assert bench.mints.made == ["u", "a", "b", "c", "c"]
+
+    bench.run(story)
+
+
+def test_s24_a_refused_parent_is_made_anew_once(short_tmp: Path) -> None:
+    bench = Bench(short_tmp, [user(), role("a", "u"), role("b", "a")])
+
+    async def story(keeper: Keeper) -> None:
+        bench.mints.faults["b"] = [StaleParent("ExpiredToken")]
+        await keeper.get("b")
+        assert bench.mints.made == ["u", "a", "a", "b"]
+        keeper.drop("b", "test")
+        bench.mints.faults["b"] = [StaleParent("ExpiredToken")] * 9
+        with pytest.raises(Denied, match="gatepass session secret u"):
+            await keeper.get("b")
+        assert len(bench.mints.faults["b"]) == 7
+
+    bench.run(story)
+
+
+def test_s18_stop_during_a_mint_wins(short_tmp: Path) -> None:
+    bench = Bench(short_tmp, [user(session_token=False), role("r", "u")])
+    bench.mints.gate = threading.Event()
+
+    async def story(keeper: Keeper) -> None:
+        task = asyncio.create_task(keeper.get("r"))
+        await asyncio.sleep(0.01)
+        keeper.stop("r", None)
+        assert bench.mints.gate is not None
+        bench.mints.gate.set()
+        with pytest.raises(NeedsHuman, match="stopped"):
+            await task
+        assert keeper.entries == {}
+
+    bench.run(story)
+
+
+def test_s18_stopping_ends_children_and_unused_hops(short_tmp: Path) -> None:
+    bench = Bench(short_tmp, [user(), role("a", "u"), role("b", "a"), role("other", "u")])
+
+    async def story(keeper: Keeper) -> None:
+        await keeper.get("b")
+        await keeper.get("other")
+        assert keeper.stop("a", None) == ["a", "b"]
+        assert set(keeper.entries) == {"u", "other"}
+        with pytest.raises(NeedsHuman, match="session 'a' was stopped"):
+            await keeper.get("b")
+        assert keeper.stop("other", None) == ["other", "u"]
+
+    bench.run(story)
+
+
+def test_an_edited_recipe_is_minted_anew(short_tmp: Path) -> None:
+    bench = Bench(short_tmp, [user(), role("r", "u")])
+
+    async def story(keeper: Keeper) -> None:
+        first = await keeper.get("r")
+        bench.workspace = Workspace({"u": user(), "r": role("r", "u", region="eu-west-1")})
+        assert await keeper.get("r") is not first
+
+    bench.run(story)
+
+
+# --- grants -----------------------------------------------------------------------------------------------------------
+
+
+def grant_bench(place: Path) -> Bench:
+    return Bench(place, [user(), Session("g", Grant(target="prod", flow="f", via="u"), "g")])
+
+
+def live(bench: Bench, lasts: timedelta) -> GrantView:
+    now = bench.clock.now()
+    return GrantView(
+        "req-1", "active", now, now + lasts, None, RoleAccess(str(ARN)), "gatepass request f --target prod"
+    )
+
+
+def test_s51_not_granted_names_the_request_command(short_tmp: Path) -> None:
+    bench = grant_bench(short_tmp)
+
+    async def story(keeper: Keeper) -> None:
+        with pytest.raises(NeedsHuman, match="run: gatepass request prod") as caught:
+            await keeper.get("g")
+        assert caught.value.state == "needs-approval"
+
+    bench.run(story)
+
+
+def test_s52_expiration_is_never_later_than_the_grants_end(short_tmp: Path) -> None:
+    bench = grant_bench(short_tmp)
+
+    async def story(keeper: Keeper) -> None:
+        bench.grants.set(live(bench, timedelta(minutes=25)))
+        entry = await keeper.get("g")
+        assert entry.expires_at == bench.clock.now() + timedelta(minutes=25)
+        assert b"2026-03-01T00:25:00Z" in entry.payload
+        bench.clock.advance(timedelta(minutes=21))
+        assert await keeper.get("g") is entry  # nothing newer could last longer: no mint loop
+        bench.clock.advance(timedelta(minutes=4))
+        with pytest.raises(Denied, match="was ended"):
+            await keeper.get("g")
+
+    bench.run(story)
+
+
+def test_t8_a_revocation_ends_the_credentials_within_5_seconds(short_tmp: Path) -> None:
+    bench = grant_bench(short_tmp)
+
+    async def story(keeper: Keeper) -> None:
+        bench.grants.set(live(bench, HOUR))
+        await keeper.get("g")
+        view = live(bench, HOUR)
+        bench.grants.set(
+            GrantView("req-1", "ended", view.starts_at, view.ends_at, "lee@example.com", None, "again")
+        )
+        started = asyncio.get_running_loop().time()
+        while "g" in keeper.entries:
+            await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() - started < 5
+        assert keeper.standings["g"].state == "revoked"
+        with pytest.raises(Denied, match=r"ended by lee@example\.com"):
+            await keeper.get("g")
+
+    bench.run(story)
+
+
+def test_s54_the_dated_session_policy_allows_then_denies() -> None:
+    import json
+
+    document = json.loads(policy_until(datetime(2026, 3, 1, 0, 5, tzinfo=UTC)))
+    allow, deny = document["Statement"]
+    assert (allow["Effect"], allow["Action"], allow["Resource"]) == ("Allow", "*", "*")
+    assert deny["Condition"] == {"DateGreaterThan": {"aws:CurrentTime": "2026-03-01T00:05:00Z"}}
+    assert len(policy_until(datetime.now(UTC))) < 2048
