@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import boto3
@@ -118,6 +119,27 @@ def test_the_command_prints_what_leads_clients_to_it(tmp_path):
     finally:
         running.terminate()
         running.wait(10)
+
+
+def test_the_date_of_answers_can_be_off(server):
+    """For whoever compares the clock with AWS's (architecture.md 8)."""
+    assert ask(server, "/_sim/clock", {"skew": 86_400})[0] == 200
+    keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET}
+    sts = boto3.client("sts", endpoint_url=server.url, region_name="us-east-1", **keys)
+    said = parsedate_to_datetime(sts.get_caller_identity()["ResponseMetadata"]["HTTPHeaders"]["date"])
+    assert 86_390 < (said - server.sim.clock.now()).total_seconds() <= 86_400
+
+
+def test_what_moto_does_not_know_is_a_clear_client_error():
+    sim = build(two_tenants(), SystemClock(), Settings(rates={}))
+    with SimServer(sim, everything=True) as running:
+        client = boto3.client(
+            "cloudtrail", endpoint_url=running.url, region_name="us-east-1", aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET, config=Config(retries={"total_max_attempts": 1}),
+        )  # fmt: skip
+        with pytest.raises(ClientError, match=r"does not know .*ListChannels") as raised:
+            client.list_channels()
+        assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
 @pytest.mark.slow

@@ -30,7 +30,10 @@ class Behind:
         def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
             found.update(status=int(status.split()[0]), headers=dict(headers))
 
-        body = b"".join(self._app(_environ(incoming, account), start))
+        try:
+            body = b"".join(self._app(_environ(incoming, account), start))
+        except NotImplementedError:
+            found["status"] = 501
         if found["status"] in (500, 501):
             what = incoming.headers.get("x-amz-target") or incoming.form().get("Action") or incoming.path
             raise ApiError("NotImplementedBySimulator", f"gatepass sim does not know {what}", status=400)

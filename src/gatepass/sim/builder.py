@@ -16,9 +16,9 @@ from gatepass.clock import Clock
 from gatepass.errors import GatepassError
 from gatepass.policy import Caller, CallerKind, root, user
 from gatepass.sim.assignments import apply
+from gatepass.sim.directory import new_id
 from gatepass.sim.iam_documents import principals
 from gatepass.sim.iam_state import AccessKey, Device, Permissions, Provider, Role, User
-from gatepass.sim.identitystore import new_id
 from gatepass.sim.instances import SSO
 from gatepass.sim.permission import unique_id
 from gatepass.sim.settings import Settings

@@ -40,7 +40,7 @@ class Front:
                 made = self._answer(incoming, signed, service, operation, request_id)
         except ApiError as refused:
             made = wire.refusal(service if service in SERVICES else "sso-admin", refused, request_id)
-        made.headers["Date"] = http_date(self._sim.clock.now())
+        made.headers["Date"] = http_date(self._sim.date())
         return made
 
     def _answer(

@@ -12,6 +12,7 @@ from gatepass.sim.iam_documents import check_policy, on_wire
 from gatepass.sim.iam_entities import (
     SERVICE,
     Entity,
+    boundary_of,
     find_group,
     find_role,
     find_user,
@@ -116,5 +117,22 @@ def _enter(holder: Holder) -> None:
         return paged(call, params, "AttachedPolicies", found)
 
 
+def _enter_boundary(holder: Holder) -> None:
+    kind, key = holder.kind, holder.key
+    resources = named(kind.lower())
+
+    @operation(SERVICE, f"Put{kind}PermissionsBoundary", resources=resources)
+    def put(call: Call, params: Params) -> Answer:
+        holder.change(call, params[key]).permissions.boundary = boundary_of(call, params)
+        return {}
+
+    @operation(SERVICE, f"Delete{kind}PermissionsBoundary", resources=resources)
+    def delete(call: Call, params: Params) -> Answer:
+        holder.change(call, params[key]).permissions.boundary = ""
+        return {}
+
+
 for _holder in HOLDERS:
     _enter(_holder)
+    if _holder.kind != "Group":
+        _enter_boundary(_holder)

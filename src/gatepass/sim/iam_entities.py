@@ -11,7 +11,7 @@ from gatepass.sim.answers import ApiError
 from gatepass.sim.call import Answer, Call, Params, page
 from gatepass.sim.iam_documents import on_wire
 from gatepass.sim.iam_state import AccountIam, Group, Permissions, Policy, Role, User
-from gatepass.sim.permission import trust_text
+from gatepass.sim.permission import managed_document, trust_text
 
 SERVICE = "iam"
 MOST_TAGS = 50
@@ -97,6 +97,14 @@ def named(kind: str) -> Callable[[Call, Params], list[str]]:
         return [found.arn if found is not None else f"arn:aws:iam::{call.caller.account}:{kind}{path}{name}"]
 
     return resources
+
+
+def boundary_of(call: Call, params: Params) -> str:
+    """The permissions boundary passed with a call, empty when there is none; it must be a policy that exists."""
+    arn = str(params.get("PermissionsBoundary", ""))
+    if arn and managed_document(call.world, call.caller.account, arn) is None:
+        raise ApiError("NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable.")
+    return arn
 
 
 def tags_of(call: Call, params: Params) -> dict[str, str]:

@@ -14,11 +14,8 @@ from gatepass.sim.iam_entities import (
     entities,
     exists,
     iam_of,
-    merged,
     paged,
-    tag_list,
     tags_of,
-    without,
 )
 from gatepass.sim.iam_state import Group, Policy, Role, Version
 
@@ -26,11 +23,11 @@ MOST_VERSIONS = 5
 MOST_POLICIES = 1500
 
 
-def _by_arn(call: Call, params: Params) -> list[str]:
+def by_arn(call: Call, params: Params) -> list[str]:
     return [params["PolicyArn"]]
 
 
-def _find(call: Call, arn: str) -> Policy:
+def find_policy(call: Call, arn: str) -> Policy:
     found = iam_of(call).policies.get(arn)
     if found is None:
         raise ApiError("NoSuchEntity", f"Policy {arn} was not found.")
@@ -78,12 +75,12 @@ def create_policy(call: Call, params: Params) -> Answer:
     return {"Policy": describe_policy(call, made)}
 
 
-@operation(SERVICE, "GetPolicy", resources=_by_arn)
+@operation(SERVICE, "GetPolicy", resources=by_arn)
 def get_policy(call: Call, params: Params) -> Answer:
     arn = params["PolicyArn"]
     if managed_policies.exists(arn):
         return {"Policy": _describe_aws(call, arn)}
-    return {"Policy": describe_policy(call, _find(call, arn))}
+    return {"Policy": describe_policy(call, find_policy(call, arn))}
 
 
 def _describe_aws(call: Call, arn: str) -> Answer:
@@ -129,9 +126,9 @@ def list_policies(call: Call, params: Params) -> Answer:
     return paged(call, params, "Policies", found)
 
 
-@operation(SERVICE, "DeletePolicy", resources=_by_arn)
+@operation(SERVICE, "DeletePolicy", resources=by_arn)
 def delete_policy(call: Call, params: Params) -> Answer:
-    found = _find(call, params["PolicyArn"])
+    found = find_policy(call, params["PolicyArn"])
     if attached_to(call, found.arn) or bounded_by(call, found.arn):
         raise ApiError("DeleteConflict", "Cannot delete a policy attached to entities.")
     if len(found.versions) > 1:
@@ -143,9 +140,9 @@ def delete_policy(call: Call, params: Params) -> Answer:
     return {}
 
 
-@operation(SERVICE, "CreatePolicyVersion", resources=_by_arn)
+@operation(SERVICE, "CreatePolicyVersion", resources=by_arn)
 def create_version(call: Call, params: Params) -> Answer:
-    found = _find(call, params["PolicyArn"])
+    found = find_policy(call, params["PolicyArn"])
     if len(found.versions) >= MOST_VERSIONS:
         raise ApiError(
             "LimitExceeded",
@@ -162,7 +159,7 @@ def create_version(call: Call, params: Params) -> Answer:
     return {"PolicyVersion": _describe_version(found, made, whole=False)}
 
 
-@operation(SERVICE, "GetPolicyVersion", resources=_by_arn)
+@operation(SERVICE, "GetPolicyVersion", resources=by_arn)
 def get_version(call: Call, params: Params) -> Answer:
     arn = params["PolicyArn"]
     text = managed_policies.document(arn)
@@ -174,20 +171,20 @@ def get_version(call: Call, params: Params) -> Answer:
             "CreateDate": call.world.started,
         }
         return {"PolicyVersion": row}
-    found = _find(call, arn)
+    found = find_policy(call, arn)
     return {"PolicyVersion": _describe_version(found, _version(found, params["VersionId"]))}
 
 
-@operation(SERVICE, "ListPolicyVersions", resources=_by_arn)
+@operation(SERVICE, "ListPolicyVersions", resources=by_arn)
 def list_versions(call: Call, params: Params) -> Answer:
-    found = _find(call, params["PolicyArn"])
+    found = find_policy(call, params["PolicyArn"])
     rows = [(f"{int(v.id[1:]):09}", _describe_version(found, v, whole=False)) for v in found.versions]
     return paged(call, params, "Versions", rows)
 
 
-@operation(SERVICE, "DeletePolicyVersion", resources=_by_arn)
+@operation(SERVICE, "DeletePolicyVersion", resources=by_arn)
 def delete_version(call: Call, params: Params) -> Answer:
-    found = _find(call, params["PolicyArn"])
+    found = find_policy(call, params["PolicyArn"])
     version = _version(found, params["VersionId"])
     if version.id == found.default:
         raise ApiError("DeleteConflict", "Cannot delete the default version of a policy.")
@@ -195,41 +192,21 @@ def delete_version(call: Call, params: Params) -> Answer:
     return {}
 
 
-@operation(SERVICE, "SetDefaultPolicyVersion", resources=_by_arn)
+@operation(SERVICE, "SetDefaultPolicyVersion", resources=by_arn)
 def set_default(call: Call, params: Params) -> Answer:
-    found = _find(call, params["PolicyArn"])
+    found = find_policy(call, params["PolicyArn"])
     found.default = _version(found, params["VersionId"]).id
     found.updated = call.now
     return {}
 
 
-@operation(SERVICE, "ListEntitiesForPolicy", resources=_by_arn)
+@operation(SERVICE, "ListEntitiesForPolicy", resources=by_arn)
 def list_entities(call: Call, params: Params) -> Answer:
     arn = params["PolicyArn"]
     if not managed_policies.exists(arn):
-        _find(call, arn)
+        find_policy(call, arn)
     rows: dict[str, list[Answer]] = {"PolicyGroups": [], "PolicyUsers": [], "PolicyRoles": []}
     for entity in attached_to(call, arn):
         kind = "Role" if isinstance(entity, Role) else "Group" if isinstance(entity, Group) else "User"
         rows[f"Policy{kind}s"].append({f"{kind}Name": entity.name, f"{kind}Id": entity.id})
     return {**rows, "IsTruncated": False}
-
-
-@operation(SERVICE, "ListPolicyTags", resources=_by_arn)
-def list_tags(call: Call, params: Params) -> Answer:
-    tags = _find(call, params["PolicyArn"]).tags
-    return paged(call, params, "Tags", [(tag["Key"], tag) for tag in tag_list(tags)])
-
-
-@operation(SERVICE, "TagPolicy", resources=_by_arn)
-def tag(call: Call, params: Params) -> Answer:
-    found = _find(call, params["PolicyArn"])
-    found.tags = merged(call, found.tags, tags_of(call, params))
-    return {}
-
-
-@operation(SERVICE, "UntagPolicy", resources=_by_arn)
-def untag(call: Call, params: Params) -> Answer:
-    found = _find(call, params["PolicyArn"])
-    found.tags = without(found.tags, params["TagKeys"])
-    return {}

@@ -7,17 +7,17 @@ from xml.etree import ElementTree
 
 from gatepass.sim.answers import ApiError
 from gatepass.sim.call import Answer, Call, Params, operation
-from gatepass.sim.iam_entities import SERVICE, exists, iam_of, merged, paged, tag_list, tags_of, without
+from gatepass.sim.iam_entities import SERVICE, exists, iam_of, tag_list, tags_of
 from gatepass.sim.iam_state import Provider
 
 MOST_PROVIDERS, MOST_CLIENTS, MOST_THUMBPRINTS = 100, 100, 5
 
 
-def _by(key: str) -> Callable[[Call, Params], list[str]]:
+def by(key: str) -> Callable[[Call, Params], list[str]]:
     return lambda call, params: [params[key]]
 
 
-def _find(table: dict[str, Provider], arn: str) -> Provider:
+def find_provider(table: dict[str, Provider], arn: str) -> Provider:
     found = table.get(arn)
     if found is None:
         raise ApiError("NoSuchEntity", f"Provider {arn} not found in your account.")
@@ -55,9 +55,9 @@ def create_saml(call: Call, params: Params) -> Answer:
     return {"SAMLProviderArn": arn, "Tags": tag_list(table[arn].tags)}
 
 
-@operation(SERVICE, "GetSAMLProvider", resources=_by("SAMLProviderArn"))
+@operation(SERVICE, "GetSAMLProvider", resources=by("SAMLProviderArn"))
 def get_saml(call: Call, params: Params) -> Answer:
-    found = _find(iam_of(call).saml, params["SAMLProviderArn"])
+    found = find_provider(iam_of(call).saml, params["SAMLProviderArn"])
     row = {"SAMLMetadataDocument": found.metadata, "CreateDate": found.created}
     return {
         **row,
@@ -72,19 +72,19 @@ def list_saml(call: Call, params: Params) -> Answer:
     return {"SAMLProviderList": [{"Arn": p.arn, "CreateDate": p.created} for p in found]}
 
 
-@operation(SERVICE, "UpdateSAMLProvider", resources=_by("SAMLProviderArn"))
+@operation(SERVICE, "UpdateSAMLProvider", resources=by("SAMLProviderArn"))
 def update_saml(call: Call, params: Params) -> Answer:
-    found = _find(iam_of(call).saml, params["SAMLProviderArn"])
+    found = find_provider(iam_of(call).saml, params["SAMLProviderArn"])
     if "SAMLMetadataDocument" in params:
         _check_metadata(params["SAMLMetadataDocument"])
         found.metadata = params["SAMLMetadataDocument"]
     return {"SAMLProviderArn": found.arn}
 
 
-@operation(SERVICE, "DeleteSAMLProvider", resources=_by("SAMLProviderArn"))
+@operation(SERVICE, "DeleteSAMLProvider", resources=by("SAMLProviderArn"))
 def delete_saml(call: Call, params: Params) -> Answer:
     table = iam_of(call).saml
-    del table[_find(table, params["SAMLProviderArn"]).arn]
+    del table[find_provider(table, params["SAMLProviderArn"]).arn]
     return {}
 
 
@@ -117,9 +117,9 @@ def _check_lists(found: Provider) -> None:
         )
 
 
-@operation(SERVICE, "GetOpenIDConnectProvider", resources=_by("OpenIDConnectProviderArn"))
+@operation(SERVICE, "GetOpenIDConnectProvider", resources=by("OpenIDConnectProviderArn"))
 def get_oidc(call: Call, params: Params) -> Answer:
-    found = _find(iam_of(call).oidc, params["OpenIDConnectProviderArn"])
+    found = find_provider(iam_of(call).oidc, params["OpenIDConnectProviderArn"])
     return {
         "Url": found.url,
         "ClientIDList": list(found.audiences),
@@ -134,56 +134,30 @@ def list_oidc(call: Call, params: Params) -> Answer:
     return {"OpenIDConnectProviderList": [{"Arn": arn} for arn in iam_of(call).oidc]}
 
 
-@operation(SERVICE, "AddClientIDToOpenIDConnectProvider", resources=_by("OpenIDConnectProviderArn"))
+@operation(SERVICE, "AddClientIDToOpenIDConnectProvider", resources=by("OpenIDConnectProviderArn"))
 def add_client(call: Call, params: Params) -> Answer:
-    found = _find(iam_of(call).oidc, params["OpenIDConnectProviderArn"])
+    found = find_provider(iam_of(call).oidc, params["OpenIDConnectProviderArn"])
     if params["ClientID"] not in found.audiences:
         found.audiences.append(params["ClientID"])
     return {}
 
 
-@operation(SERVICE, "RemoveClientIDFromOpenIDConnectProvider", resources=_by("OpenIDConnectProviderArn"))
+@operation(SERVICE, "RemoveClientIDFromOpenIDConnectProvider", resources=by("OpenIDConnectProviderArn"))
 def remove_client(call: Call, params: Params) -> Answer:
-    found = _find(iam_of(call).oidc, params["OpenIDConnectProviderArn"])
+    found = find_provider(iam_of(call).oidc, params["OpenIDConnectProviderArn"])
     found.audiences = [audience for audience in found.audiences if audience != params["ClientID"]]
     return {}
 
 
-@operation(SERVICE, "UpdateOpenIDConnectProviderThumbprint", resources=_by("OpenIDConnectProviderArn"))
+@operation(SERVICE, "UpdateOpenIDConnectProviderThumbprint", resources=by("OpenIDConnectProviderArn"))
 def update_thumbprint(call: Call, params: Params) -> Answer:
-    found = _find(iam_of(call).oidc, params["OpenIDConnectProviderArn"])
+    found = find_provider(iam_of(call).oidc, params["OpenIDConnectProviderArn"])
     found.thumbprints = list(params["ThumbprintList"])
     return {}
 
 
-@operation(SERVICE, "DeleteOpenIDConnectProvider", resources=_by("OpenIDConnectProviderArn"))
+@operation(SERVICE, "DeleteOpenIDConnectProvider", resources=by("OpenIDConnectProviderArn"))
 def delete_oidc(call: Call, params: Params) -> Answer:
     table = iam_of(call).oidc
-    del table[_find(table, params["OpenIDConnectProviderArn"]).arn]
+    del table[find_provider(table, params["OpenIDConnectProviderArn"]).arn]
     return {}
-
-
-def _enter_tags(kind: str, key: str, table_name: str) -> None:
-    def find(call: Call, params: Params) -> Provider:
-        return _find(getattr(iam_of(call), table_name), params[key])
-
-    @operation(SERVICE, f"Tag{kind}Provider", resources=_by(key))
-    def tag(call: Call, params: Params) -> Answer:
-        found = find(call, params)
-        found.tags = merged(call, found.tags, tags_of(call, params))
-        return {}
-
-    @operation(SERVICE, f"Untag{kind}Provider", resources=_by(key))
-    def untag(call: Call, params: Params) -> Answer:
-        found = find(call, params)
-        found.tags = without(found.tags, params["TagKeys"])
-        return {}
-
-    @operation(SERVICE, f"List{kind}ProviderTags", resources=_by(key))
-    def list_tags(call: Call, params: Params) -> Answer:
-        tags = tag_list(find(call, params).tags)
-        return paged(call, params, "Tags", [(tag["Key"], tag) for tag in tags])
-
-
-_enter_tags("SAML", "SAMLProviderArn", "saml")
-_enter_tags("OpenIDConnect", "OpenIDConnectProviderArn", "oidc")

@@ -9,21 +9,18 @@ from gatepass.sim.call import Answer, Call, Params, operation
 from gatepass.sim.iam_documents import check_trust
 from gatepass.sim.iam_entities import (
     SERVICE,
+    boundary_of,
     describe_role,
     exists,
     find_role,
     iam_of,
-    merged,
     named,
     paged,
     role_to_change,
     seen_later,
-    tag_list,
     tags_of,
-    without,
 )
 from gatepass.sim.iam_state import Permissions, Role
-from gatepass.sim.permission import managed_document
 
 MOST_ROLES = 1000
 
@@ -49,19 +46,12 @@ def create_role(call: Call, params: Params) -> Answer:
         params.get("MaxSessionDuration", 3600),
         params.get("Description", ""),
         tags_of(call, params),
-        Permissions(boundary=_boundary(call, params)),
+        Permissions(boundary=boundary_of(call, params)),
         named=check_trust(call, document),
         **seen_later(call),
     )
     iam.roles[name.lower()] = role
     return {"Role": describe_role(call, role)}
-
-
-def _boundary(call: Call, params: Params) -> str:
-    arn = str(params.get("PermissionsBoundary", ""))
-    if arn and managed_document(call.world, call.caller.account, arn) is None:
-        raise ApiError("NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable.")
-    return arn
 
 
 @operation(SERVICE, "GetRole", resources=named("role"))
@@ -114,38 +104,6 @@ def delete_role(call: Call, params: Params) -> Answer:
     if role.permissions.inline:
         raise ApiError("DeleteConflict", "Cannot delete entity, must delete policies first.")
     del iam_of(call).roles[role.name.lower()]
-    return {}
-
-
-@operation(SERVICE, "PutRolePermissionsBoundary", resources=named("role"))
-def put_boundary(call: Call, params: Params) -> Answer:
-    role_to_change(call, params["RoleName"]).permissions.boundary = _boundary(call, params)
-    return {}
-
-
-@operation(SERVICE, "DeleteRolePermissionsBoundary", resources=named("role"))
-def delete_boundary(call: Call, params: Params) -> Answer:
-    role_to_change(call, params["RoleName"]).permissions.boundary = ""
-    return {}
-
-
-@operation(SERVICE, "ListRoleTags", resources=named("role"))
-def list_tags(call: Call, params: Params) -> Answer:
-    tags = find_role(call, params["RoleName"]).tags
-    return paged(call, params, "Tags", [(tag["Key"], tag) for tag in tag_list(tags)])
-
-
-@operation(SERVICE, "TagRole", resources=named("role"))
-def tag(call: Call, params: Params) -> Answer:
-    role = role_to_change(call, params["RoleName"])
-    role.tags = merged(call, role.tags, tags_of(call, params))
-    return {}
-
-
-@operation(SERVICE, "UntagRole", resources=named("role"))
-def untag(call: Call, params: Params) -> Answer:
-    role = role_to_change(call, params["RoleName"])
-    role.tags = without(role.tags, params["TagKeys"])
     return {}
 
 

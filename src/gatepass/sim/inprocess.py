@@ -103,7 +103,7 @@ class _Entrance:
         body["ResponseMetadata"] = {
             "RequestId": "simulated",
             "HTTPStatusCode": status,
-            "HTTPHeaders": {"date": http_date(self._sim.clock.now())},
+            "HTTPHeaders": {"date": http_date(self._sim.date())},
             "RetryAttempts": 0,
         }
         return body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -47,6 +48,7 @@ class Inspection:
             ("POST", "memberships"): self._memberships,
             ("POST", "users"): self._users,
             ("POST", "accounts"): self._accounts,
+            ("POST", "clock"): self._clock,
         }
 
     def _calls(self, incoming: Incoming) -> Any:
@@ -136,6 +138,11 @@ class Inspection:
             raise ValueError(f"do: {asked['do']!r} is none of {', '.join(acts)}")
         acts[asked["do"]](asked["account"])
         return {"account": asked["account"]}
+
+    def _clock(self, incoming: Incoming) -> Any:
+        """Body: `{skew}`, the seconds by which the `Date` of answers is off."""
+        self._sim.skew = timedelta(seconds=float(json.loads(incoming.body)["skew"]))
+        return {"date": iso(self._sim.date())}
 
 
 def _json(status: int, value: Any) -> Outgoing:

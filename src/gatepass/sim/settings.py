@@ -26,7 +26,7 @@ class Settings:
     """How long a new or changed IAM role, user or provider stays invisible to STS and to policy documents."""
 
     rates: Mapping[str, float] = field(default_factory=lambda: {"sso-admin": 20, "identitystore": 20})
-    """Calls per rolling second per service and per instance, identity store or account; no entry: no limit."""
+    """Calls per rolling second per service, of one organization in one region together; no entry: no limit."""
 
     outstanding: int = 10
     """Assignment writes that one instance keeps IN_PROGRESS at a time."""

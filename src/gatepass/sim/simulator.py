@@ -7,20 +7,25 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 from gatepass.clock import Clock
 from gatepass.sim import (  # noqa: F401 - importing them fills the table of operations
     assignments,
+    directory,
+    directory_groups,
+    directory_users,
     iam_account,
     iam_attachments,
+    iam_groups,
+    iam_keys,
     iam_policies,
     iam_providers,
     iam_roles,
+    iam_tags,
     iam_users,
-    identitystore,
     instances,
     oidc,
     organizations,
@@ -80,6 +85,12 @@ class Simulator:
         self._rates = RollingRate()
         self._lock = threading.RLock()
         self._number = 0
+        self.skew = timedelta(0)
+        """How far the `Date` of answers is off the clock: what a machine with a wrong clock sees."""
+
+    def date(self) -> datetime:
+        """What answers carry as their `Date`."""
+        return self.clock.now() + self.skew
 
     def set_faults(self, script: Iterable[Mapping[str, Any]]) -> None:
         """Replace the fault script; its times count from now, its dice start anew from the seed. Empty: no faults."""
@@ -268,9 +279,10 @@ class _Run:
             raise error("invalid", self.request.service, message)
 
     def _refuse_too_many(self) -> None:
-        params = self.params
-        key = params.get("InstanceArn") or params.get("IdentityStoreId") or self.caller.account
-        if not self.sim.admit(self.request.service, f"{key}|{self.request.region}", self.now):
+        # Collective: all calls of one organization to one region count together, whoever makes them.
+        home = self.sim.world.organization_of(self.caller.account)
+        key = f"{home.id if home else self.caller.account}|{self.request.region}"
+        if not self.sim.admit(self.request.service, key, self.now):
             raise error("throttled", self.request.service, "Rate exceeded")
 
 

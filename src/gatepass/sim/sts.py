@@ -31,12 +31,15 @@ def _signed(call: Call) -> None:
 
 
 def find_role(call: Call, arn: str) -> Role | None:
-    """The role of this ARN that STS can see by now."""
+    """The role of this ARN, if STS can see it by now and its account is active."""
     account = arn.split(":")[4] if arn.count(":") >= 5 else ""
     if account not in call.world.iam:
         return None
     role = call.world.iam_of(account).roles.get(arn.rpartition("/")[2].lower())
     if role is None or role.arn != arn or (role.visible_from is not None and role.visible_from > call.now):
+        return None
+    home = call.world.account(account)
+    if home is None or home.status != "ACTIVE":
         return None
     return role
 

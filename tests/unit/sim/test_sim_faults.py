@@ -152,3 +152,14 @@ def test_twenty_calls_in_any_second_and_no_more():
         sso.list_instances()
     made.later(0.8)
     sso.list_instances()  # the first of the twenty is a second old
+
+
+def test_the_rate_is_one_for_all_callers_of_an_instance():
+    made = lab(rates={"sso-admin": 4})
+    clients = [made.client("sso-admin"), made.connector("sso-admin")]
+    for n in range(4):
+        clients[n % 2].list_permission_sets(InstanceArn=FOO_INSTANCE)
+    with pytest.raises(clients[0].exceptions.ThrottlingException):
+        clients[0].list_instances()
+    bar = made.client("sso-admin", "555555555555", "eu-west-1")
+    assert bar.list_instances()["Instances"]  # a noisy tenant does not starve another

@@ -118,3 +118,11 @@ def test_tenants_hold_different_worlds():
         for c in (foo, bar)
     ]  # fmt: skip
     assert seen[0].isdisjoint(seen[1])
+
+
+def test_roles_of_a_suspended_account_are_out_of_reach():
+    made = lab()
+    made.sim.world.account("123456789012").status = "SUSPENDED"
+    with pytest.raises(ClientError) as raised:
+        assume(made.host("sts"), ExternalId=EXTERNAL["tenant_foo"])
+    assert code(raised) == "AccessDenied"
