@@ -22,7 +22,7 @@ from gatepass.teams.kinds import Kind, fingerprint
 from gatepass.teams.live import PARALLEL
 from gatepass.teams.plan import Change, Plan
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0
+FIRST_WAIT, LONGEST_WAIT = 0.2, 8.0
 """Seconds between looks."""
 PER_KIND = {
     "policy": 0,

@@ -27,9 +27,12 @@ class Center:
     organization: Organization
     account_id: str
     """The account whose role reaches the instance: management or delegated administrator."""
+    planning: bool = True
+    """Lists of assignments are kept: right for a plan, which reads each once; never while applying."""
     _sets: dict[str, str] | None = field(default=None, repr=False)
     _groups: dict[str, str] | None = field(default=None, repr=False)
     _users: dict[str, str] | None = field(default=None, repr=False)
+    _assigned: dict[tuple[str, str], set[str]] = field(default_factory=dict, repr=False)
 
     @property
     def instance(self) -> str:
@@ -88,9 +91,19 @@ class Center:
         """The id of a group or user; None when the directory has nobody of that name."""
         return (self.groups(calls) if kind == "group" else self.users(calls)).get(name)
 
+    def assigned(self, calls: Calls, account_id: str, arn: str) -> set[str]:
+        """Ids of the principals that hold a permission set in one account."""
+        key = (account_id, arn)
+        if key not in self._assigned or not self.planning:
+            params = {"AccountId": account_id, "PermissionSetArn": arn}
+            listed = self.list_sso(calls, "ListAccountAssignments", "AccountAssignments", **params)
+            self._assigned[key] = {item["PrincipalId"] for item in listed}
+        return self._assigned[key]
+
     def forget(self) -> None:
         """After a write: what was read may be old."""
         self._sets = self._groups = None
+        self._assigned.clear()
 
 
 class SetKind:
@@ -288,14 +301,7 @@ class AssignmentKind:
         principal = center.principal(calls, wanted.principal_kind, wanted.principal)
         if arn is None or principal is None:
             return None
-        listed = center.list_sso(
-            calls,
-            "ListAccountAssignments",
-            "AccountAssignments",
-            AccountId=wanted.account.id,
-            PermissionSetArn=arn,
-        )
-        return wanted if any(item["PrincipalId"] == principal for item in listed) else None
+        return wanted if principal in center.assigned(calls, wanted.account.id, arn) else None
 
     def differences(self, live: Assignment, wanted: Assignment) -> list[Field]:
         return []

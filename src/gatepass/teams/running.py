@@ -78,7 +78,7 @@ class PlanFile:
         return f"{self.estate_hash[:12]}-{iso(self.made_at)}"
 
 
-def centers_of(resources: Resources) -> dict[str, Center]:
+def centers_of(resources: Resources, *, planning: bool) -> dict[str, Center]:
     """The Identity Center instances that are described well enough to call."""
     management = {account.organization: account for account in resources.accounts if account.management}
     found = {}
@@ -89,7 +89,7 @@ def centers_of(resources: Resources) -> dict[str, Center]:
         home = management.get(organization.name)
         account_id = through or (home.id if home else "")
         if account_id:
-            found[organization.name] = Center(organization, account_id)
+            found[organization.name] = Center(organization, account_id, planning)
     return found
 
 
@@ -156,7 +156,7 @@ def _center(
     """Wanted things of Identity Center with their live values."""
     if only is not None:
         return [], {}
-    centers = centers_of(compiled.resources)
+    centers = centers_of(compiled.resources, planning=True)
     found: list[tuple[Entry, Any]] = []
     unread: dict[str, str] = {}
     for entry in center_entries(compiled.resources, centers, options.estate):
@@ -202,7 +202,7 @@ def _policy_tags(calls: Calls, account_id: str, arn: str) -> dict[str, str]:
 
 def kind_table(compiled: Compiled) -> dict[str, Callable[[Change], Kind[Any]]]:
     """Every kind by its name; those of Identity Center by the organization of the thing."""
-    centers = centers_of(compiled.resources)
+    centers = centers_of(compiled.resources, planning=False)
     table: dict[str, Callable[[Change], Kind[Any]]] = {}
 
     def fixed(kind: Kind[Any]) -> Callable[[Change], Kind[Any]]:
