@@ -197,7 +197,7 @@ def _edit_by_hand(story: Story) -> None:
 
 def main() -> None:
     """Starts the simulator on loopback, tells the story, stops it."""
-    world = yaml.safe_load((ROOT / "examples" / "teams" / "world.yaml").read_text(encoding="utf-8"))
+    world = yaml.safe_load((ROOT / "examples" / "teams-world.yaml").read_text(encoding="utf-8"))
     with (
         tempfile.TemporaryDirectory(prefix="gatepass-teams-") as folder,
         SimServer(build(world, SystemClock())) as server,

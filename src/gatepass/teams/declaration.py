@@ -21,6 +21,7 @@ from gatepass.teams.atmos import (
 from gatepass.teams.compile import Source, compile_component
 from gatepass.teams.config import ConfigReader, RoleConfig
 from gatepass.teams.directory import Directory, DirectoryReader, informed
+from gatepass.teams.imported import read_imported
 from gatepass.teams.lints import Linted, lint
 from gatepass.teams.merging import Merger
 from gatepass.teams.model import Compiled, Component, Finding, Handover, Level, Organization, Resources
@@ -28,6 +29,7 @@ from gatepass.teams.naming import account_name, make_label
 from gatepass.teams.native import Declared, named_roles, read_organizations, role_sources
 from gatepass.teams.nodes import Mapping, fault, read_yaml
 from gatepass.teams.people import People, Peopled
+from gatepass.teams.profiles import profile_findings
 from gatepass.teams.world import TEAM_SET_PATTERN, World, read_world
 
 
@@ -125,8 +127,8 @@ def knowing(world: World, sources: Iterable[Source]) -> World:
     return replace(world, teams=frozenset(teams) if some else world.teams, labels=labels)
 
 
-_NATIVE = re.compile(r"^organizations:", re.MULTILINE)
-_STACK = re.compile(r"^(components|import):", re.MULTILINE)
+_NATIVE = re.compile(r"""^\{?\s{0,2}"?organizations"?\s*:""", re.MULTILINE)
+_STACK = re.compile(r"""^\{?\s{0,2}"?(components|import)"?\s*:""", re.MULTILINE)
 
 
 def native_files(paths: Iterable[Path]) -> list[Path]:
@@ -164,9 +166,16 @@ def compile_native(files: list[Path], wanted: Wanted, findings: list[Finding]) -
         world = named_roles(sources, informed(declared.world, made))
         pairs += [(source, world) for source in sources]
         parts += _people_parts(declared, peopled)
+        parts += _imported_parts(declared, read_imported(declared, findings))
         handovers += peopled.handovers
         more = _added(more, declared, peopled, made)
     compiled = finish(pairs, findings, wanted, parts)
+    imported = [part for part in parts if part.name == "imported"]
+    more = replace(
+        more,
+        users=(*more.users, *(user for part in imported for user in part.users)),
+        groups=(*more.groups, *(group for part in imported for group in part.groups)),
+    )
     resources = _joined(more, compiled.resources, wanted.account)
     return replace(compiled, resources=resources, handovers=tuple(handovers))
 
@@ -192,6 +201,28 @@ def _people_parts(declared: Declared, peopled: Peopled) -> list[Component]:
             place=declared.node.place,
         )
         for name in names
+    ]
+
+
+def _imported_parts(declared: Declared, imported: Resources) -> list[Component]:
+    """What stands in accounts already, one component per account."""
+    return [
+        Component(
+            "imported",
+            "native",
+            account,
+            roles=tuple(role for role in imported.roles if role.account.id == account.id),
+            policies=tuple(policy for policy in imported.policies if policy.account.id == account.id),
+            users=tuple(user for user in imported.users if user.account.id == account.id),
+            groups=tuple(group for group in imported.groups if group.account.id == account.id),
+            place=declared.node.place,
+        )
+        for account in declared.accounts.values()
+        if any(
+            item.account.id == account.id
+            for listed in (imported.roles, imported.policies, imported.users, imported.groups)
+            for item in listed
+        )
     ]
 
 
@@ -247,6 +278,11 @@ def finish(
         replace(component, findings=(*component.findings, *more))
         for (component, _, _), more in zip(done, linted, strict=True)
     ]
+    if wanted.compare_profiles:
+        parts = [
+            replace(part, findings=(*part.findings, *profile_findings(part, configs, known)))
+            for part, (_, configs, known) in zip(parts, done, strict=True)
+        ]
     if wanted.account:
         parts = [part for part in parts if part.account is not None and part.account.name == wanted.account]
     everything = [*findings, *(finding for part in parts for finding in part.findings)]

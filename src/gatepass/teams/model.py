@@ -343,6 +343,8 @@ class Component:
     enabled: bool = True
     roles: tuple[Role, ...] = ()
     policies: tuple[Policy, ...] = ()
+    users: tuple[User, ...] = ()
+    groups: tuple[Group, ...] = ()
     attachments: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Key as of T-37 -> role name and policy ARN."""
     config: Mapping[str, Any] = field(default_factory=dict)

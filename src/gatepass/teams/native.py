@@ -53,6 +53,7 @@ ORGANIZATION_KEYS = (
     "permission_sets",
     "directory_groups",
     "assignments",
+    "imported",
 )
 ACCOUNT_KEYS = ("id", "unit", "tags", "labels", "role_arn_template", "trust_policy_quota", "management")
 ALIASES = {

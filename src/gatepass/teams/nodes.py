@@ -62,6 +62,7 @@ class Sequence(Node):
     """A list of nodes."""
 
     items: list[Node]
+    tag: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -213,7 +214,7 @@ class _Composer:
             items.append(node)
             size += inner_size
             below = max(below, inner_below + 1)
-        return Sequence(self._file, mark.line + 1, mark.column + 1, items), size, below
+        return Sequence(self._file, mark.line + 1, mark.column + 1, items, event.tag or ""), size, below
 
     def _mapping(self, event: Any, depth: int) -> tuple[Node, int, int]:
         entries: dict[str, Node] = {}

@@ -42,7 +42,7 @@ class World:
 @pytest.fixture
 def world() -> World:
     clock = VirtualClock()
-    sim = build(yaml.safe_load((FOLDER / "world.yaml").read_text()), clock)
+    sim = build(yaml.safe_load((FOLDER.parent / "teams-world.yaml").read_text()), clock)
     compiled = compile_wanted(Wanted((FOLDER / "teams.yaml",)))
     source = session(sim, sim.world.credentials[OPERATOR])
     return World(sim, clock, compiled, calls_for(compiled, clock, source=source))
