@@ -39,7 +39,7 @@ class Applied:
 
 def applied(clock: Any) -> Applied:
     """The example, applied to its simulated accounts, and what is live there then."""
-    sim = build(yaml.safe_load((FOLDER / "world.yaml").read_text()), clock, Settings(rates={}))
+    sim = build(yaml.safe_load((FOLDER.parent / "teams-world.yaml").read_text()), clock, Settings(rates={}))
     compiled = compile_wanted(Wanted((FOLDER / "teams.yaml",)))
     calls = calls_for(compiled, clock, source=session(sim, sim.world.credentials[OPERATOR]))
     plan = plan_live(calls, clock, compiled, Options(estate="acme"))
