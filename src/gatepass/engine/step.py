@@ -168,14 +168,13 @@ class Step:
 
     def _situation(self, tx: Tx) -> Situation:
         parts, key = self._parts, self._fact.key
-        fact = tx.facts.hold(key)
+        held = tx.facts.hold_all(key, parts.clock.now() - parts.settings.limits.doubt)
         now = parts.clock.now()
-        grants = tx.facts.grants_on(key)
-        waiting = [grant for grant in grants if grant.state == "waiting"]
+        waiting = [grant for grant in held.grants if grant.state == "waiting"]
         return Situation(
-            fact=fact,
-            grants=grants,
-            attempts=tx.facts.attempts_on(key, now - parts.settings.limits.doubt),
+            fact=held.fact,
+            grants=held.grants,
+            attempts=held.attempts,
             now=now,
             worker=parts.settings.worker,
             attempt_id=f"{to_ms(now):013d}-{next(_NUMBERS):08d}-{parts.settings.worker}",

@@ -94,8 +94,8 @@ class Audit(AuditReads):
                 }
             )
             previous = linked
-        self._link.run(_ADD, rows)
-        self._link.run(_ADVANCE, {"of": organization, "new_seq": seq, "new_hash": previous, "new_at": at})
+        advanced = {"of": organization, "new_seq": seq, "new_hash": previous, "new_at": at}
+        self._link.several((_ADD, rows), (_ADVANCE, advanced))
 
     def _lock_head(self, organization: str) -> Row:
         head = self._link.one(_HEAD, {"of": organization})

@@ -16,8 +16,6 @@ from gatepass.store.link import Link, Row, Statement
 from gatepass.store.rows import GIVE, POLL, TAKE_BACK
 from gatepass.store.tables import facts, instances
 
-_ORDER = (TAKE_BACK, POLL, GIVE)
-
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -27,10 +25,9 @@ class Slot:
     taken: bool
 
 
-def due_facts(link: Link, now: datetime, room: int) -> list[FactKey]:
-    """Facts that may be claimed now, in the order of claims; read only, so that an empty look costs little."""
-    rows = link.all(_DUE_FACTS, {"now": to_ms(now), "room": room})
-    return [FactKey.parse(row["key"]) for row in rows][:room]
+def kinds_due(link: Link, now: datetime) -> list[int]:
+    """Which of take-backs, polls and grants are due, in the order of claims; read only: an empty look costs little."""
+    return [row["priority"] for row in link.all(_KINDS_DUE, {"now": to_ms(now)})]
 
 
 def facts_to_sweep(link: Link, now: datetime, sweep: timedelta, ended: timedelta, room: int) -> list[FactKey]:
@@ -79,18 +76,17 @@ def _keep_slots(link: Link, scope: str, slots: Slots) -> None:
     link.run(_SLOTS, params)
 
 
-def _due_at(priority: int) -> Select[tuple[str]]:
-    """One range of the index (priority, due_at): three of them, in order, are the order of claims."""
-    due = select(facts.c.key, facts.c.priority, facts.c.due_at).where(
+def _one_due(priority: int) -> Select[tuple[int]]:
+    """One look at the beginning of one range of the index (priority, due_at)."""
+    due = select(facts.c.priority).where(
         facts.c.priority == priority,
         facts.c.due_at <= bindparam("now"),
         facts.c.lease_until <= bindparam("now"),
     )
-    return select(due.order_by(facts.c.due_at).limit(bindparam("room")).subquery())
+    return select(due.limit(1).subquery())
 
 
-_three = union_all(*(_due_at(priority) for priority in _ORDER))
-_DUE_FACTS = Statement(_three.order_by(_three.selected_columns.priority, _three.selected_columns.due_at))
+_KINDS_DUE = Statement(union_all(*(_one_due(priority) for priority in (TAKE_BACK, POLL, GIVE))))
 
 
 def _stale(*where: ColumnElement[bool]) -> Select[tuple[str]]:

@@ -70,6 +70,11 @@ class Engines:
     def postgresql(self) -> bool:
         return self.writer.dialect.name == "postgresql"
 
+    @property
+    def looker(self) -> Engine:
+        """The reader for single questions: on PostgreSQL without a transaction, which would cost two round trips."""
+        return self.reader.execution_options(isolation_level="AUTOCOMMIT") if self.postgresql else self.reader
+
     def dispose(self) -> None:
         for engine in (self.writer, self.passing, self.reader):
             engine.dispose()

@@ -42,6 +42,17 @@ class ClaimedFact:
     lease: Lease
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A fact that this transaction holds, and what was read under its lock."""
+
+    fact: Fact
+    grants: tuple[Grant, ...]
+    """Every grant on it that is not final, oldest first."""
+    attempts: tuple[Attempt, ...]
+    """Every open one, and all of late; oldest first."""
+
+
 class FactReads:
     """Questions about facts, their grants and their attempts."""
 
@@ -128,6 +139,18 @@ class Facts(FactReads):
             raise Bug(f"the row of fact {key.text} is gone")
         return fact_from(row)
 
+    def hold_all(self, key: FactKey, since: datetime) -> Held:
+        """`hold`, then `grants_on` and `attempts_on`: all that is decided from, under the fact's lock."""
+        of_fact = {"fact": key.text}
+        locked, on_it, tried = self._link.several(
+            (_HOLD, {"key": key.text}),
+            (_GRANTS_ON, of_fact),
+            (_ATTEMPTS_ON, {**of_fact, "since": to_ms(since)}),
+        )
+        if not locked:
+            raise Bug(f"the row of fact {key.text} is gone")
+        return Held(fact_from(locked[0]), tuple(map(grant_from, on_it)), tuple(map(attempt_from, tried)))
+
     def apply(self, plan: Plan, lease: Lease) -> Fact:
         """Commit what was decided of one fact: the fact, each step of each grant, attempts, audit entries.
 
@@ -189,7 +212,18 @@ class Facts(FactReads):
         return room
 
 
-LEASED_FACTS = Leased(facts, facts.c.key)
+LEASED_FACTS = Leased(
+    facts,
+    facts.c.key,
+    select(facts.c.key)
+    .where(
+        facts.c.priority == bindparam("kind"),
+        facts.c.due_at <= bindparam("now"),
+        facts.c.lease_until <= bindparam("now"),
+    )
+    .order_by(facts.c.due_at)
+    .limit(bindparam("room")),
+)
 
 
 def lock_instance(link: Link, scope: str) -> Row:

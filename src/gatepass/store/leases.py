@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Table, bindparam, select, update
+from sqlalchemy import Column, Select, Table, bindparam, select, update
 
 from gatepass.clock import to_ms
 from gatepass.errors import Conflict
@@ -30,21 +30,24 @@ class Lease:
 
 
 class Leased:
-    """The statements that lease rows of one table, by one key column."""
+    """The statements that lease rows of one table.
 
-    def __init__(self, table: Table, key: Column[Any]) -> None:
-        self.key = key.name
-        free = select(key).where(
-            key == bindparam("at_key"),
-            table.c.due_at.is_not(None) | bindparam("even_at_rest"),
-            table.c.lease_until <= bindparam("now"),
-        )
-        self._claim = Statement(
+    `due` selects the keys of rows that are due at `:now` and leased by nobody, in order, at most `:room`.
+    """
+
+    def __init__(self, table: Table, key: Column[Any], due: Select[Any]) -> None:
+        leased = (
             update(table)
-            .where(key.in_(free.with_for_update(skip_locked=True).scalar_subquery()))
             .values(lease_owner=bindparam("worker"), lease_until=bindparam("until"), fence=table.c.fence + 1)
             .returning(table)
         )
+        # What another transaction claims at this moment is skipped, so that many workers share without waiting.
+        found = due.with_for_update(skip_locked=True).cte("found")
+        self._peek = Statement(due)
+        self._claim_due = Statement(leased.where(key.in_(select(found.c[key.name]))))
+        free = select(key).where(key == bindparam("at_key"), table.c.lease_until <= bindparam("now"))
+        held = free.with_for_update(skip_locked=True).cte("held")
+        self._claim = Statement(leased.where(key.in_(select(held.c[key.name]))))
         mine = (
             key == bindparam("at_key"),
             table.c.lease_owner == bindparam("worker"),
@@ -55,21 +58,20 @@ class Leased:
             update(table).where(*mine).values(lease_until=0, due_at=bindparam("new_due"))
         )
 
-    def claim(
-        self, link: Link, keys: Iterable[object], lease: Lease, now: datetime, *, at_rest: bool = False
-    ) -> list[Row]:
-        """Lease each of these rows that nobody holds; the rows, with their new fences, in the order of `keys`.
+    def any_due(self, link: Link, now: datetime) -> bool:
+        """Whether there is something to claim; read only, so that an empty look costs little."""
+        return bool(link.all(self._peek, {"now": to_ms(now), "room": 1}))
 
-        `at_rest`: also rows that are not due.
-        """
-        common = {
-            "now": to_ms(now),
-            "worker": lease.worker,
-            "until": to_ms(lease.until),
-            "even_at_rest": at_rest,
-        }
-        claimed = (link.one(self._claim, {"at_key": key, **common}) for key in keys)
-        return [row for row in claimed if row is not None]
+    def claim_due(self, link: Link, lease: Lease, now: datetime, room: int, **which: object) -> list[Row]:
+        """Lease at most `room` rows that are due; the rows, with their new fences, longest due first."""
+        rows = link.all(self._claim_due, {**_until(lease, now), "room": room, **which})
+        return sorted(rows, key=lambda row: int(row["due_at"]))
+
+    def claim(self, link: Link, keys: Iterable[object], lease: Lease, now: datetime) -> list[Row]:
+        """Lease each of these rows that nobody holds, due or not; the rows, in the order of `keys`."""
+        common = _until(lease, now)
+        claimed = link.several(*((self._claim, {"at_key": key, **common}) for key in keys))
+        return [row for rows in claimed for row in rows]
 
     def renew(self, link: Link, key: object, lease: Lease, until: datetime) -> bool:
         """Move the end of a lease. False: it is no longer this worker's."""
@@ -80,6 +82,10 @@ class Leased:
         if due_at is None:
             return link.run(self._renew, {**_mine(key, lease), "until": 0}) == 1
         return link.run(self._put_off, {**_mine(key, lease), "new_due": to_ms(due_at)}) == 1
+
+
+def _until(lease: Lease, now: datetime) -> dict[str, object]:
+    return {"now": to_ms(now), "worker": lease.worker, "until": to_ms(lease.until)}
 
 
 def _mine(key: object, lease: Lease) -> dict[str, object]:

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, exists, select, update
 
 from gatepass.clock import from_ms, to_ms
 from gatepass.store.leases import Lease, Leased, LeaseLost
-from gatepass.store.link import Link, Row, Statement, moment
+from gatepass.store.link import Link, Row, moment
 from gatepass.store.rows import json_text
 from gatepass.store.tables import outbox
 
@@ -112,21 +112,18 @@ def message_from(row: Row) -> Message:
     )
 
 
-LEASED_MESSAGES = Leased(outbox, outbox.c.n)
-
 _older = outbox.alias("older")
-DUE_MESSAGES = Statement(
+_in_turn = ~exists().where(
+    _older.c.request == outbox.c.request,
+    _older.c.channel == outbox.c.channel,
+    _older.c.n < outbox.c.n,
+    _older.c.due_at.is_not(None),
+)
+LEASED_MESSAGES = Leased(
+    outbox,
+    outbox.c.n,
     select(outbox.c.n)
-    .where(
-        outbox.c.due_at <= bindparam("now"),
-        outbox.c.lease_until <= bindparam("now"),
-        ~exists().where(
-            _older.c.request == outbox.c.request,
-            _older.c.channel == outbox.c.channel,
-            _older.c.n < outbox.c.n,
-            _older.c.due_at.is_not(None),
-        ),
-    )
+    .where(outbox.c.due_at <= bindparam("now"), outbox.c.lease_until <= bindparam("now"), _in_turn)
     .order_by(outbox.c.due_at)
-    .limit(bindparam("room"))
+    .limit(bindparam("room")),
 )

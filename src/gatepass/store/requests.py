@@ -245,10 +245,11 @@ _SAVE = Statement(
         version=requests.c.version + 1,
     )
 )
-LEASED_REQUESTS = Leased(requests, requests.c.id)
-DUE_REQUESTS = Statement(
+LEASED_REQUESTS = Leased(
+    requests,
+    requests.c.id,
     select(requests.c.id)
     .where(requests.c.due_at <= bindparam("now"), requests.c.lease_until <= bindparam("now"))
     .order_by(requests.c.due_at)
-    .limit(bindparam("room"))
+    .limit(bindparam("room")),
 )

@@ -14,7 +14,7 @@ slow thing is made inside a transaction.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,8 +25,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gatepass.access.events import Event
-from gatepass.access.facts import FactKey
-from gatepass.clock import Clock, to_ms
+from gatepass.clock import Clock
 from gatepass.errors import Unavailable
 from gatepass.store import claims
 from gatepass.store.audit import Audit, AuditReads
@@ -37,10 +36,9 @@ from gatepass.store.facts import LEASED_FACTS, ClaimedFact, FactReads, Facts
 from gatepass.store.fleet import Fleet, FleetReads
 from gatepass.store.leases import Lease, Leased
 from gatepass.store.limiter import FULL_PACE, Pace
-from gatepass.store.link import Link, Row, Statement
+from gatepass.store.link import Link, Row
 from gatepass.store.once import Once
 from gatepass.store.outbox import (
-    DUE_MESSAGES,
     LEASED_MESSAGES,
     ClaimedMessage,
     Outbox,
@@ -48,7 +46,7 @@ from gatepass.store.outbox import (
     message_from,
 )
 from gatepass.store.people import People, PeopleReads
-from gatepass.store.requests import DUE_REQUESTS, LEASED_REQUESTS, ClaimedRequest, RequestReads, Requests
+from gatepass.store.requests import LEASED_REQUESTS, ClaimedRequest, RequestReads, Requests
 from gatepass.store.rows import fact_from, request_from
 from gatepass.store.schema import migrate
 from gatepass.store.wake import LocalWaker, PostgresWaker, Waker
@@ -130,8 +128,16 @@ class Store:
         Claim no more than there are idle threads: a row that waits in a queue burns its lease.
         """
         with self._look() as link:
-            keys = claims.due_facts(link, now, room)
-        return self._claim_facts(keys, Lease(worker, 0, now + lease), now)
+            kinds = claims.kinds_due(link, now)
+        if not kinds:
+            return ()
+        rows: list[Row] = []
+        asked = Lease(worker, 0, now + lease)
+        with self._passing() as link:
+            for kind in kinds:
+                if len(rows) < room:
+                    rows += LEASED_FACTS.claim_due(link, asked, now, room - len(rows), kind=kind)
+        return _claimed_facts(rows, asked)
 
     def claim_sweep(
         self,
@@ -146,13 +152,17 @@ class Store:
         """At most `room` facts to read again: ours not read for `sweep`, and those absent for less than `ended`."""
         with self._look() as link:
             keys = claims.facts_to_sweep(link, now, sweep, ended, room)
-        return self._claim_facts(keys, Lease(worker, 0, now + lease), now, at_rest=True)
+        if not keys:
+            return ()
+        asked = Lease(worker, 0, now + lease)
+        with self._passing() as link:
+            return _claimed_facts(LEASED_FACTS.claim(link, [key.text for key in keys], asked, now), asked)
 
     def claim_requests(
         self, worker: str, now: datetime, room: int, lease: timedelta
     ) -> tuple[ClaimedRequest, ...]:
         """At most `room` requests that are due: those to run, those unanswered for too long. Saving ends the lease."""
-        rows = self._claim(LEASED_REQUESTS, DUE_REQUESTS, Lease(worker, 0, now + lease), now, room)
+        rows = self._claim(LEASED_REQUESTS, Lease(worker, 0, now + lease), now, room)
         return tuple(
             ClaimedRequest(request_from(row), Lease(worker, row["fence"], now + lease)) for row in rows
         )
@@ -161,29 +171,17 @@ class Store:
         self, worker: str, now: datetime, room: int, lease: timedelta
     ) -> tuple[ClaimedMessage, ...]:
         """At most `room` messages to send: of each request and channel only the oldest unsent one."""
-        rows = self._claim(LEASED_MESSAGES, DUE_MESSAGES, Lease(worker, 0, now + lease), now, room)
+        rows = self._claim(LEASED_MESSAGES, Lease(worker, 0, now + lease), now, room)
         return tuple(
             ClaimedMessage(message_from(row), Lease(worker, row["fence"], now + lease)) for row in rows
         )
 
-    def _claim_facts(
-        self, keys: Sequence[FactKey], lease: Lease, now: datetime, *, at_rest: bool = False
-    ) -> tuple[ClaimedFact, ...]:
-        if not keys:
-            return ()
-        with self._passing() as link:
-            rows = LEASED_FACTS.claim(link, [key.text for key in keys], lease, now, at_rest=at_rest)
-        return tuple(
-            ClaimedFact(fact_from(row), Lease(lease.worker, row["fence"], lease.until)) for row in rows
-        )
-
-    def _claim(self, leased: Leased, due: Statement, lease: Lease, now: datetime, room: int) -> list[Row]:
+    def _claim(self, leased: Leased, lease: Lease, now: datetime, room: int) -> list[Row]:
         with self._look() as link:
-            keys = [row[leased.key] for row in link.all(due, {"now": to_ms(now), "room": room})]
-        if not keys:
-            return []
+            if not leased.any_due(link, now):
+                return []
         with self._passing() as link:
-            return leased.claim(link, keys, lease, now)
+            return leased.claim_due(link, lease, now, room)
 
     def renew(self, claimed: Claimed, until: datetime) -> bool:
         """Keep a lease until a later moment. False: it was lost, the step in hand is void."""
@@ -241,7 +239,8 @@ class Store:
 
     @contextmanager
     def _look(self) -> Iterator[Link]:
-        with _answering(), self._engines.reader.begin() as connection:
+        """One question, which needs no transaction around it."""
+        with _answering(), self._engines.looker.connect() as connection:
             yield Link(connection)
 
 
@@ -258,6 +257,11 @@ def _answering() -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     return str(getattr(error, "orig", error)).strip().partition("\n")[0]
+
+
+def _claimed_facts(rows: Iterable[Row], asked: Lease) -> tuple[ClaimedFact, ...]:
+    leases = ((row, Lease(asked.worker, row["fence"], asked.until)) for row in rows)
+    return tuple(ClaimedFact(fact_from(row), lease) for row, lease in leases)
 
 
 def _leased(claimed: Claimed) -> tuple[Leased, object]:

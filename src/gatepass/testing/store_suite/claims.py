@@ -87,6 +87,17 @@ class ClaimCases:
         together(*[lambda n=n: work(f"w{n}") for n in range(4)])
         assert sorted(got) == sorted(keys)
 
+    def test_workers_that_look_at_once_all_find_work(self, lab: StoreLab) -> None:
+        """Nobody comes back empty, to sleep until the next poll, while there is more than the others took."""
+        due(lab, *(key(f"u{number:02}") for number in range(20)))
+        got: list[int] = []
+
+        def work(worker: str) -> None:
+            got.append(len(lab.store.claim_due(worker, lab.clock.now(), 4, LEASE)))
+
+        together(*[lambda n=n: work(f"w{n}") for n in range(5)])
+        assert got == [4] * 5
+
     def test_the_sweep_takes_ours_and_what_ended_lately(self, lab: StoreLab) -> None:
         """Live facts each 5 min, ended ones for 24 h (architecture.md 2, Sweep)."""
         start = lab.clock.now()

@@ -174,6 +174,20 @@ class FactCases:
         with refused(Bug), lab.store.write() as tx:
             tx.facts.hold(key())
 
+    def test_what_is_held_is_what_the_single_questions_answer(self, lab: StoreLab) -> None:
+        grant(lab)
+        claimed = claim(lab)
+        with lab.store.write() as tx:
+            tx.facts.apply(sending(lab, tx.facts.hold(key())), claimed.lease)
+        long_ago = lab.clock.now() - timedelta(days=1)
+        with lab.store.write() as tx:
+            held = tx.facts.hold_all(key(), long_ago)
+            assert held.fact == tx.facts.hold(key())
+            assert held.grants == tx.facts.grants_on(key()) != ()
+            assert held.attempts == tx.facts.attempts_on(key(), long_ago) != ()
+        with refused(Bug), lab.store.write() as tx:
+            tx.facts.hold_all(key("never"), long_ago)
+
     def test_operations_in_flight_never_pass_the_cap(self, lab: StoreLab) -> None:
         """Counted per instance, from rows (engine.md, Limiter)."""
         answers: list[bool] = []
