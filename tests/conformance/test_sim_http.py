@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -128,6 +129,20 @@ def test_the_date_of_answers_can_be_off(server):
     sts = boto3.client("sts", endpoint_url=server.url, region_name="us-east-1", **keys)
     said = parsedate_to_datetime(sts.get_caller_identity()["ResponseMetadata"]["HTTPHeaders"]["date"])
     assert 86_390 < (said - server.sim.clock.now()).total_seconds() <= 86_400
+
+
+def test_objects_of_any_name_and_size_go_through_to_moto():
+    sim = build(two_tenants(), SystemClock(), Settings(rates={}))
+    with SimServer(sim, everything=True) as running:
+        s3 = boto3.client(
+            "s3", endpoint_url=running.url, region_name="us-east-1", aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET,
+        )  # fmt: skip
+        s3.create_bucket(Bucket="letters")
+        for key, body in (("a b/c+d=é~%25.txt", b"hello"), ("x//y", b"z" * 9_000_000)):
+            s3.upload_fileobj(io.BytesIO(body), "letters", key)
+            assert s3.head_object(Bucket="letters", Key=key)["ContentLength"] == len(body)
+            assert s3.get_object(Bucket="letters", Key=key)["Body"].read() == body
 
 
 def test_what_moto_does_not_know_is_a_clear_client_error():

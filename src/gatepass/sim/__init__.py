@@ -15,6 +15,7 @@ from gatepass.sim.answers import ApiError, ConnectionLost
 from gatepass.sim.builder import WorldError, build, root_credential
 from gatepass.sim.estate_world import world_of
 from gatepass.sim.faults import FaultError
+from gatepass.sim.hand import Hand
 from gatepass.sim.inprocess import install, session
 from gatepass.sim.seed_world import two_tenants
 from gatepass.sim.settings import Settings
@@ -29,6 +30,7 @@ __all__ = [
     "ConnectionLost",
     "Credential",
     "FaultError",
+    "Hand",
     "Membership",
     "Record",
     "Request",

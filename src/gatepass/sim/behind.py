@@ -37,8 +37,10 @@ class Behind:
         if found["status"] in (500, 501):
             what = incoming.headers.get("x-amz-target") or incoming.form().get("Action") or incoming.path
             raise ApiError("NotImplementedBySimulator", f"gatepass sim does not know {what}", status=400)
+        # Of a HEAD the length is that of the body it stands for; of everything else it is counted when it is sent.
+        dropped = {"date", "server"} if incoming.method == "HEAD" else {"date", "server", "content-length"}
         headers = {
-            n: v for n, v in found["headers"].items() if n.lower() not in ("date", "server", "content-length")
+            name.title(): value for name, value in found["headers"].items() if name.lower() not in dropped
         }
         return Outgoing(found["status"], body, headers)
 

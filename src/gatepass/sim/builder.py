@@ -62,6 +62,7 @@ def build(description: Described, clock: Clock, settings: Settings | None = None
             builder.user(made)
         for provider in description.get("providers", []):
             builder.provider(provider)
+        world.quotas.update({str(account): quota for account, quota in description.get("quotas", {}).items()})
     except KeyError as missing:
         raise WorldError(
             f"the description of the world lacks or does not know {missing}", advice="see docs/simulator.md"

@@ -17,8 +17,6 @@ from gatepass.sim.inspection import PREFIX, Inspection
 from gatepass.sim.simulator import Simulator
 from gatepass.sim.wire import Incoming, Outgoing
 
-_LARGEST = 10 * 1024 * 1024
-
 
 class _Handler(WSGIRequestHandler):
     """Keeps connections open, keeps quiet, and hands on the portal's header, whose underscores werkzeug would drop."""
@@ -99,14 +97,13 @@ class SimServer:
             except ConnectionLost:
                 _hang_up(environ["werkzeug.socket"])
                 return []
-        headers = {**made.headers, "Content-Length": str(len(made.body))}
+        headers = {"Content-Length": str(len(made.body)), **made.headers}
         start_response(f"{made.status} {'OK' if made.status < 400 else 'Error'}", list(headers.items()))
         return [made.body]
 
 
 def _incoming(environ: dict[str, Any]) -> Incoming:
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    body = environ["wsgi.input"].read(min(length, _LARGEST)) if length else b""
+    body = _body(environ)
     headers: dict[str, str] = environ["gatepass.headers"]
     path, _, query = str(environ["gatepass.target"]).partition("?")
     return Incoming(
@@ -117,6 +114,14 @@ def _incoming(environ: dict[str, Any]) -> Incoming:
         body,
         headers.get("host", ""),
     )
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    """The whole body, whether its length was told or it came in chunks."""
+    if environ.get("wsgi.input_terminated"):
+        return bytes(environ["wsgi.input"].read())
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    return bytes(environ["wsgi.input"].read(length)) if length else b""
 
 
 def _hang_up(connection: socket.socket) -> None:
