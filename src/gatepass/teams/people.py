@@ -5,12 +5,10 @@ Both sides of every access come from one line: what the user may assume, and who
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from gatepass.policy.normal import size
 from gatepass.teams.model import (
@@ -27,13 +25,27 @@ from gatepass.teams.model import (
 )
 from gatepass.teams.native import Declared, read_policies
 from gatepass.teams.nodes import Mapping, Node, Scalar, Sequence
+from gatepass.teams.people_documents import (
+    Child,
+    assume_document,
+    external_id_of,
+    resources_of,
+    self_service_document,
+    users_trust,
+)
 from gatepass.teams.reading import Reader, is_null, nearest
-from gatepass.teams.trust import VERSION, one
 
 ASSUME_POLICY = "gatepass-assume"
 GATEWAY_POLICY = "gatepass-gateway"
 SELF_SERVICE = "BasicUserPolicy"
-USER_LENGTH, GROUP_LENGTH, GROUPS_PER_USER, GROUP_INLINE = 64, 128, 10, 5120
+USER_LENGTH, GROUP_LENGTH, GROUPS_PER_USER, GROUP_INLINE, GROUP_ATTACHED, MANAGED_LENGTH = (
+    64,
+    128,
+    10,
+    5120,
+    10,
+    6144,
+)
 """Limits of IAM (T-58)."""
 _NAME = re.compile(r"[\w+=,.@-]+\Z", re.ASCII)
 _ID = re.compile(r"[0-9]{12}\Z")
@@ -51,23 +63,6 @@ CHILD_KEYS = (
     "boundary",
     "path",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """How a role that users assume is made: the rest of what `assume` only names."""
-
-    trust: str = "listed"
-    mfa: bool = True
-    mfa_age: int = 0
-    """Seconds since the MFA; 0 for any."""
-    policies: tuple[str, ...] = ()
-    description: str | None = None
-    max_session: int = 3600
-    inline: Map[str, Document] = field(default_factory=dict)
-    boundary: str | None = None
-    path: str = "/"
-    place: Place | None = None
 
 
 @dataclass(slots=True)
@@ -303,16 +298,37 @@ class People:
                 wish.paths.add(f"/gatepass/{name}/")
                 if child.trust == "path":
                     self._move(members, name, place)
-        document = assume_document(arns)
-        inline = {ASSUME_POLICY: document} if arns else {}
-        characters = size(document)
-        if characters > GROUP_INLINE:
-            message = f"policy {ASSUME_POLICY} of group {name} has {characters} characters, more than {GROUP_INLINE}"
-            self._refuse(
-                "group-policy-too-long", message, place, path, "split the group: about 100 roles fit into one"
-            )
         attached = tuple(self._arn(entry, account) for entry in policies)
+        inline: dict[str, Document] = {}
+        if arns and size(assume_document(arns)) <= GROUP_INLINE:
+            inline = {ASSUME_POLICY: assume_document(arns)}
+        elif arns:
+            attached = (*attached, *self._managed(account, name, arns, place))
+        if len(attached) > GROUP_ATTACHED:
+            message = f"group {name} may assume so many roles that it needs {len(attached)} policies"
+            self._refuse(
+                "group-policy-too-long",
+                message,
+                place,
+                path,
+                f"IAM attaches {GROUP_ATTACHED}: split the group",
+            )
         self.made.groups[name] = Group(account, name, policies=attached, inline=inline, place=place)
+
+    def _managed(self, account: Account, group: str, arns: list[str], place: Place) -> list[str]:
+        """Managed policies for what does not fit inline, as full as IAM allows (T-58)."""
+        parts: list[list[str]] = [[]]
+        for arn in sorted(set(arns)):
+            if size(assume_document([*parts[-1], arn])) > MANAGED_LENGTH:
+                parts.append([])
+            parts[-1].append(arn)
+        found = []
+        for number, part in enumerate(parts, start=1):
+            name = f"{ASSUME_POLICY}-{group}-{number}"
+            policy = Policy(account, name, assume_document(part), key=name, place=place)
+            self.made.policies.append(policy)
+            found.append(policy.arn)
+        return found
 
     def _move(self, members: Iterable[str], group: str, place: Place) -> None:
         """`trust: path`: the users of the group live under its path, and under no other group's."""
@@ -440,7 +456,7 @@ class People:
     def _grant(self, user: User, policy: str, arn: str) -> None:
         """Lets one user assume one more role, in an inline policy of its own."""
         known = user.inline.get(policy)
-        arns = _resources(known) if known else []
+        arns = resources_of(known) if known else []
         inline = {**user.inline, policy: assume_document([*arns, arn])}
         self.made.users[user.name] = replace(user, inline=inline)
 
@@ -554,113 +570,3 @@ class People:
                     place=wish.child.place or wish.place,
                 )
             )
-
-
-def assume_document(arns: Iterable[str]) -> Document:
-    """Lets its holder assume exactly these roles."""
-    listed = sorted(set(arns))
-    statement = {"Sid": "AssumeRoles", "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": one(listed)}
-    return {"Version": VERSION, "Statement": [statement]}
-
-
-def _resources(document: Document) -> list[str]:
-    value = document["Statement"][0]["Resource"]
-    return [value] if isinstance(value, str) else list(value)
-
-
-def external_id_of(caller: str, role: str) -> str:
-    """An external id for one caller and one role: stable, so that compiling twice gives the same document. It is an
-    identifier, not a secret (T-67)."""
-    return hashlib.sha256(f"gatepass:{caller}:{role}".encode()).hexdigest()[:32]
-
-
-def users_trust(
-    users: list[User], paths: Iterable[str], child: Child, central: Account, external_id: str = ""
-) -> Document:
-    """The trust policy of a child role: by account, by listed users, or by path (T-61, T-62)."""
-    condition: dict[str, Any] = {}
-    if child.trust == "listed":
-        condition["ArnLike"] = {"aws:PrincipalArn": one([user.arn for user in users])} if users else _NOBODY
-    elif child.trust == "path":
-        arns = [central.arn(f"user{path}*") for path in paths]
-        condition["ArnLike"] = {"aws:PrincipalArn": one(arns)} if arns else _NOBODY
-    if child.mfa:
-        condition["Bool"] = {
-            "aws:MultiFactorAuthPresent": "true"
-        }  # absent for long-term keys: they must fail
-    if child.mfa and child.mfa_age:
-        condition["NumericLessThan"] = {"aws:MultiFactorAuthAge": str(child.mfa_age)}
-    if external_id:
-        condition["StringEquals"] = {"sts:ExternalId": external_id}
-    statement: dict[str, Any] = {
-        "Sid": "UsersAssumeRole",
-        "Effect": "Allow",
-        "Action": "sts:AssumeRole",
-        "Principal": {"AWS": central.root},
-    }
-    if condition:
-        statement["Condition"] = dict(sorted(condition.items()))
-    return {"Version": VERSION, "Statement": [statement]}
-
-
-_NOBODY = {"aws:PrincipalArn": "arn:aws:iam::000000000000:user/nobody"}
-"""A role whose groups are empty lets nobody in; a trust policy must have a statement."""
-
-
-def self_service_document(partition: str, *, hardened: bool) -> Document:
-    """The self-management policy, plain or with MFA demanded (9.3). `${aws:username}` is IAM's own variable."""
-    user = f"arn:{partition}:iam::*:user/${{aws:username}}"
-    device = f"arn:{partition}:iam::*:mfa/${{aws:username}}"
-    own = [
-        "iam:ChangePassword",
-        "iam:CreateAccessKey",
-        "iam:DeleteAccessKey",
-        "iam:DeleteSSHPublicKey",
-        "iam:EnableMFADevice",
-        "iam:Get*",
-        "iam:List*",
-        "iam:UpdateAccessKey",
-        "iam:UpdateSSHPublicKey",
-        "iam:UploadSSHPublicKey",
-    ]
-    if hardened:
-        own += ["iam:DeactivateMFADevice", "iam:ResyncMFADevice"]
-    statements: list[dict[str, Any]] = [
-        {"Sid": "OwnUser", "Effect": "Allow", "Action": sorted(own), "Resource": user},
-        {
-            "Sid": "OwnMfaDevice",
-            "Effect": "Allow",
-            "Action": "iam:DeleteVirtualMFADevice",
-            "Resource": device,
-        },
-        {
-            "Sid": "MfaDevices",
-            "Effect": "Allow",
-            "Action": ["iam:CreateVirtualMFADevice", "iam:ListVirtualMFADevices"],
-            "Resource": "*",
-        },
-    ]
-    if hardened:
-        statements.append(_without_mfa())
-    return {"Version": VERSION, "Statement": statements}
-
-
-def _without_mfa() -> dict[str, Any]:
-    """Until MFA is there, only setting it up is possible."""
-    allowed = [
-        "iam:ChangePassword",
-        "iam:CreateVirtualMFADevice",
-        "iam:EnableMFADevice",
-        "iam:GetUser",
-        "iam:ListMFADevices",
-        "iam:ListVirtualMFADevices",
-        "iam:ResyncMFADevice",
-        "sts:GetSessionToken",
-    ]
-    return {
-        "Sid": "DenyWithoutMfa",
-        "Effect": "Deny",
-        "NotAction": allowed,
-        "Resource": "*",
-        "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
-    }

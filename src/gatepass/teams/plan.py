@@ -295,7 +295,8 @@ class _Planner:
 
     def _is_ours(self, kind: str, live: Any) -> bool:
         if kind == "group":  # groups of IAM carry no tags
-            return ASSUME_POLICY in live.inline
+            assumes = f":policy/{ASSUME_POLICY}-"
+            return ASSUME_POLICY in live.inline or any(assumes in arn for arn in live.policies)
         if kind in {"assignment", "directory-group"}:
             return True
         return owned(live.tags, self.options.estate)
