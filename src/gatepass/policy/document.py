@@ -55,6 +55,8 @@ class Condition:
     each: Literal["", "any", "all"] = ""
     """`ForAnyValue:` or `ForAllValues:`."""
     if_exists: bool = False
+    has_variables: bool = False
+    """Whether a value holds `${...}` that the operator has filled in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ that does not hold while an explanation hears them all.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -149,8 +149,10 @@ def _condition_holds(
         return any((found is None) == operators.truth(value) for value in condition.values)
     if not found:
         return _holds_without(condition)
-    operands = (_operand(policy, condition, value, request) for value in condition.values)
-    values = [operand for operand in operands if operand is not None]
+    values: Iterable[str] = condition.values
+    if condition.has_variables:
+        expanded = (_expanded(policy, value, request) for value in condition.values)
+        values = [value for value in expanded if value is not None]
     positive = operators.NEGATED.get(condition.base, condition.base)
     compare = operators.POSITIVE[positive]
     hits = [any(compare(value, item) for value in values) for item in found]
@@ -164,12 +166,6 @@ def _holds_without(condition: Condition) -> bool:
     if condition.if_exists or condition.each == "all":
         return True
     return condition.each == "" and condition.base in operators.NEGATED
-
-
-def _operand(policy: Policy, condition: Condition, value: str, request: Request) -> str | None:
-    if not condition.base.startswith(operators.VARIABLES):
-        return value
-    return _expanded(policy, value, request)
 
 
 def _expanded(policy: Policy, pattern: str, request: Request) -> str | None:

@@ -289,7 +289,8 @@ class _Reader:
                 each, base, if_exists = parsed
                 for key, values in keys.items():
                     texts = self.operands(values, base, (*path, name, key))
-                    found.append(Condition(name, base, key, texts, each, if_exists))
+                    filled = base.startswith(operators.VARIABLES) and any("${" in text for text in texts)
+                    found.append(Condition(name, base, key, texts, each, if_exists, filled))
         return tuple(found)
 
     def operands(self, values: Any, base: str, path: Path) -> tuple[str, ...]:

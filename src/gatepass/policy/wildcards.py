@@ -12,7 +12,6 @@ from re import Pattern
 
 LITERAL = "\x00"
 ANYTHING = "*"
-_PLAIN = re.compile(r"[^\x00*?]*")
 _STAR_INSIDE = re.compile(r"\*[^:]")
 _COLON = re.compile(r"(?<!\x00):")
 _ARN_PARTS = 6
@@ -25,18 +24,18 @@ def literal(text: str) -> str:
 
 def matches(pattern: str, text: str) -> bool:
     """Whole-string and case-sensitive (`StringLike`); `*` spans everything, also separators."""
-    if _PLAIN.fullmatch(pattern):
-        return pattern == text
-    return _compiled(pattern).fullmatch(text) is not None
+    if pattern == text:
+        return True
+    return _is_wild(pattern) and _compiled(pattern).fullmatch(text) is not None
 
 
+@lru_cache(maxsize=1 << 16)
 def arn_matches(pattern: str, arn: str) -> bool:
     """The six colon-separated parts one by one (T-42); a wildcard stays inside its part, the last may hold colons.
 
     A pattern or a text that is no ARN matches nothing.
     """
-    wanted = _COLON.split(pattern, _ARN_PARTS - 1)
-    found = arn.split(":", _ARN_PARTS - 1)
+    wanted, found = _arn_parts(pattern), arn.split(":", _ARN_PARTS - 1)
     if len(wanted) != _ARN_PARTS or len(found) != _ARN_PARTS or found[0] != "arn":
         return False
     return all(map(matches, wanted, found))
@@ -47,7 +46,7 @@ def resource_matches(pattern: str, arn: str) -> bool:
     reach over colons (AWS, "IAM JSON policy elements: Resource")."""
     if pattern == ANYTHING:
         return True
-    if _PLAIN.fullmatch(pattern):
+    if not _is_wild(pattern):
         return pattern == arn
     head = pattern.rpartition(":")[0]
     if head.count(":") >= _ARN_PARTS - 2 and "?" not in head and not _STAR_INSIDE.search(head):
@@ -55,9 +54,19 @@ def resource_matches(pattern: str, arn: str) -> bool:
     return _walk(_bounded(pattern), arn)
 
 
+@lru_cache(maxsize=1 << 14)
 def action_matches(pattern: str, action: str) -> bool:
     """`service:Name` ignoring case; wildcards anywhere."""
     return matches(pattern.lower(), action.lower())
+
+
+def _is_wild(pattern: str) -> bool:
+    return "*" in pattern or "?" in pattern or LITERAL in pattern
+
+
+@lru_cache(maxsize=1 << 16)
+def _arn_parts(pattern: str) -> tuple[str, ...]:
+    return tuple(_COLON.split(pattern, _ARN_PARTS - 1))
 
 
 @lru_cache(maxsize=1 << 16)

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 
 from gatepass.teams.model import Account, Document, Resources
 from gatepass.teams.reach_graph import Graph, starts
@@ -131,8 +132,8 @@ class Reach:
     ) -> tuple[Path, ...]:
         """Every path without a cycle of at most so many edges, shortest first, ties by name; at most `limit`."""
         between: dict[str, list[Edge]] = defaultdict(list)
-        for node, _ in self.backward(target):
-            for edge in self.into(node):
+        for node, _ in self.backward(target, only=source):
+            for edge in self._sources(node, source):
                 between[edge.source.id].append(edge)
         found: list[Path] = []
         waiting: deque[Path] = deque((edge,) for edge in between[source.id] if edge.target.id != source.id)
@@ -146,9 +147,13 @@ class Reach:
                 waiting.extend((*path, edge) for edge in between[end.id] if edge.target.id not in seen)
         return tuple(sorted(found, key=path_key))
 
-    def backward(self, target: Node) -> Iterator[tuple[Node, Path]]:
-        """Every node that reaches the target with a shortest path to it, nearest first; the target itself first."""
-        return _breadth_first(target, self.into, lambda edge: edge.source, lambda edge, path: (edge, *path))
+    def backward(self, target: Node, *, only: Node | None = None) -> Iterator[tuple[Node, Path]]:
+        """Every node that reaches the target with a shortest path to it, nearest first; the target itself first.
+
+        With `only`, people and outsiders are left out but for this one: nothing leads through them.
+        """
+        edges = self.into if only is None else partial(self._sources, only=only)
+        return _breadth_first(target, edges, lambda edge: edge.source, lambda edge, path: (edge, *path))
 
     def forward(self, source: Node) -> Iterator[tuple[Node, Path]]:
         """Every node that the source reaches with a shortest path from it, nearest first; the source itself first."""
@@ -170,6 +175,11 @@ class Reach:
                     seen.add(edge.target.id)
                     waiting.append(edge.target)
         return seen
+
+    def _sources(self, node: Node, only: Node) -> list[Edge]:
+        return [
+            edge for edge in self.into(node) if not edge.source.always_starts or edge.source.id == only.id
+        ]
 
     def _is_role(self, node: Node) -> bool:
         return node.kind in (NodeKind.ROLE, NodeKind.SET)

@@ -68,7 +68,7 @@ def _misses(reach: Reach, source: Node, target: Node) -> Iterator[Miss]:
 def _joins(reach: Reach, source: Node, target: Node) -> Iterator[str]:
     """Groups that reach the target already: joining one is the change that touches no policy."""
     if source.kind is NodeKind.PERSON:
-        for node, path in reach.backward(target):
+        for node, path in reach.backward(target, only=source):
             if path and node.kind is NodeKind.GROUP:
                 yield f"make {source.label} a member of the group {node.label}"
 

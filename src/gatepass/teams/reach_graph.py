@@ -56,6 +56,7 @@ class Graph:
         self._add_directory()
         self.by_arn = {node.arn: node for node in self.nodes.values() if node.kind in CALLING}
         self._sorted_arns = sorted(self.by_arn)
+        self._matches: dict[str, list[Node]] = {}
         self._of_account: dict[str, list[Node]] = defaultdict(list)
         for node in self.by_arn.values():
             self._of_account[node.account.id if node.account else ""].append(node)
@@ -119,6 +120,11 @@ class Graph:
 
     def known_matches(self, pattern: str) -> list[Node]:
         """The known callers whose ARN the pattern matches."""
+        if pattern not in self._matches:
+            self._matches[pattern] = self._look_up(pattern)
+        return self._matches[pattern]
+
+    def _look_up(self, pattern: str) -> list[Node]:
         if "*" not in pattern and "?" not in pattern:
             return [self.by_arn[pattern]] if pattern in self.by_arn else []
         prefix = pattern[: min(pattern.find(char) for char in "*?" if char in pattern)]
@@ -135,6 +141,7 @@ class Graph:
         """Take a role or user that the estate does not know among the candidates; answers given before may lack it."""
         node = self._extra(NodeKind.FOREIGN, f"foreign:{arn}", arn, arn)
         self.by_arn[arn] = node
+        self._matches.clear()
         insort(self._sorted_arns, arn)
         self._of_account[account_of(arn)].append(node)
 

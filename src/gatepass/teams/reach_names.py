@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Iterable
 
 from gatepass.errors import GatepassError
@@ -24,6 +25,8 @@ class Names:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._known = -1
+        self._written: dict[str, list[Node]] = {}
 
     def role(self, text: str) -> Node:
         """A role or a permission set in an account."""
@@ -41,31 +44,49 @@ class Names:
         raise self._error("account", text, [one.full_name for one in found], known)
 
     def _one(self, text: str, what: str, kinds: Iterable[NodeKind]) -> Node:
-        known = [node for node in self._graph.nodes.values() if node.kind in kinds]
-        for matching in (self._exactly, self._named):
-            found = sorted(node for node in known if matching(node, text))
-            people = [node for node in found if node.kind is NodeKind.PERSON]
-            found = people or found  # a person has whatever their user of that name has
-            if len(found) == 1:
-                return found[0]
-            if found:
-                raise self._error(what, text, [node.id for node in found], [])
-        raise self._error(what, text, [], [node.label for node in known])
+        wanted = set(kinds)
+        for found in (self._exact(text), self._spelled_so(text)):
+            fitting = sorted(node for node in found if node.kind in wanted)
+            people = [node for node in fitting if node.kind is NodeKind.PERSON]
+            fitting = people or fitting  # a person has whatever their user of that name has
+            if len(fitting) == 1:
+                return fitting[0]
+            if fitting:
+                raise self._error(what, text, [node.id for node in fitting], [])
+        raise self._error(
+            what, text, [], [node.label for node in self._graph.nodes.values() if node.kind in wanted]
+        )
 
-    def _exactly(self, node: Node, text: str) -> bool:
-        return text in (node.id, node.arn) and bool(text)
+    def _exact(self, text: str) -> list[Node]:
+        node = self._graph.nodes.get(text) or self._graph.by_arn.get(text)
+        return [node] if node else []
 
-    def _named(self, node: Node, text: str) -> bool:
+    def _spelled_so(self, text: str) -> list[Node]:
         kind, colon, rest = text.partition(":")
         if colon and kind in tuple(NodeKind):
-            if node.kind != kind:
-                return False
-            text = rest
-        name, at, account = text.rpartition("@")
-        if at and node.account is not None:
-            in_account = account in (node.account.name, node.account.full_name, node.account.id)
-            return in_account and name in self._names(node)
-        return text == node.label or text in self._names(node)
+            return [node for node in self._spellings.get(rest, ()) if node.kind == kind]
+        return self._spellings.get(text, [])
+
+    @property
+    def _spellings(self) -> dict[str, list[Node]]:
+        """Every way of writing each node; made anew when nodes were added."""
+        if self._known != len(self._graph.nodes):
+            self._written = defaultdict(list)
+            for node in self._graph.nodes.values():
+                for spelling in self._ways_to_write(node):
+                    self._written[spelling].append(node)
+            self._known = len(self._graph.nodes)
+        return self._written
+
+    def _ways_to_write(self, node: Node) -> set[str]:
+        names = self._names(node)
+        found = {node.label, *names}
+        if node.arn:
+            found.add(node.arn)
+        if node.account is not None:
+            accounts = (node.account.name, node.account.full_name, node.account.id)
+            found |= {f"{name}@{account}" for name in names for account in accounts}
+        return found
 
     def _names(self, node: Node) -> tuple[str, ...]:
         role = self._graph.roles.get(node.id)

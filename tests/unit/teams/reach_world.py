@@ -167,3 +167,32 @@ def company(**changes: Any) -> Resources:
         ),
     }
     return Resources(**(found | changes))
+
+
+def large(count: int = 100) -> Resources:
+    """100 roles in each of so many accounts, 20 teams, 20 sets, 1,000 people (H4)."""
+    people = [f"p{number}@acme.example" for number in range(1000)]
+    names = [f"team{number}" for number in range(20)]
+    sets = [f"IdentityTeam{number}TeamAccess" for number in range(20)]
+    only_roles: dict[str, Any] = {"StringEquals": {"aws:PrincipalType": "AssumedRole"}}
+    no_users = deny(team_arn("viewer"), "arn:aws:iam::*:user/*")
+
+    def trusting(number: int) -> dict[str, Any]:
+        picked = [(number + step) % 20 for step in range(3)]
+        patterns = [*(team_arn(names[one]) for one in picked), *(set_pattern(sets[one]) for one in picked)]
+        return allow(IDENTITY, *patterns, **only_roles)
+
+    accounts = [
+        Account(f"a{number}", str(200000000000 + number), organization="acme") for number in range(count)
+    ]
+    return company(
+        accounts=(IDENTITY, *accounts),
+        permission_sets=tuple(PermissionSet("acme", name, managed_policies=(POWER,)) for name in sets),
+        directory_groups=tuple(DirectoryGroup("acme", f"g{n}", tuple(people[n::20])) for n in range(20)),
+        assignments=tuple(assigned(name, f"g{number}") for number, name in enumerate(sets)),
+        roles=(
+            *(team(name, trusting(number), no_users) for number, name in enumerate(names)),
+            *(role(account, f"r{n}", trusting(n), no_users) for account in accounts for n in range(100)),
+        ),
+        users=(),
+    )

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from tests.unit.teams.reach_world import (
@@ -18,17 +17,17 @@ from tests.unit.teams.reach_world import (
     POWER,
     PROD,
     allow,
-    assigned,
     company,
     deny,
     document,
+    large,
     role,
     set_pattern,
     team,
     team_arn,
 )
 
-from gatepass.teams.model import Account, DirectoryGroup, Group, PermissionSet, Policy, Resources, User
+from gatepass.teams.model import DirectoryGroup, Group, Policy, Resources, User
 from gatepass.teams.reach import Reach
 from gatepass.teams.reach_explain import explain
 from gatepass.teams.reach_names import Unknown
@@ -360,35 +359,6 @@ def test_explain_speaks_to_people() -> None:
         explain(reach, reach.principal("ida@acme.example"), reach.role("terraform@dev"))
     )
     assert "holds no session anywhere" in nobody[1]
-
-
-def large() -> Resources:
-    """10,000 roles in 100 accounts, 20 teams, 20 sets, 1,000 people (H4)."""
-    people = [f"p{number}@acme.example" for number in range(1000)]
-    names = [f"team{number}" for number in range(20)]
-    sets = [f"IdentityTeam{number}TeamAccess" for number in range(20)]
-    only_roles: dict[str, Any] = {"StringEquals": {"aws:PrincipalType": "AssumedRole"}}
-    no_users = deny(team_arn("viewer"), "arn:aws:iam::*:user/*")
-
-    def trusting(number: int) -> dict[str, Any]:
-        picked = [(number + step) % 20 for step in range(3)]
-        patterns = [*(team_arn(names[one]) for one in picked), *(set_pattern(sets[one]) for one in picked)]
-        return allow(IDENTITY, *patterns, **only_roles)
-
-    accounts = [
-        Account(f"a{number}", str(200000000000 + number), organization="acme") for number in range(100)
-    ]
-    return company(
-        accounts=(IDENTITY, *accounts),
-        permission_sets=tuple(PermissionSet("acme", name, managed_policies=(POWER,)) for name in sets),
-        directory_groups=tuple(DirectoryGroup("acme", f"g{n}", tuple(people[n::20])) for n in range(20)),
-        assignments=tuple(assigned(name, f"g{number}") for number, name in enumerate(sets)),
-        roles=(
-            *(team(name, trusting(number), no_users) for number, name in enumerate(names)),
-            *(role(account, f"r{n}", trusting(n), no_users) for account in accounts for n in range(100)),
-        ),
-        users=(),
-    )
 
 
 def test_ten_thousand_roles_and_a_thousand_people_answer_at_once() -> None:
