@@ -272,8 +272,7 @@ def finish(
     ]
     done += [(component, {}, World()) for component in ready]
     done = _without_collisions(done)
-    together = [Linted(component, configs, known) for component, configs, known in done]
-    linted = lint(together, compare_profiles=wanted.compare_profiles)
+    linted = lint([Linted(component, configs, known) for component, configs, known in done])
     parts = [
         replace(component, findings=(*component.findings, *more))
         for (component, _, _), more in zip(done, linted, strict=True)

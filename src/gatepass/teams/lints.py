@@ -24,7 +24,6 @@ from gatepass.teams.patterns import (
 )
 from gatepass.teams.policies import is_read_only, lets_leave
 from gatepass.teams.reading import nearest
-from gatepass.teams.witnesses import differences
 from gatepass.teams.world import World
 
 ERROR, WARNING, INFO = Level.ERROR, Level.WARNING, Level.INFO
@@ -134,8 +133,8 @@ class Estate:
 Lint = Callable[[Subject], Iterable[Finding]]
 
 
-def lint(parts: list[Linted], *, compare_profiles: bool = False) -> list[tuple[Finding, ...]]:
-    """Findings per component, in its order; on request also where the two profiles disagree (T-32)."""
+def lint(parts: list[Linted]) -> list[tuple[Finding, ...]]:
+    """Findings per component, in its order."""
     estate = Estate(parts)
     results = []
     for part in parts:
@@ -145,7 +144,7 @@ def lint(parts: list[Linted], *, compare_profiles: bool = False) -> list[tuple[F
             known = all(name in part.world.accounts for name in (part.world.identity, *config.allowed_roles))
             if config.enabled and known and part.component.account is not None and part.component.enabled:
                 subject = Subject(config, part, estate)
-                for check in (*CHECKS, *([_profiles] if compare_profiles else [])):
+                for check in CHECKS:
                     found.extend(check(subject))
         results.append(tuple(found))
     return results
@@ -463,20 +462,6 @@ def _mfa(subject: Subject) -> Iterator[Finding]:
         message = "require_mfa shuts out sessions of roles and permission sets, which never carry MFA"
         advice = "trust IAM users only, or leave MFA to Identity Center"
         yield subject.say("mfa-not-carried", WARNING, message, advice=advice)
-
-
-def _profiles(subject: Subject) -> Iterator[Finding]:
-    """T-32: on whom the two profiles disagree, each with a witness."""
-    if subject.account is None:
-        return
-    mine, kind = subject.config.extras.profile, subject.part.component.kind
-    for one in differences(subject.config, kind, subject.account, subject.world):
-        other = Profile.HARDENED if mine is Profile.CLOUDPOSSE else Profile.CLOUDPOSSE
-        verdict = "lets in" if one.let_in_by is mine else "keeps out"
-        opposite = "keeps out" if one.let_in_by is mine else "lets in"
-        message = f"profile {mine} {verdict} {one.principal}, which {other} {opposite} ({one.rule})"
-        advice = "decide which is meant before changing trust_profile"
-        yield subject.say("profile-difference", INFO, message, value=one.principal, advice=advice)
 
 
 CHECKS: tuple[Lint, ...] = (

@@ -25,7 +25,7 @@ from gatepass.policy import Kind, Permissions, Ruling, Target, can_assume, parse
 from gatepass.teams.config import RoleConfig
 from gatepass.teams.model import Profile
 from gatepass.teams.nodes import Mapping
-from gatepass.teams.witnesses import Difference, differences
+from gatepass.teams.profiles import Difference, differences
 
 BASE = RoleConfig("target", Mapping("x.yaml", 1, 1, {}), "roles.target")
 
@@ -50,6 +50,19 @@ def test_a_set_whose_name_goes_on_gets_in_only_in_compat() -> None:
     assert found(trusted_permission_sets=("ReadOnly_Plus",)) == []
     denied = found(trusted_permission_sets=("ReadOnly_Plus",), denied_permission_sets=("ReadOnly",))
     assert denied == [("H-2", "AWSReservedSSO_ReadOnly_Plus_0000000000000000", Profile.HARDENED)]
+
+
+def test_where_the_sets_are_not_known_one_that_might_exist_is_the_witness() -> None:
+    """H-2."""
+    listed = differences(
+        replace(BASE, trusted_teams=("admin",)),
+        "aws-teams",
+        IDENTITY,
+        replace(WORLD, instance_sets=frozenset()),
+    )
+    assert [(one.rule, one.principal.rpartition("/")[2]) for one in listed] == [
+        ("H-2", "AWSReservedSSO_IdentityAdminTeamAccess_Other_0000000000000000")
+    ]
 
 
 def test_star_lets_teams_in_and_keeps_them_out_only_in_hardened() -> None:
