@@ -54,7 +54,7 @@ def _variables(found: Mapping[str, Any], session: Session) -> dict[str, str]:
 @click.argument("name")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @face
-def exec_(by_env: bool, fd: int | None, name: str, command: tuple[str, ...]) -> None:
+def exec_(ask: bool, reason: str, by_env: bool, fd: int | None, name: str, command: tuple[str, ...]) -> None:
     """Run COMMAND with the credentials of session NAME, refreshed while it runs."""
     from gatepass.sessions.client import conversation
 
@@ -64,6 +64,9 @@ def exec_(by_env: bool, fd: int | None, name: str, command: tuple[str, ...]) -> 
         raise BadInput("name the command to run", advice=f"gatepass exec {name} -- COMMAND")
     with conversation(places(), Terminal(fd=fd)) as talk:
         environment = without_credentials(os.environ)
+        if ask:
+            given = talk.call("request", name=session.name, reason=reason)
+            say(f"request {given['request']} is granted until {given['ends_at'] or 'further notice'}")
         if by_env:
             environment |= _variables(talk.call("get", name=session.name), session)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gatepass.cli.laptop import face, places, say
+from gatepass.cli.laptop import face, places, read_secret, say
 from gatepass.cli.listing import listing_options, show_list
 from gatepass.sessions.errors import BadInput
 from gatepass.sessions.workspace import load_workspace
@@ -16,16 +16,34 @@ from gatepass.sessions.workspace import load_workspace
 @click.option("--fd", type=int, metavar="N", help="Read the vault's passphrase from file descriptor N.")
 @face
 def login(integration: str | None, no_browser: bool, fd: int | None) -> None:
-    """Log in to INTEGRATION."""
+    """Log in to INTEGRATION; without one, to the gatepass server, with a token that it issued."""
     from gatepass.cli.person import Terminal
     from gatepass.sessions.client import conversation
 
     if integration is None:
-        known = ", ".join(load_workspace(places().workspace).integrations) or "none yet"
-        raise BadInput("name the integration to log in to", advice=f"known: {known}")
+        _login_to_server(fd)
+        return
     with conversation(places(), Terminal(fd=fd, browser=not no_browser)) as talk:
         found = talk.call("login", name=integration)
     say(f"logged in to {integration} until {found['expires_at']}")
+
+
+def _login_to_server(fd: int | None) -> None:
+    """Check the token with the server, then keep it in the vault (S-25)."""
+    import os
+
+    from gatepass.cli.person import Terminal
+    from gatepass.cli.server import DEFAULT_URL
+    from gatepass.client import Client
+    from gatepass.sessions.client import conversation
+    from gatepass.sessions.server import SECRET
+
+    url = os.environ.get("GATEPASS_URL") or load_workspace(places().workspace).settings.server or DEFAULT_URL
+    token = read_secret(f"token of {url} (gatepass token issue)", fd)
+    me = Client(url, token).get("/v1/me")
+    with conversation(places(), Terminal(fd=fd)) as talk:
+        talk.call("put_secret", name=SECRET, value={"url": url, "token": token})
+    say(f"logged in to {url} as {me['id']}")
 
 
 @click.command()

@@ -35,9 +35,25 @@ def connect() -> Client:
     kept = token_file()
     if not token and kept.is_file():
         token = kept.read_text(encoding="utf-8").strip()
+    if not token and (found := _token_in_vault()) is not None:
+        return Client(os.environ.get("GATEPASS_URL") or found["url"], found["token"])
     if not token:
         raise NoToken("no token for the gatepass server", advice="set GATEPASS_TOKEN, or run: gatepass login")
     return Client(os.environ.get("GATEPASS_URL") or DEFAULT_URL, token)
+
+
+def _token_in_vault() -> dict[str, str] | None:
+    """The token that `gatepass login` put into the laptop's vault; the agent asks for a passphrase if it must."""
+    from gatepass.cli.laptop import places
+
+    if not places().vault.exists():
+        return None
+    from gatepass.cli.person import Terminal
+    from gatepass.sessions.client import conversation
+
+    with conversation(places(), Terminal()) as talk:
+        found: dict[str, str] | None = talk.call("server_token")
+    return found
 
 
 def output_option(command: F) -> F:

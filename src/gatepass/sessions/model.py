@@ -89,6 +89,11 @@ class Grant:
     """The Identity Center to use when the grant is a portal role."""
     via: str | None = None
     """The session to assume from when the grant is an assumable role."""
+    account_id: str | None = None
+    role_name: str | None = None
+    """The permission set's name at the portal, when the grant is one."""
+    role_arn: Arn | None = None
+    """The role to assume, when the grant opens one."""
     wait: bool = False
 
 
@@ -150,7 +155,7 @@ class Session:
     def account_id(self) -> str | None:
         """The account the credentials are for, when the recipe says it."""
         recipe = self.recipe
-        if isinstance(recipe, SsoRole):
+        if isinstance(recipe, SsoRole | Grant):
             return recipe.account_id
         if isinstance(recipe, Role | SamlRole | WebIdentity):
             return recipe.role_arn.account

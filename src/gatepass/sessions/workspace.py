@@ -205,6 +205,12 @@ def _faults_of(session: Session, recipe: Recipe) -> list[str]:
             return ["token_file, token_command: exactly one of the two is required"]
         case Grant() if (recipe.request is None) == (recipe.target is None or recipe.flow is None):
             return ["request, target and flow: give either request, or both target and flow"]
+        case Grant() if (recipe.role_arn is None) == (recipe.role_name is None):
+            return ["role_name, role_arn: give role_name for a portal role, or role_arn for a role to assume"]
+        case Grant() if recipe.role_name is not None and recipe.integration is None:
+            return ["integration: missing; a portal role needs the integration it comes from"]
+        case Grant() if recipe.role_arn is not None and recipe.via is None:
+            return ["via: missing; a role needs the session it is assumed from"]
         case StaticEndpoint() | Process() | SsoRole() if session.duration is not None:
             return [f"duration: a session of kind {recipe.kind} cannot choose it"]
         case IamUser():

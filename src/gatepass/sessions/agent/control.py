@@ -121,6 +121,19 @@ class Control:
             entry = await self._service.start(name, self._peer, asker)
         return {"name": entry.chain[-1].name, "expires_at": iso(entry.expires_at)}
 
+    async def _request(self, message: Message, asker: Person) -> Any:
+        """Ask for a grant session's access; answers when it is there, or was refused."""
+        await self._service.unlocked(asker)
+        view = await self._service.keeper.request(str(message["name"]), str(message.get("reason") or ""))
+        return {"request": view.request, "ends_at": iso(view.ends_at) if view.ends_at else None}
+
+    async def _server_token(self, message: Message, asker: Person) -> Any:
+        """The gatepass server's token, for this user's own command line."""
+        from gatepass.sessions.server import SECRET
+
+        await self._service.unlocked(asker)
+        return await asyncio.to_thread(self._service.strongbox.get, SECRET)
+
     async def _stop(self, message: Message, asker: Person) -> Any:
         return self._service.keeper.stop(str(message["name"]), self._peer)
 
@@ -295,6 +308,8 @@ class Person:
 OPERATIONS: dict[str, Callable[[Control, Message, Person], Awaitable[Any]]] = {
     "status": Control._status,
     "start": Control._start,
+    "request": Control._request,
+    "server_token": Control._server_token,
     "stop": Control._stop,
     "get": Control._get,
     "unlock": Control._unlock,

@@ -28,7 +28,7 @@ class GrantWatch:
 
     async def view(self, session: Session, recipe: Grant, *, wait: bool) -> GrantView:
         """The live grant of the session. Raises `Denied` when it has ended, `NeedsHuman` when it must be asked for."""
-        source = self._connected(session)
+        source = await self._connected(session)
         view = await asyncio.to_thread(source.find, recipe)
         while wait and not view.live and view.state not in _OVER | {"none"}:
             view = await asyncio.to_thread(source.watch, view, POLL)
@@ -36,8 +36,19 @@ class GrantWatch:
         self._follow(session.name, source, view)
         return view
 
-    def _connected(self, session: Session) -> GrantSource:
-        source = self._source()
+    async def request(self, session: Session, recipe: Grant, reason: str) -> GrantView:
+        """Ask for the session's grant unless one is live or under way; returns once it is live (A4)."""
+        source = await self._connected(session)
+        view = await asyncio.to_thread(source.find, recipe)
+        if view.state in _OVER | {"none"}:
+            view = await asyncio.to_thread(source.ask, recipe, reason, session.duration)
+        while not view.live and view.state not in _OVER:
+            view = await asyncio.to_thread(source.watch, view, POLL)
+        self._refuse_dead(session, view)
+        return view
+
+    async def _connected(self, session: Session) -> GrantSource:
+        source = await asyncio.to_thread(self._source)
         if source is None:
             raise NeedsHuman(
                 f"session {session.name!r} needs the gatepass server and this laptop is not logged in to one",

@@ -20,6 +20,7 @@ from gatepass.sessions.agent.logins import Logins, SecretStore
 from gatepass.sessions.agent.minter import Inputs
 from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.errors import (
+    BadInput,
     Denied,
     Locked,
     NeedsHuman,
@@ -55,6 +56,7 @@ class Grants(Protocol):
     """The live state of grants (see `agent.grantwatch`)."""
 
     async def view(self, session: Session, recipe: Grant, *, wait: bool) -> GrantView: ...
+    async def request(self, session: Session, recipe: Grant, reason: str) -> GrantView: ...
 
 
 @dataclass
@@ -135,6 +137,14 @@ class Keeper:
         for hop in workspace.chain(session.name):
             self.stopped.discard(hop.name)
         return await self.get(session.name, asker, peer)
+
+    async def request(self, name: str, reason: str) -> GrantView:
+        """Ask for what a grant session needs and wait until it is there (A4)."""
+        session = require(self._world.workspace(), name)
+        if not isinstance(session.recipe, Grant):
+            raise BadInput(f"session {session.name!r} is of kind {session.kind}; only grants are asked for")
+        self.move(session.name, "needs-approval", "asked for")
+        return await self._world.grants.request(session, session.recipe, reason)
 
     def stop(self, name: str, peer: Peer | None) -> list[str]:
         """Drop the session's set, those made from it, and hops nobody else uses; refuse it until `start` (S-18)."""

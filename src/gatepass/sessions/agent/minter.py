@@ -35,6 +35,7 @@ from gatepass.sessions.providers.portal import Portal
 from gatepass.sessions.providers.sts import Mfa, Sts
 from gatepass.sessions.providers.transport import Transport
 
+ARRIVAL = timedelta(seconds=90)
 LEAST = timedelta(seconds=900)
 """STS issues for no less."""
 
@@ -127,14 +128,25 @@ class Minter:
         match view.access:
             case PortalAccess():
                 assert recipe.integration is not None
-                return self._portal(workspace, recipe.integration, inputs).credentials(
-                    view.access.account_id, view.access.role_name, session.name
-                )
+                portal = self._portal(workspace, recipe.integration, inputs)
+                return self._arriving(portal, view.access, view, session.name)
             case RoleAccess():
                 assert inputs.via is not None
                 return self._granted_role(workspace, session, view.access, view, inputs.via)
             case None:
                 raise Denied(f"session {session.name!r}: the grant {view.request} gives nothing yet")
+
+    def _arriving(self, portal: Portal, access: PortalAccess, view: GrantView, name: str) -> Credentials:
+        """A new assignment takes a while to reach the portal: refusals are tried again for 90 s (S-51)."""
+        for pause in (1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0):
+            try:
+                return portal.credentials(access.account_id, access.role_name, name)
+            except Denied:
+                started = view.starts_at
+                if started is None or self._transport.now() - started > ARRIVAL:
+                    raise
+                self._transport.pause(pause)
+        return portal.credentials(access.account_id, access.role_name, name)
 
     def _granted_role(
         self, workspace: Workspace, session: Session, access: RoleAccess, view: GrantView, via: Credentials

@@ -83,7 +83,7 @@ def assemble(paths: Paths, clock: Clock, source: GrantSource | None = None) -> S
 
     keeper: Keeper
     grants = GrantWatch(
-        lambda: source,
+        lambda: source or _server_grants(strongbox),
         transport.now,
         lambda name, cause: keeper.drop(name, cause, state="revoked"),
     )
@@ -102,6 +102,13 @@ def assemble(paths: Paths, clock: Clock, source: GrantSource | None = None) -> S
     service = Service(keeper, strongbox, logins, transport, events, workspace, paths.prompt)
     world.on_change = service.write_prompt_file
     return service
+
+
+def _server_grants(strongbox: Strongbox) -> GrantSource | None:
+    """The server this laptop is logged in to, if any."""
+    from gatepass.sessions.server import SECRET, grants_from
+
+    return grants_from(strongbox.get(SECRET))
 
 
 def harden() -> None:

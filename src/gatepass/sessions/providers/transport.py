@@ -66,6 +66,10 @@ class Transport:
         """The present by AWS's clock (S-79)."""
         return self._clock.now() + (self.skew if abs(self.skew) > WARN_SKEW else timedelta(0))
 
+    def pause(self, seconds: float) -> None:
+        """Wait between two tries."""
+        self._clock.sleep(seconds)
+
     def call(
         self,
         service: str,
