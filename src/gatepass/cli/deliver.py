@@ -43,13 +43,15 @@ def _variables(found: Mapping[str, Any], session: Session) -> dict[str, str]:
     return {key: value for key, value in named.items() if value}
 
 
-@click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command("exec")
 @click.option(
     "--env",
     "by_env",
     is_flag=True,
     help="Keys in the environment instead of the endpoint; they do not refresh.",
 )
+@click.option("--request", "ask", is_flag=True, help="A grant session: ask for access first and wait for it.")
+@click.option("--reason", default="", help="Why, for whoever decides.")
 @_fd
 @click.argument("name")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)

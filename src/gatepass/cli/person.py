@@ -32,6 +32,10 @@ class Terminal(Person):
 
         return str(click.prompt(text, hide_input=kind != "mfa" and kind != "confirm", err=True))
 
+    def note(self, text: str) -> None:
+        """One line."""
+        say(text)
+
     def show(self, url: str, code: str | None) -> None:
         """Open the browser, or print where to go where there is none."""
         if code is not None:

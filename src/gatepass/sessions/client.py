@@ -33,6 +33,9 @@ class Person:
         """Let the person open an address."""
         raise NeedsHuman("a login is needed", advice="run: gatepass login INTEGRATION")
 
+    def note(self, text: str) -> None:
+        """How things go; nobody needs to know here."""
+
 
 class Conversation:
     """A control connection: JSON lines both ways."""
@@ -54,6 +57,8 @@ class Conversation:
                 continue
             if "ask" in message:
                 self._answer(message["ask"])
+            elif "note" in message:
+                self._person.note(str(message["note"]))
             elif "show" in message:
                 self._person.show(message["show"]["url"], message["show"].get("code"))
             elif message.get("ok"):

@@ -64,7 +64,7 @@ class ServerGrants:
         rows = self._call(
             lambda: self._client.get("/v1/requests", flow=recipe.flow, requester=self._me, limit=50)
         )
-        mine = [r for r in rows["requests"] if r["target"] == recipe.target]
+        mine = [r for r in rows["requests"] if _is_target(r, recipe.target)]
         mine.sort(key=lambda r: (r["state"] in _NOT_YET | {"approved"}, r["asked_at"]), reverse=True)
         return str(mine[0]["id"]) if mine else None
 
@@ -79,6 +79,11 @@ class ServerGrants:
             raise _explained(error) from error
         except NoServer as error:
             raise Upstream(error.message, advice=error.advice) from error
+
+
+def _is_target(row: dict[str, Any], target: str | None) -> bool:
+    """Targets go by their full name, or by their name within the request's organization."""
+    return row["target"] in (target, f"{row.get('organization')}-{target}")
 
 
 def command_for(recipe: Grant) -> str:

@@ -1,7 +1,8 @@
 """Conversations: JSON lines both ways on one connection, in which the agent may ask the person (S-34).
 
 Request `{"id", "op", ...}`; answers `{"id", "ok": true, "result"}` or `{"id", "ok": false, "error"}`; in between
-`{"id", "ask": {"n", "kind", "text"}}`, answered by `{"answer": n, "value"}`, and `{"id", "show": {"url", "code"}}`.
+`{"id", "ask": {"n", "kind", "text"}}`, answered by `{"answer": n, "value"}`, `{"id", "show": {"url", "code"}}`, and
+`{"id", "note"}` to tell the person how things go.
 """
 
 from __future__ import annotations
@@ -124,7 +125,12 @@ class Control:
     async def _request(self, message: Message, asker: Person) -> Any:
         """Ask for a grant session's access; answers when it is there, or was refused."""
         await self._service.unlocked(asker)
-        view = await self._service.keeper.request(str(message["name"]), str(message.get("reason") or ""))
+        number = message.get("id")
+        view = await self._service.keeper.request(
+            str(message["name"]),
+            str(message.get("reason") or ""),
+            lambda text: self._send({"id": number, "note": scrub(text)}),
+        )
         return {"request": view.request, "ends_at": iso(view.ends_at) if view.ends_at else None}
 
     async def _server_token(self, message: Message, asker: Person) -> Any:

@@ -36,12 +36,16 @@ class GrantWatch:
         self._follow(session.name, source, view)
         return view
 
-    async def request(self, session: Session, recipe: Grant, reason: str) -> GrantView:
+    async def request(
+        self, session: Session, recipe: Grant, reason: str, note: Callable[[str], None]
+    ) -> GrantView:
         """Ask for the session's grant unless one is live or under way; returns once it is live (A4)."""
         source = await self._connected(session)
         view = await asyncio.to_thread(source.find, recipe)
         if view.state in _OVER | {"none"}:
             view = await asyncio.to_thread(source.ask, recipe, reason, session.duration)
+        if not view.live:
+            note(f"request {view.request} waits for approval")
         while not view.live and view.state not in _OVER:
             view = await asyncio.to_thread(source.watch, view, POLL)
         self._refuse_dead(session, view)

@@ -56,7 +56,9 @@ class Grants(Protocol):
     """The live state of grants (see `agent.grantwatch`)."""
 
     async def view(self, session: Session, recipe: Grant, *, wait: bool) -> GrantView: ...
-    async def request(self, session: Session, recipe: Grant, reason: str) -> GrantView: ...
+    async def request(
+        self, session: Session, recipe: Grant, reason: str, note: Callable[[str], None]
+    ) -> GrantView: ...
 
 
 @dataclass
@@ -138,13 +140,13 @@ class Keeper:
             self.stopped.discard(hop.name)
         return await self.get(session.name, asker, peer)
 
-    async def request(self, name: str, reason: str) -> GrantView:
+    async def request(self, name: str, reason: str, note: Callable[[str], None]) -> GrantView:
         """Ask for what a grant session needs and wait until it is there (A4)."""
         session = require(self._world.workspace(), name)
         if not isinstance(session.recipe, Grant):
             raise BadInput(f"session {session.name!r} is of kind {session.kind}; only grants are asked for")
         self.move(session.name, "needs-approval", "asked for")
-        return await self._world.grants.request(session, session.recipe, reason)
+        return await self._world.grants.request(session, session.recipe, reason, note)
 
     def stop(self, name: str, peer: Peer | None) -> list[str]:
         """Drop the session's set, those made from it, and hops nobody else uses; refuse it until `start` (S-18)."""

@@ -1,0 +1,162 @@
+"""A4 end to end: real server, simulated AWS, real laptop; ask, wait, run in one command, lose it on revocation."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from gatepass.client import Client
+
+ROOT = Path(__file__).resolve().parents[2]
+GATEPASS = str(Path(sys.executable).with_name("gatepass"))
+START_URL = "https://d-9367000001.awsapps.com/start"
+
+
+@dataclass
+class Laptop:
+    """Ana's laptop."""
+
+    place: Path
+    server: str
+    sim: str
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "HOME": str(self.place),
+            "PATH": os.environ["PATH"],
+            "GATEPASS_HOME": str(self.place / "g"),
+            "GATEPASS_URL": self.server,
+            "AWS_ENDPOINT_URL": self.sim,
+            "BROWSER": f"{self.place / 'browser'} %s",
+        }
+
+    def run(self, *words: str, secrets: str = "", ok: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [GATEPASS, *words],
+            input=secrets,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert not ok or done.returncode == 0, done.stderr
+        return done
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, str, str]]:
+    """The demo server: its address, the simulator's, and the administrator's token."""
+    data = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))
+    command = [GATEPASS, "serve", str(ROOT / "examples" / "multi-organization"), "--demo", "--port", "0"]
+    environment = {**os.environ, "GATEPASS_DATA_DIR": str(data), "HOME": str(data)}
+    process = subprocess.Popen(
+        [*command, "--data-dir", str(data)], stderr=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stderr is not None
+    sim = url = ""
+    try:
+        for line in process.stderr:
+            if found := re.search(r"simulated AWS on (http://\S+?):? ", line):
+                sim = found.group(1)
+            if found := re.search(r"serving on (http://\S+)", line):
+                url = found.group(1)
+                break
+        assert sim, "no simulator"
+        yield url, sim, (data / "first-token").read_text().strip()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+        process.stderr.close()
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture
+def laptop(server: tuple[str, str, str]) -> Iterator[Laptop]:
+    place = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))
+    made = Laptop(place, server[0], server[1])
+    (place / "browser").write_text(
+        f"#!{sys.executable}\nimport sys, urllib.request as u, urllib.parse as p\n"
+        "page = u.urlopen(sys.argv[1], timeout=20)\n"
+        "asked = p.urlsplit(sys.argv[1])\n"
+        "form = p.urlencode({**dict(p.parse_qsl(asked.query)), 'user': 'ana@host.example', 'user_name': "
+        "'ana@host.example', 'answer': 'allow'}).encode()\n"
+        "u.urlopen(u.Request(f'{asked.scheme}://{asked.netloc}{asked.path}', data=form), timeout=20).read()\n"
+    )
+    (place / "browser").chmod(0o700)
+    yield made
+    made.run("agent", "stop", ok=False)
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def approve_first(approver: Client) -> None:
+    """What a colleague on call does: answer the first question that comes."""
+    while not (waiting := approver.get("/v1/requests", to_decide=True)["requests"]):
+        time.sleep(0.1)
+    approver.post(f"/v1/requests/{waiting[0]['id']}/approve", {"content_hash": waiting[0]["content_hash"]})
+
+
+def test_a4_ask_wait_run_and_lose_it_on_revocation(laptop: Laptop, server: tuple[str, str, str]) -> None:
+    """A4, S-51, S-53, T-8 against the real server."""
+    admin = Client(server[0], server[2])
+    token = admin.post("/v1/tokens", {"person": "ana", "scopes": ["ask", "decide"]})["token"]
+    laptop.run("vault", "init", "--provider", "keyfile", "--key-file", str(laptop.place / "g" / "key"))
+    laptop.run("login", secrets=token + "\n")
+    laptop.run("integration", "add", "bar", "identity-center", START_URL, "region=eu-west-1")
+    laptop.run("login", "bar")
+    keys = [
+        "target=read-only",
+        "flow=aws-access",
+        "integration=bar",
+        "account_id=777777777777",
+        "role_name=ReadOnly",
+    ]
+    laptop.run("session", "add", "staging", "grant", *keys, "region=eu-west-1", "duration=1800")
+    refused = laptop.run("env", "staging", ok=False)
+    assert refused.returncode == 3
+    assert "gatepass request aws-access --target read-only" in refused.stderr
+    approver = threading.Thread(target=approve_first, args=(admin,), daemon=True)
+    approver.start()
+    code = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+    done = laptop.run("exec", "staging", "--request", "--reason", "look", "--", sys.executable, "-c", code)
+    assert ":777777777777:assumed-role/AWSReservedSSO_ReadOnly_" in done.stdout
+    assert "waits for approval" in done.stderr
+    found = json.loads(laptop.run("env", "staging", "--format", "process").stdout)
+    held = Client(server[0], token).get("/v1/access")["access"][0]
+    ends_at = datetime.fromisoformat(held["no_new_sessions_after"])
+    assert datetime.fromisoformat(found["Expiration"]) <= ends_at  # S-52
+    Client(server[0], token).post(f"/v1/requests/{held['request']}/revoke")
+    started = time.monotonic()
+    while (answer := laptop.run("env", "staging", ok=False)).returncode == 0:
+        assert time.monotonic() - started < 8, "still served"
+    assert answer.returncode == 4
+    assert "was ended" in answer.stderr
+    assert time.monotonic() - started < 6
+    for text in (laptop.place / "g").rglob("*"):
+        assert not text.is_file() or token.encode() not in text.read_bytes()
+
+
+def test_h7_a_wrong_server_token_is_one_line(laptop: Laptop) -> None:
+    done = laptop.run("login", secrets="wrong\n", ok=False)
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    assert urllib.parse.quote("Traceback") not in done.stderr
