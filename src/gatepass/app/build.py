@@ -109,7 +109,14 @@ def build(
         ),
         inventory=EstateInventory(store, book, door),
     )
-    engine = Engine(core, load_strategies(door), ports, point=point, probe=_probe(store, book, door))
+    engine = Engine(
+        core,
+        load_strategies(door),
+        ports,
+        point=point,
+        probe=_probe(store, book, door),
+        store_clock=store.server_clock,
+    )
     office = Office(store, clock, book, new_id, lambda: secrets.token_urlsafe(32), silent)
     applying = Applying(store, book)
     return Installation(

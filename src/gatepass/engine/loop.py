@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 VERSION = "1"
 _CLOCKS = timedelta(seconds=10)
+_TIDY = timedelta(hours=1)
 _MANY = 10_000
 """A tick that handles so many facts goes round in circles: better to say so than to hang."""
 
@@ -96,6 +97,7 @@ class Engine:
                 "checkpoint", settings.checkpoint, lambda: publish_checkpoint(store, ports.checkpoints, clock)
             ),
             Chore("tombstones", settings.tombstones, lambda: clear_tombstones(store)),
+            Chore("tidy", _TIDY, store.tidy),
             Chore("beat", settings.beat, self._beat),
             Chore("clocks", _CLOCKS, lambda: self._compare_clocks(probe, store_clock)),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, func, select
 
@@ -16,6 +16,8 @@ from gatepass.store.facts import FactReads
 from gatepass.store.link import Link, Row
 from gatepass.store.rows import json_text
 from gatepass.store.tables import accounts, estates, offers, tombstones
+
+_OFFERS_KEPT = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,10 @@ class Estates(EstateReads):
         rows = [{**common, "value": value, "label": label} for value, label in values.items()]
         if rows:
             self._link.run(self._link.insert(offers), rows)
+
+    def forget_old_offers(self) -> None:
+        """Drop what was offered more than a day ago: whoever submits now is offered anew."""
+        self._link.run(delete(offers).where(offers.c.offered_at <= to_ms(self._now - _OFFERS_KEPT)))
 
 
 def _offer(person: str, flow: str, field: str) -> tuple[ColumnElement[bool], ...]:

@@ -243,6 +243,10 @@ class People(PeopleReads):
         """End every session of a person; how many there were."""
         return self._link.run(delete(web_sessions).where(web_sessions.c.person == person))
 
+    def forget_ended_sessions(self) -> None:
+        """Drop the portal sessions whose time is over."""
+        self._link.run(delete(web_sessions).where(web_sessions.c.expires_at <= to_ms(self._now)))
+
     def _identity_row(
         self, person: str, service: str, external_id: str, identity: str, by: str
     ) -> dict[str, str | int | None]:

@@ -14,18 +14,18 @@ slow thing is made inside a transaction.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gatepass.access.events import Event
-from gatepass.clock import Clock
+from gatepass.clock import Clock, from_ms
 from gatepass.errors import Unavailable
 from gatepass.store import claims
 from gatepass.store.audit import Audit, AuditReads
@@ -215,6 +215,24 @@ class Store:
         with self._passing() as link:
             claims.slow_instance(link, scope, now)
 
+    def tidy(self) -> None:
+        """Forget what serves nobody any more: ended portal sessions, old offers and idempotency keys."""
+        with self.write() as tx:
+            tx.people.forget_ended_sessions()
+            tx.estates.forget_old_offers()
+            tx.once.forget_old()
+
+    @property
+    def server_clock(self) -> Callable[[], datetime] | None:
+        """Reads the clock of the database's server; None where the database is a file of this machine."""
+        return self._server_time if self._engines.postgresql else None
+
+    def _server_time(self) -> datetime:
+        with self._look() as link:
+            row = link.one(_SERVER_TIME)
+        assert row is not None
+        return from_ms(int(row["now"]))
+
     def wake(self) -> None:
         """Something may be due: end the waiting of whoever waits. A statement of its own, after the commit."""
         self._waker.wake()
@@ -257,6 +275,9 @@ def _answering() -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     return str(getattr(error, "orig", error)).strip().partition("\n")[0]
+
+
+_SERVER_TIME = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS now")
 
 
 def _claimed_facts(rows: Iterable[Row], asked: Lease) -> tuple[ClaimedFact, ...]:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from tests.postgres import DatabaseMaker
 
+from gatepass.clock import SystemClock
 from gatepass.errors import Unavailable
 from gatepass.store import BadDatabase, Store, open_store
 from gatepass.store.engines import Turns, make_engines
@@ -182,3 +183,17 @@ def test_a_connection_that_the_database_killed_is_made_anew(postgres_database: D
             break
     assert failures < 20
     store.close()
+
+
+@pytest.mark.postgres
+def test_the_server_tells_its_time_and_a_file_has_none(
+    tmp_path: Path, postgres_database: DatabaseMaker
+) -> None:
+    """Two clocks that must agree before access is given (architecture.md 8)."""
+    shared, own = opened(postgres_database()), opened(f"sqlite:///{tmp_path}/a.db")
+    assert own.server_clock is None
+    assert shared.server_clock is not None
+    now = SystemClock().now()
+    assert abs(shared.server_clock() - now).total_seconds() < 20
+    shared.close()
+    own.close()

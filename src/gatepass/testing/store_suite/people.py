@@ -164,6 +164,21 @@ class PeopleCases:
             assert (offered.values, offered.at) == ({"a": "A", "b": "B"}, lab.clock.now())
             assert view.estates.offered("p3", "flow", "cluster") is None
 
+    def test_what_serves_nobody_any_more_is_forgotten(self, lab: StoreLab) -> None:
+        with lab.store.write() as tx:
+            tx.people.open_session(session(lab))
+            tx.estates.offer("p1", "flow", "cluster", {"a": "A"})
+            tx.once.keep("p1", "POST /r", "k", "hash", "r1")
+        lab.store.tidy()
+        with lab.store.read() as view:
+            assert view.people.session("s1")
+            assert view.estates.offered("p1", "flow", "cluster")
+        lab.clock.advance(timedelta(hours=24))
+        lab.store.tidy()
+        with lab.store.read() as view:
+            assert view.people.session("s1") is None
+            assert view.estates.offered("p1", "flow", "cluster") is None
+
     def test_workers_are_known_by_their_beats(self, lab: StoreLab) -> None:
         start = lab.clock.now()
         with lab.store.write() as tx:
