@@ -15,13 +15,13 @@ from gatepass.app.settings import Settings
 from gatepass.clock import SystemClock
 from gatepass.estate.sources import load_directory
 from gatepass.sim import Settings as SimSettings
-from gatepass.sim import build, two_tenants
+from gatepass.sim import build, world_of
 from gatepass.sim.seed_world import ACCESS_KEY, SECRET
 from gatepass.sim.server import SimServer
 
 
 def serve_demo(settings: Settings, estate_path: Path, *, say: Say) -> None:
-    """Serve the estate against a simulated AWS that holds the seeds' two organizations. Blocks."""
+    """Serve the estate against a simulated AWS that holds everything the estate speaks of. Blocks."""
     if settings.host not in ("127.0.0.1", "::1", "localhost"):
         raise NotLoopback(f"--demo on {settings.host}: it lets anybody in", advice="leave --host away")
     estate = load_directory(estate_path)
@@ -31,7 +31,7 @@ def serve_demo(settings: Settings, estate_path: Path, *, say: Say) -> None:
         name: organization.connector.external_id or keys.external_id(organization.connector.instance_arn)
         for name, organization in estate.organizations.items()
     }
-    sim = build(two_tenants(external), SystemClock(), SimSettings(operation_seconds=0.5))
+    sim = build(world_of(estate, external), SystemClock(), SimSettings(operation_seconds=0.5))
     with SimServer(sim) as server:
         os.environ.update(
             AWS_ENDPOINT_URL=server.url,
