@@ -23,7 +23,7 @@ def _home(call: Call) -> Organization:
     return found
 
 
-def _readable(call: Call) -> Organization:
+def readable(call: Call) -> Organization:
     """The caller's organization, if it may read it: the management account and delegated administrators."""
     home = _home(call)
     if not home.may_manage(call.caller.account):
@@ -31,7 +31,7 @@ def _readable(call: Call) -> Organization:
     return home
 
 
-def _managed(call: Call) -> Organization:
+def managed(call: Call) -> Organization:
     """The caller's organization, if it may change it: the management account only."""
     home = _home(call)
     if call.caller.account != home.management:
@@ -80,7 +80,7 @@ def describe_organization(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "ListRoots")
 def list_roots(call: Call, params: Params) -> Answer:
-    home = _readable(call)
+    home = readable(call)
     root = home.units[home.root]
     return listed(
         "Roots", *page(call, params, [(root.id, describe_unit(home, root))], most=_MOST, default=_MOST)
@@ -89,14 +89,14 @@ def list_roots(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "ListAccounts")
 def list_accounts(call: Call, params: Params) -> Answer:
-    home = _readable(call)
+    home = readable(call)
     accounts, token = page(call, params, home.accounts.items(), most=_MOST, default=_MOST)
     return listed("Accounts", [describe_account(home, account) for account in accounts], token)
 
 
 @operation(SERVICE, "DescribeAccount")
 def describe_one_account(call: Call, params: Params) -> Answer:
-    home = _readable(call)
+    home = readable(call)
     return {"Account": describe_account(home, _account(home, params["AccountId"]))}
 
 
@@ -119,7 +119,7 @@ def _parent(call: Call, home: Organization, identifier: str) -> Unit:
 @operation(SERVICE, "ListAccountsForParent")
 def list_accounts_for_parent(call: Call, params: Params) -> Answer:
     """The direct children only, as in AWS: a tree has to be walked."""
-    home = _readable(call)
+    home = readable(call)
     parent = _parent(call, home, params["ParentId"])
     found = [(account.id, account) for account in home.accounts.values() if account.parent == parent.id]
     accounts, token = page(call, params, found, most=_MOST, default=_MOST)
@@ -128,7 +128,7 @@ def list_accounts_for_parent(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "ListOrganizationalUnitsForParent")
 def list_units_for_parent(call: Call, params: Params) -> Answer:
-    home = _readable(call)
+    home = readable(call)
     parent = _parent(call, home, params["ParentId"])
     found = [(unit.id, describe_unit(home, unit)) for unit in home.units.values() if unit.parent == parent.id]
     return listed("OrganizationalUnits", *page(call, params, found, most=_MOST, default=_MOST))
@@ -136,7 +136,7 @@ def list_units_for_parent(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "DescribeOrganizationalUnit")
 def describe_organizational_unit(call: Call, params: Params) -> Answer:
-    home = _readable(call)
+    home = readable(call)
     found = home.units.get(params["OrganizationalUnitId"])
     if found is None or not found.parent:
         raise ApiError(
@@ -147,7 +147,7 @@ def describe_organizational_unit(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "ListChildren")
 def list_children(call: Call, params: Params) -> Answer:
-    home = _readable(call)
+    home = readable(call)
     parent = _parent(call, home, params["ParentId"])
     kind = params["ChildType"]
     source: Iterator[Account | Unit] = iter(
@@ -159,7 +159,7 @@ def list_children(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "ListParents")
 def list_parents(call: Call, params: Params) -> Answer:
-    home = _readable(call)
+    home = readable(call)
     child = home.accounts.get(params["ChildId"]) or home.units.get(params["ChildId"])
     if child is None or not child.parent:
         raise ApiError(
@@ -171,7 +171,7 @@ def list_parents(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "ListDelegatedAdministrators")
 def list_delegated(call: Call, params: Params) -> Answer:
-    home = _readable(call)
+    home = readable(call)
     wanted = params.get("ServicePrincipal")
     since = {
         account: at
@@ -190,7 +190,7 @@ def list_delegated(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "ListDelegatedServicesForAccount")
 def list_delegated_services(call: Call, params: Params) -> Answer:
-    home = _readable(call)
+    home = readable(call)
     account = _account(home, params["AccountId"])
     found = [
         (service, {"ServicePrincipal": service, "DelegationEnabledDate": accounts[account.id]})
@@ -202,7 +202,7 @@ def list_delegated_services(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "RegisterDelegatedAdministrator")
 def register_delegated(call: Call, params: Params) -> Answer:
-    home = _managed(call)
+    home = managed(call)
     account = _account(home, params["AccountId"])
     accounts = home.delegated.setdefault(params["ServicePrincipal"], {})
     if account.id in accounts:
@@ -215,7 +215,7 @@ def register_delegated(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "DeregisterDelegatedAdministrator")
 def deregister_delegated(call: Call, params: Params) -> Answer:
-    home = _managed(call)
+    home = managed(call)
     if home.delegated.get(params["ServicePrincipal"], {}).pop(params["AccountId"], None) is None:
         raise ApiError("AccountNotRegisteredException", "The account is not a delegated administrator.")
     return {}
@@ -223,25 +223,26 @@ def deregister_delegated(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "ListAWSServiceAccessForOrganization")
 def list_service_access(call: Call, params: Params) -> Answer:
-    home = _readable(call)
+    home = readable(call)
     row = {"ServicePrincipal": "sso.amazonaws.com", "DateEnabled": home.accounts[home.management].joined}
     return listed("EnabledServicePrincipals", [row], "")
 
 
 @operation(SERVICE, "CreateOrganizationalUnit")
 def create_unit(call: Call, params: Params) -> Answer:
-    home = _managed(call)
+    home = managed(call)
     parent = _parent(call, home, params["ParentId"])
     if any(unit.parent == parent.id and unit.name == params["Name"] for unit in home.units.values()):
         raise ApiError("DuplicateOrganizationalUnitException", "An OU with the same name already exists.")
     unit = Unit(f"ou-{home.root.removeprefix('r-')}-{call.world.hexadecimal(8)}", params["Name"], parent.id)
     home.units[unit.id] = unit
+    home.allow_all_at(unit.id)
     return {"OrganizationalUnit": describe_unit(home, unit)}
 
 
 @operation(SERVICE, "UpdateOrganizationalUnit")
 def update_unit(call: Call, params: Params) -> Answer:
-    home = _managed(call)
+    home = managed(call)
     unit = _parent(call, home, params["OrganizationalUnitId"])
     unit.name = params.get("Name", unit.name)
     return {"OrganizationalUnit": describe_unit(home, unit)}
@@ -249,7 +250,7 @@ def update_unit(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "DeleteOrganizationalUnit")
 def delete_unit(call: Call, params: Params) -> Answer:
-    home = _managed(call)
+    home = managed(call)
     unit = _parent(call, home, params["OrganizationalUnitId"])
     parents = {child.parent for child in home.units.values()} | {
         child.parent for child in home.accounts.values()
@@ -257,12 +258,13 @@ def delete_unit(call: Call, params: Params) -> Answer:
     if unit.id in parents:
         raise ApiError("OrganizationalUnitNotEmptyException", "The organizational unit is not empty.")
     del home.units[unit.id]
+    home.attached.pop(unit.id, None)
     return {}
 
 
 @operation(SERVICE, "MoveAccount")
 def move_account(call: Call, params: Params) -> Answer:
-    home = _managed(call)
+    home = managed(call)
     account = _account(home, params["AccountId"])
     if account.parent != params["SourceParentId"]:
         raise ApiError("SourceParentNotFoundException", "The account is not in that parent.")
@@ -276,7 +278,7 @@ def move_account(call: Call, params: Params) -> Answer:
 
 @operation(SERVICE, "CloseAccount")
 def close_account(call: Call, params: Params) -> Answer:
-    home = _managed(call)
+    home = managed(call)
     account = _account(home, params["AccountId"])
     if account.status != "ACTIVE":
         raise ApiError("AccountAlreadyClosedException", "The account is already closed.")
@@ -297,19 +299,19 @@ def _tags(call: Call, home: Organization, resource: str) -> dict[str, str]:
 
 @operation(SERVICE, "ListTagsForResource")
 def list_tags(call: Call, params: Params) -> Answer:
-    tags = _tags(call, _readable(call), params["ResourceId"])
+    tags = _tags(call, readable(call), params["ResourceId"])
     return listed("Tags", *page(call, params, [(k, {"Key": k, "Value": v}) for k, v in tags.items()]))
 
 
 @operation(SERVICE, "TagResource")
 def tag(call: Call, params: Params) -> Answer:
-    _tags(call, _managed(call), params["ResourceId"]).update({t["Key"]: t["Value"] for t in params["Tags"]})
+    _tags(call, managed(call), params["ResourceId"]).update({t["Key"]: t["Value"] for t in params["Tags"]})
     return {}
 
 
 @operation(SERVICE, "UntagResource")
 def untag(call: Call, params: Params) -> Answer:
-    tags = _tags(call, _managed(call), params["ResourceId"])
+    tags = _tags(call, managed(call), params["ResourceId"])
     for key in params["TagKeys"]:
         tags.pop(key, None)
     return {}

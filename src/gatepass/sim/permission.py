@@ -28,15 +28,9 @@ def check(call: Call, operation: Operation, params: Params) -> None:
     if not operation.action:
         return
     permissions = permissions_of(call.world, call.caller)
-    known = call.world.allowed
+    known, documents = call.world.allowed, _identities(permissions)
     for resource in operation.resources(call, params):
-        key = (
-            id(call.caller),
-            operation.action,
-            resource,
-            *map(id, permissions.identity),
-            id(permissions.boundary),
-        )
+        key = (id(call.caller), operation.action, resource, *documents)
         if key in known:
             continue
         decision = decide(Request(call.caller.caller, operation.action, resource, now=call.now), permissions)
@@ -48,9 +42,20 @@ def check(call: Call, operation: Operation, params: Params) -> None:
             known[key] = (call.caller, permissions)
 
 
+def _identities(permissions: Permissions) -> tuple[int, ...]:
+    """What tells two sets of documents apart; each document is parsed once and kept."""
+    controls = (policy for level in permissions.controls for policy in level)
+    return (*map(id, permissions.identity), id(permissions.boundary), *map(id, controls))
+
+
 def _unconditional(permissions: Permissions) -> bool:
     """Whether a decision stays what it is for as long as caller, action, resource and documents are the same."""
-    together = (*permissions.identity, *((permissions.boundary,) if permissions.boundary else ()))
+    boundary = (permissions.boundary,) if permissions.boundary else ()
+    together = (
+        *permissions.identity,
+        *boundary,
+        *(policy for level in permissions.controls for policy in level),
+    )
     return permissions.session is None and not any(
         s.conditions for policy in together for s in policy.statements
     )
@@ -73,15 +78,25 @@ def permissions_of(world: World, principal: Principal) -> Permissions:
     documents = [*_documents(world, principal.account, held)]
     user = _user_groups(world, principal)
     documents += [text for group in user for text in _documents(world, principal.account, group)]
+    controls = control_levels(world, principal.account, "SERVICE_CONTROL_POLICY")
     if principal.caller.kind is CallerKind.ROOT:
-        return Permissions()
+        return Permissions(controls=controls)
     boundary = managed_document(world, principal.account, held.boundary) if held.boundary else None
     session = principal.session_policies
     return Permissions(
         identity=tuple(_readable(documents)),
         boundary=parsed(boundary, Kind.IDENTITY, held.boundary) if boundary else None,
         session=None if session is None else tuple(_readable(session)),
+        controls=controls,
     )
+
+
+def control_levels(world: World, account: str, kind: str) -> tuple[tuple[Policy, ...], ...]:
+    """The control policies of one type that bind an account, one tuple per level from the root down."""
+    home = world.organization_of(account)
+    levels = home.levels(account, kind) if home is not None and home.policies else []
+    form = Kind.CONTROL if kind == "SERVICE_CONTROL_POLICY" else Kind.RESOURCE
+    return tuple(tuple(parsed(text, form, "") for text in level) for level in levels)
 
 
 def _held(world: World, principal: Principal) -> Held:

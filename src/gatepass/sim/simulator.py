@@ -28,6 +28,7 @@ from gatepass.sim import (  # noqa: F401 - importing them fills the table of ope
     iam_users,
     instances,
     oidc,
+    organization_policies,
     organizations,
     permission_sets,
     portal,

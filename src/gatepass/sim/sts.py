@@ -10,7 +10,7 @@ from gatepass.sim import mfa
 from gatepass.sim.answers import ApiError
 from gatepass.sim.call import Answer, Call, Params, operation
 from gatepass.sim.iam_state import Role
-from gatepass.sim.permission import denial, managed_document, parsed, permissions_of, trust
+from gatepass.sim.permission import control_levels, denial, managed_document, parsed, permissions_of, trust
 from gatepass.sim.world import Credential, Principal
 
 SERVICE = "sts"
@@ -72,7 +72,12 @@ def assume(
     if role is None or document is None:
         raise _not_allowed(call, form.value, arn)
     target = Target(
-        role.arn, document, timedelta(seconds=role.max_session), unique_id=role.id, tags=role.tags
+        role.arn,
+        document,
+        timedelta(seconds=role.max_session),
+        unique_id=role.id,
+        tags=role.tags,
+        resource_controls=control_levels(call.world, role.account, "RESOURCE_CONTROL_POLICY"),
     )
     permissions = permissions_of(call.world, call.caller)
     answer = can_assume(caller, target, permissions, ask, form=form)

@@ -40,6 +40,24 @@ class Account:
     tags: dict[str, str] = field(default_factory=dict)
 
 
+_ALLOW_ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+_ALLOW_ALL_RESOURCES = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
+)
+
+
+@dataclass
+class ControlPolicy:
+    """A service or resource control policy."""
+
+    id: str
+    type: str
+    name: str
+    content: str
+    description: str = ""
+    aws_managed: bool = False
+
+
 @dataclass
 class Organization:
     """A tree of units and accounts under one management account."""
@@ -53,10 +71,47 @@ class Organization:
     """Service principal -> account -> since when it is a delegated administrator."""
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     policies: list[dict[str, str]] = field(default_factory=list)
+    """The policy types that are switched on."""
+    controls: dict[str, ControlPolicy] = field(default_factory=dict)
+    attached: dict[str, list[str]] = field(default_factory=dict)
+    """Root, unit or account -> ids of the control policies attached to it."""
 
     @property
     def arn(self) -> str:
         return f"arn:aws:organizations::{self.management}:organization/{self.id}"
+
+    def enabled(self, kind: str) -> bool:
+        """Whether control policies of this type bind."""
+        return any(row["Type"] == kind for row in self.policies)
+
+    def allow_all(self, kind: str) -> None:
+        """Attach AWS's policy that allows everything to everything, as switching a type on does."""
+        service = kind == "SERVICE_CONTROL_POLICY"
+        name = "FullAWSAccess" if service else "RCPFullAWSAccess"
+        content = _ALLOW_ALL if service else _ALLOW_ALL_RESOURCES
+        self.controls[f"p-{name}"] = ControlPolicy(
+            f"p-{name}", kind, name, content, "Allows everything", True
+        )
+        for target in (*self.units, *self.accounts):
+            self.attached.setdefault(target, []).append(f"p-{name}")
+
+    def allow_all_at(self, target: str) -> None:
+        """What a new unit or account starts with."""
+        self.attached[target] = [
+            p.id for p in self.controls.values() if p.aws_managed and self.enabled(p.type)
+        ]
+
+    def levels(self, account: str, kind: str) -> list[list[str]]:
+        """The contents of the control policies that bind an account, from the root down; none for the management
+        account and where the type is switched off."""
+        if account == self.management or account not in self.accounts or not self.enabled(kind):
+            return []
+        path, parent = [account], self.accounts[account].parent
+        while parent:
+            path.append(parent)
+            parent = self.units[parent].parent
+        wanted = {policy.id: policy.content for policy in self.controls.values() if policy.type == kind}
+        return [[wanted[i] for i in self.attached.get(at, []) if i in wanted] for at in reversed(path)]
 
     def may_manage(self, account: str, service: str = "") -> bool:
         """Whether the account is the management account or a delegated administrator (of `service`, or of any)."""
@@ -227,11 +282,13 @@ class World:
         if account.id in self._home:
             raise ValueError(f"account {account.id} is already in organization {self._home[account.id].id}")
         organization.accounts[account.id] = account
+        organization.allow_all_at(account.id)
         self._home[account.id] = organization
 
     def remove_account(self, organization: Organization, account: str) -> None:
         """Take an account out of its organization."""
         del organization.accounts[account], self._home[account]
+        organization.attached.pop(account, None)
 
     def organization_of(self, account: str) -> Organization | None:
         """The organization an account is a member of."""
