@@ -35,6 +35,7 @@ from gatepass.teams.plan import (
     predicted,
 )
 from gatepass.teams.reach_changes import meaning
+from gatepass.teams.reach_states import merged
 from gatepass.teams.reach_words import change_lines
 
 VERSION = 1
@@ -132,14 +133,7 @@ def ways(live: Resources, wanted: Resources, plan: Plan) -> tuple[str, ...]:
     writes = [change for change in plan.writes if change.kind in {"role", "policy", "user", "group"}]
     if not writes:
         return ()
-    # who is assigned and who is a member is known from the declaration: Identity Center is read by name only
-    known: dict[str, Any] = {
-        "organizations": wanted.organizations,
-        "permission_sets": wanted.permission_sets,
-        "assignments": wanted.assignments,
-        "directory_groups": wanted.directory_groups,
-    }
-    before = replace(live, **known)
+    before = merged(live, wanted)
     found = meaning(before, predicted(before, wanted, writes))
     return tuple(change_lines(change) for change in found.ways)
 

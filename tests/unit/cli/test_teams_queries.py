@@ -63,7 +63,7 @@ def test_who_can_escalate_adds_a_class_of_its_own() -> None:
         (("path", "john.doe", "terraform@plat-prod"), 4, "no way of at most 6 steps"),
         (
             ("explain", "john.doe", "terraform@plat-prod"),
-            4,
+            0,
             "no: john.doe does not reach terraform@plat-prod",
         ),
         (("blast", "spacelift"), 0, "spacelift@core-identity > terraform@plat-dev"),
