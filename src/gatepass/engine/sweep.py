@@ -45,31 +45,32 @@ class Sweep:
         return self._pass()
 
     def _pass(self) -> int:
-        parts, failed, count = self._parts, set[FactKey](), 0
+        """Each fact once: one that comes again could not be read, or not be settled; it waits for the next pass."""
+        parts, seen, room = self._parts, set[FactKey](), _ROOM
         while True:
             claimed = parts.store.claim_sweep(
                 parts.settings.worker,
                 parts.clock.now(),
-                _ROOM + len(failed),
+                room,
                 parts.settings.lease,
                 sweep=parts.settings.sweep,
                 ended=parts.settings.ended,
             )
-            for again in [each for each in claimed if each.fact.key in failed]:
-                parts.store.release(again)
-            fresh = [each for each in claimed if each.fact.key not in failed]
+            again = [each for each in claimed if each.fact.key in seen]
+            for each in again:
+                parts.store.release(each)
+            fresh = [each for each in claimed if each.fact.key not in seen]
             if not fresh:
-                return count
-            read = self._read(fresh)
-            count += read[0]
-            failed |= read[1]
+                return len(seen)
+            seen |= {each.fact.key for each in fresh}
+            room = _ROOM + len(again)
+            self._read(fresh)
 
-    def _read(self, claimed: Sequence[ClaimedFact]) -> tuple[int, set[FactKey]]:
+    def _read(self, claimed: Sequence[ClaimedFact]) -> None:
         groups: defaultdict[tuple[object, ...], list[ClaimedFact]] = defaultdict(list)
         for each in claimed:
             key = each.fact.key
             groups[each.fact.organization, key.kind, key.scope, key.parts[:-1]].append(each)
-        count, failed = 0, set[FactKey]()
         for group in groups.values():
             organization = group[0].fact.organization
             try:
@@ -78,12 +79,9 @@ class Sweep:
                 log.warning("the sweep could not read %s: %s", organization, error)
                 if not isinstance(error, Unreached) or any(each.fact.ours for each in group):
                     self._parts.alarms.raised(f"sweep: {organization}", str(error))
-                failed |= {each.fact.key for each in group}
                 for each in group:
                     self._parts.store.release(each)
                 continue
             self._parts.alarms.cleared(f"sweep: {organization}")
             for each in group:
                 Step(self._parts, each).found(readings[each.fact.key])
-            count += len(group)
-        return count, failed
