@@ -7,8 +7,11 @@ from dataclasses import replace
 import click
 
 from gatepass.cli.teams_common import BAD_INPUT, DONE, declaration, output, print_findings, print_json
+from gatepass.clock import SystemClock
 from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.model import Level
+from gatepass.teams.reach import Reach
+from gatepass.teams.reach_lints import reach_lints
 from gatepass.teams.shell import shell_script
 from gatepass.teams.wire import compiled_json, finding_json, handover_json, keyed
 from gatepass.teams.wire import outputs as outputs_of
@@ -44,6 +47,9 @@ def lint(wanted: Wanted, strict: bool, output: str) -> None:
     Exit 2 for errors and lints of level error; with --strict for warnings too.
     """
     compiled = compile_wanted(replace(wanted, compare_profiles=True))
+    if not compiled.faults:
+        more = reach_lints(compiled, Reach(compiled.resources, now=SystemClock().now()))
+        compiled = replace(compiled, findings=(*compiled.findings, *more))
     if output == "json":
         print_json({"findings": [finding_json(finding) for finding in compiled.findings]})
     else:

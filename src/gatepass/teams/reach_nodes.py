@@ -42,7 +42,7 @@ CALLING = (NodeKind.ROLE, NodeKind.SET, NodeKind.USER)
 _STARTS = (NodeKind.PERSON, NodeKind.SAML, NodeKind.OIDC, NodeKind.SERVICE, NodeKind.FOREIGN, NodeKind.OPEN)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """One node. Equal ids are the same node, today and in the next run."""
 
@@ -68,6 +68,12 @@ class Node:
     @property
     def sort_key(self) -> tuple[str, str]:
         return (self.label, self.id)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
     def __lt__(self, other: Node) -> bool:
         return self.sort_key < other.sort_key
