@@ -10,7 +10,7 @@ from gatepass.sessions.client import Person
 from gatepass.sessions.errors import NeedsHuman
 
 if TYPE_CHECKING:
-    from gatepass.sessions.providers.oidc import Shown
+    from gatepass.sessions.shown import Shown
 
 
 class Terminal(Person):

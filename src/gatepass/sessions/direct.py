@@ -17,7 +17,8 @@ from typing import Any
 from gatepass.clock import SystemClock, from_ms, to_ms
 from gatepass.errors import GatepassError
 from gatepass.sessions.agent.asker import NOBODY, Asker
-from gatepass.sessions.agent.process import assemble, harden
+from gatepass.sessions.agent.process import assemble
+from gatepass.sessions.agent.start import harden
 from gatepass.sessions.agent.strongbox import Strongbox
 from gatepass.sessions.errors import Locked, SessionError, Tampered, scrub
 from gatepass.sessions.files import private_dir, wait_for_lock

@@ -6,7 +6,6 @@ Not for the shared AWS config, which may be a link and may be readable by others
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 import sys
 import time
@@ -65,7 +64,7 @@ def _refuse_foreign(path: Path, found: os.stat_result, repair: str) -> None:
 
 def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Put `data` at `path`: after a crash at any step the old bytes or the new ones are there, never a mix."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
     fd = os.open(temporary, flags, 0o600)
     try:

@@ -18,7 +18,7 @@ _SAFE = re.compile(r"[A-Za-z0-9/._-]+")
 SHEBANG_LIMIT = 127
 _COLD_IMPORT = "from gatepass.sessions.thin import Launch, connect\n"
 _BOOT = (
-    "import sys; n = int(sys.argv[1]); sys.path[:] = sys.path + sys.argv[2:2 + n]; "
+    "import gc, sys; gc.disable(); n = int(sys.argv[1]); sys.path[:] = sys.path + sys.argv[2:2 + n]; "
     "from gatepass.sessions.{} import main; main(sys.argv[2 + n:])"
 )
 
@@ -28,7 +28,7 @@ def interpreter() -> str:
     return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
 
 
-def launch_for(paths: Paths, program: str = "agent.process") -> Launch:
+def launch_for(paths: Paths, program: str = "agent.start") -> Launch:
     """How the agent of these places is reached and started; `direct` is the program without one."""
     library = [p for p in sys.path if p and os.path.isdir(p) and not _is_standard(p)]
     source = str(Path(__file__).resolve().parents[2])

@@ -24,8 +24,8 @@ from gatepass.sessions.grants import GrantView, RoleAccess
 from gatepass.sessions.learned import Learned
 from gatepass.sessions.model import Credentials, Grant, IamUser, Role, Session, Workspace
 from gatepass.sessions.plan import Step
-from gatepass.sessions.providers.oidc import Shown
 from gatepass.sessions.providers.transport import Transport
+from gatepass.sessions.shown import Shown
 from gatepass.testing.clock import VirtualClock
 
 ARN = parse_role_arn("arn:aws:iam::222222222222:role/developer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from gatepass.sessions.errors import NeedsHuman
-from gatepass.sessions.providers.oidc import Shown
+from gatepass.sessions.shown import Shown
 
 
 class Asker(Protocol):

@@ -13,7 +13,6 @@ from gatepass.sessions.model import IamUser
 from gatepass.sessions.plan import Step
 from gatepass.sessions.providers.local import CODE_SECONDS, run
 from gatepass.sessions.providers.sts import Mfa
-from gatepass.sessions.providers.totp import STEP_SECONDS, step_of, totp
 
 Secrets = Callable[[str], Awaitable[dict[str, object] | None]]
 
@@ -61,6 +60,8 @@ class Codes:
                         advice=f"run: gatepass session secret {user_name} --totp",
                         state="needs-mfa",
                     )
+                from gatepass.sessions.providers.totp import totp
+
                 return totp(str(found["seed"]), self._now())
             case ("command", *argv):
                 doing = f"session {user_name!r}: MFA command"
@@ -71,6 +72,8 @@ class Codes:
                 return (await asker.ask("mfa", text, command)).strip()
 
     async def _next_step(self) -> None:
+        from gatepass.sessions.providers.totp import STEP_SECONDS, step_of
+
         now = self._now()
         ends_ms = (step_of(now) + 1) * STEP_SECONDS * 1000
         await self._sleep((ends_ms - to_ms(now)) / 1000 + 0.05)

@@ -18,7 +18,7 @@ from gatepass.sessions.agent.asker import NOBODY
 from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.errors import BadInput, Locked, NeedsHuman, SessionError, scrub
-from gatepass.sessions.providers.oidc import Shown
+from gatepass.sessions.shown import Shown
 
 Message = dict[str, Any]
 

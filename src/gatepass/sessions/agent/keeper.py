@@ -6,7 +6,7 @@ Runs on one asyncio loop; blocking work goes to threads. Knows nothing of socket
 from __future__ import annotations
 
 import asyncio
-import random
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
@@ -482,7 +482,8 @@ class Keeper:
         if entry is not None:
             pause = RETRY_SECONDS[min(entry.failures, len(RETRY_SECONDS) - 1)]
             entry.failures += 1
-            entry.retry_at = self._world.now() + timedelta(seconds=random.uniform(0, pause))  # noqa: S311  jitter
+            jitter = int.from_bytes(os.urandom(4)) / 2**32
+            entry.retry_at = self._world.now() + timedelta(seconds=pause * jitter)
             self.move(name, "stale", error.line(), peer)
             return
         state = error.state if isinstance(error, NeedsHuman | Denied) else "inactive"

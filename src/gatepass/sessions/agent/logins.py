@@ -8,26 +8,18 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gatepass.clock import Clock
 from gatepass.sessions.agent.asker import NOBODY, Asker
 from gatepass.sessions.errors import BadInput, SessionError
 from gatepass.sessions.files import locked, private_dir
 from gatepass.sessions.model import Integration
-from gatepass.sessions.providers.oidc import (
-    EARLY,
-    Oidc,
-    Registration,
-    Shown,
-    Token,
-    is_invalid_client,
-    needs_login,
-    registration_from_json,
-    registration_to_json,
-)
-from gatepass.sessions.providers.portal import Portal
 from gatepass.sessions.providers.transport import Transport
+from gatepass.sessions.shown import Shown
+
+if TYPE_CHECKING:
+    from gatepass.sessions.providers.oidc import Oidc, Registration, Token
 
 REFRESH_AT_MOST_EVERY = timedelta(seconds=60)
 
@@ -67,6 +59,8 @@ class Logins:
         if running is not None:
             return (await asyncio.shield(running)).access_token
         if not asker.present and not integration.auto_login:
+            from gatepass.sessions.providers.oidc import needs_login
+
             raise needs_login(integration)
         return (await self.login(integration, asker)).access_token
 
@@ -93,6 +87,9 @@ class Logins:
         value = await asyncio.to_thread(self._store.get, _token_name(integration))
         if value is None:
             return False
+        from gatepass.sessions.providers.oidc import Token
+        from gatepass.sessions.providers.portal import Portal
+
         token = Token.from_json(value)
         portal = Portal(self._transport, integration.region, integration.name, token.access_token)
         try:
@@ -103,8 +100,8 @@ class Logins:
 
     async def expires_at(self, integration: Integration) -> datetime | None:
         """When the kept token ends, or None."""
-        value = await asyncio.to_thread(self._store.get, _token_name(integration))
-        return None if value is None else Token.from_json(value).expires_at
+        found = await asyncio.to_thread(self._stored, integration)
+        return None if found is None else found.expires_at
 
     def _kept(self, integration: Integration) -> Token | None:
         """The token in the vault, refreshed when it is near its end; or one of the AWS CLI; or None."""
@@ -117,12 +114,16 @@ class Logins:
         return self._usable(self._from_cli(integration))
 
     def _usable(self, token: Token | None) -> Token | None:
+        from gatepass.sessions.providers.oidc import EARLY
+
         if token is None or _mark(token.access_token) in self._dead:
             return None
         left = token.expires_at - self._transport.now()
         return token if left > (EARLY if token.refresh_token else timedelta(seconds=30)) else None
 
     def _stored(self, integration: Integration) -> Token | None:
+        from gatepass.sessions.providers.oidc import Token
+
         value = self._store.get(_token_name(integration))
         return None if value is None else Token.from_json(value)
 
@@ -141,6 +142,8 @@ class Logins:
             except SessionError:
                 still = token.expires_at - self._transport.now() > timedelta(seconds=30)
                 return token if still and _mark(token.access_token) not in self._dead else None
+            from gatepass.sessions.providers.oidc import Token
+
             kept = Token(
                 new.access_token, new.expires_at, new.refresh_token or token.refresh_token, new.registration
             )
@@ -148,6 +151,8 @@ class Logins:
             return kept
 
     def _may_refresh(self, integration: Integration, token: Token) -> bool:
+        from gatepass.sessions.providers.oidc import EARLY
+
         if token.refresh_token is None or token.registration is None:
             return False
         if token.registration.expires_at - self._transport.now() < EARLY:
@@ -169,6 +174,8 @@ class Logins:
         return token
 
     def _log_in(self, integration: Integration, show: Callable[[Shown], None], headless: bool) -> Token:
+        from gatepass.sessions.providers.oidc import is_invalid_client
+
         flow = integration.login_flow
         if flow == "auto":
             flow = "device" if headless else "pkce"
@@ -191,6 +198,8 @@ class Logins:
 
     def _registration(self, integration: Integration, oidc: Oidc, flow: str, *, fresh: bool) -> Registration:
         """The kept client for this flow, or a new one; the two flows have their own (S-67)."""
+        from gatepass.sessions.providers.oidc import EARLY, registration_from_json, registration_to_json
+
         name = f"integration/{integration.name}/client-{flow}"
         value = None if fresh else self._store.get(name)
         if value is not None:
@@ -202,10 +211,14 @@ class Logins:
         return made
 
     def _oidc(self, integration: Integration) -> Oidc:
+        from gatepass.sessions.providers.oidc import Oidc
+
         return Oidc(self._transport, self._clock, integration)
 
     def _from_cli(self, integration: Integration) -> Token | None:
         """A token the AWS CLI holds for this start address or session name (S-65). A broken file is a miss."""
+        from gatepass.sessions.providers.oidc import Token
+
         if integration.share_sso_cache == "off":
             return None
         for key in (integration.name, integration.start_url):

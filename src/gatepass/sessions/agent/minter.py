@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -202,6 +200,9 @@ def identity_of(settings: Settings, environment: Mapping[str, str]) -> str:
     """Who this is: the configured identity, otherwise login name and host (S-14)."""
     if settings.identity:
         return settings.identity
+    import getpass
+    import socket
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError) as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _socket
 import os
-import socket
 import struct
 from dataclasses import dataclass
 
@@ -16,15 +16,20 @@ class Peer:
     pid: int = 0
 
 
-def peer_of(connection: socket.socket) -> Peer:
+def peer_of(connection: _socket.socket) -> Peer:
     """The process that opened the connection. Raises `OSError` where the system cannot say."""
-    so_peercred: int | None = getattr(socket, "SO_PEERCRED", None)
+    so_peercred: int | None = getattr(_socket, "SO_PEERCRED", None)
     if so_peercred is not None:
-        pid, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, so_peercred, 12))
+        pid, uid, _ = struct.unpack("3i", connection.getsockopt(_socket.SOL_SOCKET, so_peercred, 12))
         return Peer(uid, pid)
     # macOS and BSD: LOCAL_PEERCRED gives struct xucred: version, uid, group count, 16 groups.
     raw = connection.getsockopt(0, 1, 76)
     return Peer(struct.unpack_from("Ii", raw)[1])
+
+
+def is_ours(connection: _socket.socket) -> bool:
+    """Whether the other end is this user."""
+    return peer_of(connection).uid == os.geteuid()
 
 
 def program(pid: int) -> str:

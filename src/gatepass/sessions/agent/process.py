@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
-import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,9 +23,9 @@ from gatepass.sessions.agent.logins import Logins
 from gatepass.sessions.agent.minter import Minter
 from gatepass.sessions.agent.server import Server
 from gatepass.sessions.agent.service import Service
+from gatepass.sessions.agent.start import Place, Visitor
 from gatepass.sessions.agent.strongbox import Strongbox
 from gatepass.sessions.errors import SessionError
-from gatepass.sessions.files import private_dir, try_lock
 from gatepass.sessions.grants import GrantSource
 from gatepass.sessions.learned import Learned
 from gatepass.sessions.model import Workspace
@@ -35,7 +35,6 @@ from gatepass.sessions.workspace import load_workspace
 
 TICK_SECONDS = 5.0
 SLEPT = timedelta(seconds=60)
-PR_SET_DUMPABLE = 4
 
 
 class LiveWorkspace:
@@ -111,26 +110,9 @@ def _server_grants(strongbox: Strongbox) -> GrantSource | None:
     return grants_from(strongbox.get(SECRET))
 
 
-def harden() -> None:
-    """No core dumps, no tracing by others, private files (S-37)."""
-    os.umask(0o077)
-    if sys.platform == "win32":
-        return
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        _undumpable()
-
-
-def _undumpable() -> None:
-    import ctypes
-
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-async def serve(paths: Paths, listener: socket.socket, clock: Clock) -> None:
+async def serve(
+    paths: Paths, listener: socket.socket, clock: Clock, visitors: Sequence[Visitor] = ()
+) -> None:
     """Answer on `listener` until told to quit or nothing needs us any more."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(32, thread_name_prefix="gatepass"))
@@ -140,6 +122,8 @@ async def serve(paths: Paths, listener: socket.socket, clock: Clock) -> None:
         loop.add_signal_handler(number, done.set)
     server = Server(service, done.set)
     await server.listen(listener)
+    for visitor in visitors:
+        await server.welcome(socket.socket(fileno=visitor.fd), visitor.said)
     ticker = asyncio.create_task(_tick(service, clock, done))
     started = asyncio.create_task(_autostart(service))
     await done.wait()
@@ -182,47 +166,16 @@ def _leave_if_idle(service: Service, now: datetime, done: asyncio.Event) -> None
         done.set()
 
 
-def main(words: list[str]) -> None:
-    """`CONFIG DATA STATE RUN [--listen FD --lock FD]`: without descriptors it makes its own, or takes systemd's."""
-    parser = argparse.ArgumentParser(prog="gatepass agent", add_help=False)
-    parser.add_argument("places", nargs=4)
-    parser.add_argument("--listen", type=int)
-    parser.add_argument("--lock", type=int)
-    options = parser.parse_args(words)
-    harden()
-    paths = Paths.from_words(options.places)
-    try:
-        lock, listener = _descriptors(paths, options.listen, options.lock)
-    except (SessionError, OSError) as error:
-        sys.stderr.write(f"gatepass: the agent cannot start: {error}\n")
-        sys.exit(1)
-    os.set_inheritable(lock, False)
-    listener.set_inheritable(False)
+def run(place: Place, visitors: Sequence[Visitor]) -> None:
+    """Serve until it is over, then go at once: threads that wait for a person or a dead network shall not keep us."""
+    gc.enable()  # off since the first line: collecting while importing is a tenth of the start
+    gc.freeze()
+    listener = socket.socket(fileno=place.listener)
     listener.setblocking(False)
     try:
-        asyncio.run(serve(paths, listener, SystemClock()))
+        asyncio.run(serve(place.paths, listener, SystemClock(), visitors))
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(paths.socket)
-        os._exit(0)  # threads that wait for a person or a dead network must not keep the process
-
-
-def _descriptors(paths: Paths, listen: int | None, lock: int | None) -> tuple[int, socket.socket]:
-    """The lock that makes us the only one, and the listener."""
-    private_dir(paths.run)
-    private_dir(paths.state)
-    if lock is None:
-        held = try_lock(paths.agent_lock)
-        if held is None:
-            raise OSError(f"another agent runs: see {paths.agent_lock}")
-        lock = held
-    if listen is None and os.environ.get("LISTEN_PID") == str(os.getpid()):
-        listen = 3  # socket activation (S-33)
-    if listen is not None:
-        return lock, socket.socket(fileno=listen)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(paths.socket)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(paths.socket))
-    listener.listen(1024)
-    return lock, listener
+        if not place.activated:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(place.paths.socket)
+        os._exit(0)

@@ -51,6 +51,15 @@ class Server:
         """Begin to answer on `listener`."""
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LINE_LIMIT)
 
+    async def welcome(self, connection: socket.socket, said: bytes) -> None:
+        """Take over a connection that was accepted before, with what it has said already."""
+        connection.setblocking(False)
+        reader = asyncio.StreamReader(limit=LINE_LIMIT)
+        reader.feed_data(said)
+        loop = asyncio.get_running_loop()
+        protocol = asyncio.StreamReaderProtocol(reader, self._serve)
+        await loop.connect_accepted_socket(lambda: protocol, connection)
+
     async def close(self) -> None:
         """Stop answering."""
         if self._server is not None:

@@ -21,6 +21,7 @@ from gatepass.sessions.errors import Denied, NeedsHuman, SessionError, StalePare
 from gatepass.sessions.model import Integration
 from gatepass.sessions.partitions import partition_of_region
 from gatepass.sessions.providers.transport import AwsRefused, Transport
+from gatepass.sessions.shown import Shown
 
 SCOPE = "sso:account:access"
 EARLY = timedelta(minutes=15)
@@ -82,14 +83,6 @@ def registration_to_json(found: Registration) -> dict[str, Any]:
 def registration_from_json(value: dict[str, Any]) -> Registration:
     """The inverse of `registration_to_json`."""
     return Registration(value["client_id"], value["client_secret"], from_ms(value["expires_at"]))
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What the person must see to log in: open this address, compare this code."""
-
-    url: str
-    code: str | None = None
 
 
 Show = Callable[[Shown], None]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import os
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,6 +54,8 @@ def passphrase_key(passphrase: str, provider: Provider) -> bytearray:
         ) from error
     if not (2**15 <= n <= 2**20 and r == 8 and 1 <= p <= 8 and len(salt) >= 16):
         raise BadInput(f"the vault asks for scrypt n={n} r={r} p={p}, which gatepass refuses")
+    import hashlib
+
     raw = hashlib.scrypt(passphrase.encode(), salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=KEY_BYTES)
     return bytearray(raw)
 
@@ -128,6 +128,8 @@ def _keyring_call(call: Callable[[], Any]) -> Any:
 
 def command_key(argv: Sequence[str]) -> bytearray:
     """The key that a program prints. Raises `Locked` when it fails or takes longer than 10 s."""
+    import subprocess
+
     try:
         done = subprocess.run(
             list(argv), stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_SECONDS, check=False

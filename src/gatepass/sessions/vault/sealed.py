@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -115,6 +114,8 @@ def _bound_to(sealed: Sealed, name: str) -> bytes:
 
 
 def _digest(sealed: Sealed) -> bytes:
+    import hashlib
+
     digest = hashlib.sha256(json.dumps(sealed.provider, sort_keys=True).encode())
     for name, record in sorted(sealed.records.items()):
         digest.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(record).digest())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace as with_changes
@@ -46,7 +46,7 @@ class Vault:
                 raise BadInput(
                     f"there is a vault at {path} already", advice="keep it, or: gatepass vault init --replace"
                 )
-            install = secrets.token_hex(8)
+            install = os.urandom(8).hex()
             key, provider = make(install)
             document = sealed.sealed_again(key, Sealed(install, provider))
             replace(path, sealed.render(document))
@@ -149,7 +149,7 @@ def export_vault(vault: Vault, target: Path, passphrase: str) -> int:
         raise BadInput(f"{target} exists already", advice="name another file")
     provider = keys.passphrase_provider()
     key = keys.passphrase_key(passphrase, provider)
-    bare = Sealed(secrets.token_hex(8), provider)
+    bare = Sealed(os.urandom(8).hex(), provider)
     records = {
         name: sealed.encrypt(key, bare, name, json.dumps(vault.get(name)).encode()) for name in vault.names()
     }
