@@ -89,7 +89,9 @@ def simulate_principal_policy(call: Call, params: Params) -> Answer:
     results = []
     for action in params["ActionNames"]:
         for resource in params.get("ResourceArns") or ["*"]:
-            decision = decide(Request(caller, action, resource, now=call.now), permissions)
+            decision = decide(
+                Request(caller, action, resource, now=call.now), permissions, resource_account=caller.account
+            )
             words = {"allowed": "allowed", "denied": "explicitDeny"}
             results.append(
                 {

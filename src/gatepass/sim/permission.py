@@ -33,7 +33,9 @@ def check(call: Call, operation: Operation, params: Params) -> None:
         key = (id(call.caller), operation.action, resource, *documents)
         if key in known:
             continue
-        decision = decide(Request(call.caller.caller, operation.action, resource, now=call.now), permissions)
+        # What is named belongs to the caller's account or to AWS; services keep strangers out themselves.
+        request = Request(call.caller.caller, operation.action, resource, now=call.now)
+        decision = decide(request, permissions, resource_account=call.caller.account)
         if not decision.allowed:
             raise call.refuse("denied", denial(call.caller, operation.action, resource, decision.blocking))
         if len(known) >= _MOST_REMEMBERED:
