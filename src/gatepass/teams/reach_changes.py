@@ -139,5 +139,6 @@ def _callers_with_another_side(before: Graph, after: Graph) -> Iterator[str]:
             yield identifier
 
 
-def _side(graph: Graph, node: Node | None) -> Side | None:
-    return None if node is None else graph.side(node)
+def _side(graph: Graph, node: Node | None) -> tuple[Side, tuple[tuple[str, str], ...]] | None:
+    """What the caller brings: its policies and its tags."""
+    return None if node is None else (graph.side(node), node.tags)

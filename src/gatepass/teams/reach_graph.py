@@ -15,7 +15,7 @@ from functools import cached_property
 from gatepass.policy import Form, Kind, Policy, examine
 from gatepass.policy.request import account_of
 from gatepass.policy.wildcards import arn_matches, matches
-from gatepass.teams.model import Account, Document, Resources, Role
+from gatepass.teams.model import Account, Document, Resources, Role, Tags
 from gatepass.teams.reach_hops import NOBODY, OUTSIDE
 from gatepass.teams.reach_nodes import (
     CALLING,
@@ -279,10 +279,17 @@ class Graph:
         return organization.id if organization else ""
 
     def _add(
-        self, kind: NodeKind, identifier: str, label: str, arn: str = "", account: Account | None = None
+        self,
+        kind: NodeKind,
+        identifier: str,
+        label: str,
+        arn: str = "",
+        account: Account | None = None,
+        tags: Tags | None = None,
     ) -> Node:
         organization = self._organization_id(account) if account else ""
-        return self.nodes.setdefault(identifier, Node(kind, identifier, label, arn, account, organization))
+        node = Node(kind, identifier, label, arn, account, organization, tuple(sorted((tags or {}).items())))
+        return self.nodes.setdefault(identifier, node)
 
     def _join(self, source: Node, target: Node, kind: EdgeKind, lasts: timedelta | None = None) -> None:
         if (source.id, target.id) not in self._joined:
@@ -301,7 +308,7 @@ class Graph:
                 )
             else:
                 label = f"{role.short or role.name}@{where}"
-                node = self._add(NodeKind.ROLE, f"role:{role.arn}", label, role.arn, role.account)
+                node = self._add(NodeKind.ROLE, f"role:{role.arn}", label, role.arn, role.account, role.tags)
                 self.roles[node.id] = role
             self._side_of[node.id] = self._sides.of_role(role)
 
@@ -309,7 +316,7 @@ class Graph:
         for user in self.resources.users:
             self.accounts.setdefault(user.account.id, user.account)
             label = f"{user.name}@{self.account_label(user.account)}"
-            node = self._add(NodeKind.USER, f"user:{user.arn}", label, user.arn, user.account)
+            node = self._add(NodeKind.USER, f"user:{user.arn}", label, user.arn, user.account, user.tags)
             self._side_of[node.id] = self._sides.of_user(user)
             if user.person:
                 self._join(self._person(user.person), node, EdgeKind.IS)

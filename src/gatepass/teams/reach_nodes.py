@@ -54,6 +54,8 @@ class Node:
     account: Account | None = None
     organization: str = ""
     """`o-...` of its account, for `aws:PrincipalOrgID`."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Of the role or user itself, for `aws:PrincipalTag`; session tags come on top and are not known."""
 
     @property
     def is_outside(self) -> bool:
@@ -134,12 +136,12 @@ def caller_of(node: Node) -> Caller:
             return service(node.arn)
     resource = node.arn.split(":", 5)[-1]
     if resource.startswith("user/"):
-        return user(node.arn, organization=node.organization)
+        return user(node.arn, tags=dict(node.tags), organization=node.organization)
     if resource.startswith("assumed-role/"):
         _, name, session = resource.split("/", 2)
         partition, account = node.arn.split(":")[1], node.arn.split(":")[4]
         return role_session(f"arn:{partition}:iam::{account}:role/{name}", session)
-    return role_session(node.arn, organization=node.organization)
+    return role_session(node.arn, tags=dict(node.tags), organization=node.organization)
 
 
 def set_role_arn(name: str, account: Account, region: str) -> str:

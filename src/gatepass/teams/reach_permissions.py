@@ -77,9 +77,11 @@ class Sides:
         keys = [(user.account.id, name) for name in user.groups]
         groups = [self._groups[key] for key in keys if key in self._groups]
         attached = [*user.policies, *(arn for group in groups for arn in group.policies)]
-        return self._side(
-            attached, [user.inline, *(group.inline for group in groups)], user.boundary, user.account
-        )
+        of_groups = [
+            {f"{name} of group {group.name}": document for name, document in group.inline.items()}
+            for group in groups
+        ]
+        return self._side(attached, [user.inline, *of_groups], user.boundary, user.account)
 
     def of_set(self, permission_set: PermissionSet, account: Account) -> Side:
         """The set as AWS provisions it in the account."""

@@ -27,7 +27,7 @@ from tests.unit.teams.reach_world import (
     team_arn,
 )
 
-from gatepass.teams.model import DirectoryGroup, Group, Policy, Resources, User
+from gatepass.teams.model import DirectoryGroup, Group, Organization, Policy, Resources, User
 from gatepass.teams.reach import Reach
 from gatepass.teams.reach_explain import explain
 from gatepass.teams.reach_names import Unknown
@@ -232,7 +232,22 @@ def test_group_policies_of_users_count() -> None:
     group = Group(IDENTITY, "group1", inline={"gatepass-assume": allow_dev})
     found = who(company(users=(user,), groups=(group,), roles=(child,)), "child@dev")
     assert f"{JANE} > user1@identity > child@dev" in found
+    reach = Reach(company(users=(user,), groups=(group,), roles=(child,)))
+    step = path_json(reach.paths(reach.principal("user1@identity"), reach.role("child@dev"))[0])["edges"][0]
+    assert step["identity_allow"][0]["policy"] == "gatepass-assume of group group1"
     assert not any("user1" in line for line in who(company(users=(user,), roles=(child,)), "child@dev"))
+
+
+def test_tags_and_organization_of_the_caller_decide_where_the_trust_asks() -> None:
+    """H-4, C-10, T-73: `aws:PrincipalTag` of the role's own tags, `aws:PrincipalOrgID` of its account."""
+    tagged = {"StringEquals": {"aws:PrincipalTag/kind": "team", "aws:PrincipalOrgID": "o-acme"}}
+    open_to = role(PROD, "tagged", allow(IDENTITY, **tagged))
+    admin = replace(company().roles[0], tags={"kind": "team"})
+    reach = Reach(company(roles=(admin, *company().roles[1:], open_to)))
+    known = [edge.source.label for edge in reach.into(reach.role("tagged@prod")) if not edge.assumes]
+    assert known == ["admin@identity"]
+    other = company(roles=(admin, open_to), organizations=(Organization("acme", id="o-other"),))
+    assert [edge for edge in Reach(other).into(reach.role("tagged@prod")) if not edge.assumes] == []
 
 
 def test_a_boundary_limits_and_an_unknown_one_allows_nothing() -> None:
