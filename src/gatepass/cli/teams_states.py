@@ -13,14 +13,11 @@ import click
 from gatepass.cli.teams_common import guarded, print_findings
 from gatepass.clock import SystemClock
 from gatepass.errors import GatepassError
-from gatepass.teams.calls import Patient
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.entering import calls_for
 from gatepass.teams.model import Compiled
 from gatepass.teams.reach import Reach
 from gatepass.teams.reach_names import Unknown
 from gatepass.teams.reach_nodes import Path as Way
-from gatepass.teams.reach_states import live_state
 
 DESIRED, LIVE, BOTH = "desired", "live", "both"
 MARKS = {BOTH: "  ", DESIRED: "+ ", LIVE: "- "}
@@ -133,6 +130,10 @@ def ask(wanted: Wanted, state: str = DESIRED, enter_by: str = "") -> Asked:
 
 
 def _live(compiled: Compiled, enter_by: str) -> Reach:
+    from gatepass.teams.calls import Patient  # the AWS SDK is imported only where accounts are read
+    from gatepass.teams.entering import calls_for
+    from gatepass.teams.reach_states import live_state
+
     clock = SystemClock()
     calls = Patient(calls_for(compiled, clock, apply_role=enter_by), clock)
     resources, unread = live_state(calls, compiled)
