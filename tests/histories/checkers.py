@@ -74,6 +74,10 @@ class Life:
     over: datetime | None = None
     """When somebody ended it, or it was final."""
     covered: bool = False
+    shown_end: datetime | None = None
+    """The end that was told when it was called active."""
+    early: datetime | None = None
+    """When it was said to be over by time, before its end."""
 
     def live(self) -> tuple[datetime, datetime] | None:
         """From when until when it was live."""
@@ -170,7 +174,16 @@ class _Check:
                     life.ends.append((said.at, _moment(fields["ends_at"])))
                 case "grant.extended":
                     life.ends.append((said.at, _moment(fields["ends_at"])))
+                case "grant.active":
+                    life.shown_end = _moment(fields["ends_at"])
                 case "grant.ending" | "grant.ended" | "grant.failed":
+                    if (
+                        fields.get("why") == "time"
+                        and not life.over
+                        and life.ends
+                        and said.at < life.ends[-1][1]
+                    ):
+                        life.early = said.at
                     life.over = life.over or said.at
                     life.covered = life.covered or bool(fields.get("covered_by"))
                 case "grant.covered":
@@ -221,6 +234,11 @@ class _Check:
                 at = max(at, end)
 
     def nothing_is_taken_from_under_a_live_grant(self) -> Iterator[Found]:
+        for life in self.lives.values():
+            if life.early is not None:
+                yield Found(
+                    "I2", f"{life.id} was called over at {life.early}, before its end {life.ends[-1][1]}"
+                )
         for span in self.spans:
             if not ours(span.gone_by) or self.after_pause(span.until):
                 continue
@@ -296,7 +314,7 @@ class _Check:
         for said in self.said:
             if said.kind == "attempt.intent" and said.fields["verb"] == "grant":
                 live = self.live_times(said.fields["fact"])
-                if not any(begin <= said.at < end for begin, end in live):
+                if not any(begin <= said.at <= end for begin, end in live):
                     yield Found(
                         "I4", f"a create of {said.fields['fact']} was intended at {said.at} for no live grant"
                     )
@@ -344,6 +362,10 @@ class _Check:
                 yield Found(
                     "I11", f"{life.id} was to last {life.duration}, not {life.ends[0][1] - life.starts}"
                 )
+            if life.shown_end is not None and life.shown_end not in [end for _, end in life.ends]:
+                yield Found(
+                    "I11", f"{life.id} was to end at {life.ends[-1][1]}, and {life.shown_end} was told"
+                )
             for (_, before), (at, after) in zip(life.ends, life.ends[1:], strict=False):
                 if after < before or after > max(before, at + timedelta(hours=1)):
                     yield Found("I11", f"{life.id} was extended from {before} to {after} at {at}")
@@ -357,6 +379,8 @@ class _Check:
                 if (state, GrantState(step)) not in GRANT_STEPS:
                     yield Found("I16", f"{life.id} went from {state} to {step}")
                 state = GrantState(step)
+                if step == "covered" and not self.present_during(life.fact, at - LAG, at):
+                    yield Found("I16", f"{life.id} was called covered at {at}, and AWS held nothing")
                 if step == "active" and not self.present_during(life.fact, at - LAG, at):
                     yield Found("I16", f"{life.id} was called active at {at}, and AWS held nothing")
                 claimed_absent = step == "ended" and not life.covered and life.starts is not None

@@ -1,7 +1,7 @@
 """One step with one fact: look at the rows, look at AWS, commit the intent, call, commit the outcome.
 
 Every decision is `access.settle`'s, taken under the fact's lock from rows read there. This module holds the only two
-lines that give or take access in AWS: `strategy.grant` and `strategy.revoke` in `_send`.
+lines that give or take access in AWS: `strategy.grant` and `strategy.revoke` in `_call`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from random import Random
 
 from gatepass.access import settle
 from gatepass.access.events import Event
-from gatepass.access.facts import Attempt, Reading
+from gatepass.access.facts import Attempt, Fact, Reading
 from gatepass.access.settle import Called, Next, Plan, Situation
 from gatepass.access.states import Outcome, Verb
 from gatepass.access.strategy import CallResult
@@ -120,15 +120,9 @@ class Step:
 
     def _send(self, plan: Plan) -> Plan:
         """The intent is committed; send the call once; its outcome is committed whatever became of the lease."""
-        attempt, fact = plan.attempt, plan.fact
+        attempt = plan.attempt
         assert attempt is not None
-        strategy = self._parts.looking.strategy(fact.key)
-        slot_at = self._slot_at or self._parts.clock.now()
-        with lease.hold(self._claimed.lease.until), self._parts.pacer.holding(fact.key.scope, slot_at):
-            if attempt.verb is Verb.GRANT:
-                result = strategy.grant(fact.organization, fact.key)
-            else:
-                result = strategy.revoke(fact.organization, fact.key, fact.handle)
+        result = self._call(plan.fact, attempt.verb)
         self._parts.point(RESULT)
         try:
             return self._decide(
@@ -144,6 +138,15 @@ class Step:
         except (LeaseLost, Conflict):
             self._record(attempt, result)
             raise
+
+    def _call(self, fact: Fact, verb: Verb) -> CallResult:
+        """The call itself, in the slot that was reserved with its intent, and not under a lease that runs out."""
+        strategy = self._parts.looking.strategy(fact.key)
+        slot_at = self._slot_at or self._parts.clock.now()
+        with lease.hold(self._claimed.lease.until), self._parts.pacer.holding(fact.key.scope, slot_at):
+            if verb is Verb.GRANT:
+                return strategy.grant(fact.organization, fact.key)
+            return strategy.revoke(fact.organization, fact.key, fact.handle)
 
     # -- one decision, one transaction
 
