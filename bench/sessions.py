@@ -41,7 +41,7 @@ _ROLE = "arn:aws:iam::222222222222:role/developer"
 def figures() -> Iterator[Figure]:
     """About half a minute on a quiet machine with two cores, a minute with the neighbours' installation."""
     with ExitStack() as stack:
-        place = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))  # noqa: S108  a socket needs a short path
+        place = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))  # a socket needs a short path
         stack.callback(shutil.rmtree, place, ignore_errors=True)
         server = stack.enter_context(
             SimServer(build(_world(), SystemClock(), Settings(latency=MINT_SECONDS)))
@@ -69,7 +69,8 @@ class Laptop:
             "iam-user/gateway", {"access_key_id": KEY_ID, "secret_access_key": SECRET}
         )
         private_dir(self.paths.config)
-        head = f'version = 1\n[settings]\nregion = "eu-west-1"\nidentity = "bench"\n[settings.endpoints]\nsts = "{url}"\n'
+        head = 'version = 1\n[settings]\nregion = "eu-west-1"\nidentity = "bench"\n[settings.endpoints]\n'
+        head += f'sts = "{url}"\n'
         fd = os.open(self.paths.workspace, os.O_WRONLY | os.O_CREAT, 0o600)
         os.write(fd, head.encode())
         os.close(fd)

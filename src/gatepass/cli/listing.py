@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import fnmatch
-import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -37,6 +33,8 @@ def show_list(
     wanted = _columns(columns, chosen)
     kept = [row for row in rows if _matches(row, filters, columns)]
     if output == "json":
+        import json
+
         click.echo(json.dumps([{key: row.get(key) for key in wanted} for row in kept], indent=2))
     elif output == "csv":
         click.echo(_csv(kept, wanted), nl=False)
@@ -55,6 +53,10 @@ def _columns(columns: Sequence[str], chosen: str | None) -> list[str]:
 
 
 def _matches(row: Row, filters: Sequence[str], columns: Sequence[str]) -> bool:
+    if not filters:
+        return True
+    import fnmatch
+
     for text in filters:
         key, equals, glob = text.partition("=")
         if not equals or key not in columns:
@@ -65,6 +67,9 @@ def _matches(row: Row, filters: Sequence[str], columns: Sequence[str]) -> bool:
 
 
 def _csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    import csv
+    import io
+
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)

@@ -68,6 +68,23 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, importing only those that `summaries` does not know."""
+        from gatepass.cli.summaries import SUMMARIES
+
+        rows = []
+        for name in self.list_commands(ctx):
+            summary = SUMMARIES.get(name)
+            if summary is None:
+                command = self.get_command(ctx, name)
+                summary = (
+                    command.get_short_help_str(100) if command is not None and not command.hidden else None
+                )
+            if summary is not None:
+                rows.append((name, summary))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an error of ours becomes two lines and a stable exit code, never a traceback."""
         try:
