@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -68,9 +69,11 @@ class Reach:
         """The decision about one step, allowed or not."""
         key = (source.id, target.id)
         if key not in self._hops:
-            role = target_of(self.graph.roles[target.id], self.graph.trust(target)[0])
+            trust = self.graph.trust(target)
+            role = target_of(self.graph.roles[target.id], trust.policy)
             found = self.graph.openings_for(source, target)
-            self._hops[key] = try_hop(source, target, role, self.graph.side(source), found, self._now)
+            hop = try_hop(source, target, role, self.graph.side(source), found, self._now)
+            self._hops[key] = replace(hop, assumes=(*hop.assumes, *trust.doubts)) if trust.doubts else hop
         return self._hops[key]
 
     def into(self, node: Node) -> list[Edge]:

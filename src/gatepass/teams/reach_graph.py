@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
 
-from gatepass.policy import Form, Kind, Policy, examine
+from gatepass.policy import Form
 from gatepass.policy.request import account_of
 from gatepass.policy.wildcards import arn_matches, matches
 from gatepass.teams.model import Account, Document, Resources, Role, Tags
@@ -29,7 +29,7 @@ from gatepass.teams.reach_nodes import (
     set_role_arn,
 )
 from gatepass.teams.reach_permissions import Side, Sides
-from gatepass.teams.reach_trust import ANYONE, Opening, openings
+from gatepass.teams.reach_trust import ANYONE, Opening, Trust, read_trust
 
 
 class Graph:
@@ -46,7 +46,7 @@ class Graph:
         self._leaving: dict[str, list[Edge]] = defaultdict(list)
         self._joined: set[tuple[str, str]] = set()
         self._organizations = {organization.name: organization for organization in resources.organizations}
-        self._trusts: dict[str, tuple[Policy, tuple[Opening, ...]]] = {}
+        self._trusts: dict[str, Trust] = {}
         names = [account.name for account in resources.accounts]
         self._shared_names = (
             {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
@@ -81,27 +81,24 @@ class Graph:
             return OUTSIDE
         return self._side_of.get(node.id, NOBODY)
 
-    def trust(self, node: Node) -> tuple[Policy, tuple[Opening, ...]]:
-        """The role's trust policy and its openings, read once."""
+    def trust(self, node: Node) -> Trust:
+        """The role's trust policy with its openings, read once."""
         known = self._trusts.get(node.id)
         if known is None:
-            role = self.roles[node.id]
-            policy = examine(role.trust, Kind.TRUST, name=f"trust of {node.label}")[0]
-            policy = policy or Policy(f"trust of {node.label}", Kind.TRUST, "2012-10-17", ())
-            known = self._trusts[node.id] = (policy, tuple(openings(policy)))
+            known = self._trusts[node.id] = read_trust(self.roles[node.id].trust, f"trust of {node.label}")
         return known
 
     def candidates(self, target: Node) -> dict[str, tuple[Node, list[Opening]]]:
         """Everybody who might assume the role, with the openings through which they might."""
         found: dict[str, tuple[Node, list[Opening]]] = {}
-        for opening in self.trust(target)[1]:
+        for opening in self.trust(target).openings:
             for node in self._through(opening):
                 found.setdefault(node.id, (node, []))[1].append(opening)
         return found
 
     def openings_for(self, source: Node, target: Node) -> list[Opening]:
         """The openings of the target through which this one node might come."""
-        return [opening for opening in self.trust(target)[1] if self._fits(opening, source)]
+        return [opening for opening in self.trust(target).openings if self._fits(opening, source)]
 
     def possible_targets(self, source: Node) -> list[Node]:
         """Roles that have an opening for the node; decided by their trust alone."""
@@ -165,7 +162,7 @@ class Graph:
         whole: dict[str, set[str]] = defaultdict(set)
         patterns: dict[str, set[str]] = defaultdict(set)
         for identifier in self.roles:
-            for opening in self.trust(self.nodes[identifier])[1]:
+            for opening in self.trust(self.nodes[identifier]).openings:
                 if opening.kind != "AWS":
                     for node in self._through(opening):
                         exact[node.id].add(identifier)

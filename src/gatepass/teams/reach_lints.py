@@ -73,7 +73,7 @@ def _denied(reach: Reach) -> dict[Node, list[Node]]:
 def _named_in_denials(reach: Reach, target: Node) -> list[Node]:
     patterns = {
         value
-        for statement in reach.graph.trust(target)[0].statements
+        for statement in reach.graph.trust(target).policy.statements
         if statement.effect == "Deny"
         for condition in statement.conditions
         if condition.key.lower() == "aws:principalarn" and condition.base in ("ArnLike", "ArnEquals")

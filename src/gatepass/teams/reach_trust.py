@@ -6,10 +6,11 @@ candidate really gets in is decided by `gatepass.policy` alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from gatepass.policy import Condition, Form, Policy, Statement, Value
+from gatepass.policy import Condition, Form, Kind, Policy, Statement, Value, examine
 from gatepass.policy.wildcards import action_matches
 
 _NARROWING = ("ArnLike", "ArnEquals", "StringEquals", "StringLike")
@@ -55,6 +56,24 @@ class Opening:
             if condition.key.lower().endswith(":sub") and condition.base in _NARROWING
         ]
         return values[0] if values else (ANYONE,)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """A trust policy as it was found, with its openings."""
+
+    policy: Policy
+    openings: tuple[Opening, ...]
+    doubts: tuple[str, ...] = ()
+    """What in it is not understood, and so is left out of every decision."""
+
+
+def read_trust(document: Mapping[str, Any], name: str) -> Trust:
+    """Reads what IAM holds, even where it is not what IAM accepts today."""
+    policy, faults = examine(document, Kind.TRUST, name=name)
+    policy = policy or Policy(name, Kind.TRUST, "2012-10-17", ())
+    doubts = tuple(f"that nothing hangs on {fault.where} of the {name}: {fault.found}" for fault in faults)
+    return Trust(policy, tuple(openings(policy)), doubts)
 
 
 def openings(trust: Policy) -> Iterator[Opening]:

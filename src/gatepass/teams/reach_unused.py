@@ -36,7 +36,7 @@ def unused(reach: Reach) -> Unused:
 
 
 def _stale(reach: Reach, role: Node) -> Iterator[Stale]:
-    for opening in reach.graph.trust(role)[1]:
+    for opening in reach.graph.trust(role).openings:
         for entry in _entries(opening):
             if reason := _reason(reach, opening, entry):
                 yield Stale(role, opening.statement.label, entry, reason)

@@ -250,6 +250,19 @@ def test_tags_and_organization_of_the_caller_decide_where_the_trust_asks() -> No
     assert [edge for edge in Reach(other).into(reach.role("tagged@prod")) if not edge.assumes] == []
 
 
+def test_what_is_not_understood_in_a_live_trust_is_said() -> None:
+    """A condition that nobody here knows cannot be decided: the step is shown, with the doubt."""
+    odd = role(
+        PROD, "odd", allow(IDENTITY, team_arn("admin"), StringSounds={"aws:PrincipalTag/name": "like"})
+    )
+    reach = Reach(company(roles=(*company().roles, odd)))
+    (edge,) = reach.into(reach.role("odd@prod"))
+    (doubt,) = edge.assumes
+    assert doubt.startswith(
+        "that nothing hangs on Statement[0].Condition.StringSounds of the trust of odd@prod"
+    )
+
+
 def test_a_boundary_limits_and_an_unknown_one_allows_nothing() -> None:
     """T-45."""
     boundary = Policy(IDENTITY, "limit", document({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}))
