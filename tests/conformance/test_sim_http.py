@@ -84,6 +84,23 @@ def test_wrong_inspection_is_told_what_is_known(server, path, body, expected):
     assert answer["error"]
 
 
+def test_secrets_of_calls_are_not_shown(server):
+    keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET}
+    oidc = boto3.client("sso-oidc", endpoint_url=server.url, region_name="us-east-1", **keys)
+    with pytest.raises(ClientError):
+        oidc.create_token(
+            clientId="x", clientSecret="canary-1", grantType="refresh_token", refreshToken="canary-2"
+        )
+    shown = json.dumps(ask(server, "/_sim/calls")[1])
+    assert "CreateToken" in shown
+    assert "canary" not in shown
+
+
+def test_a_browser_is_told_where_it_is(server):
+    with urllib.request.urlopen(server.url + "/") as page:
+        assert b"simulated AWS" in page.read()
+
+
 def test_moto_behind_keeps_accounts_apart():
     sim = build(two_tenants(), SystemClock(), Settings(rates={}))
     with SimServer(sim, everything=True) as running:

@@ -37,6 +37,7 @@ from gatepass.sim.world import (
     Unit,
     World,
 )
+from gatepass.sim.world_form import faults
 
 Described = Mapping[str, Any]
 
@@ -50,6 +51,11 @@ class WorldError(GatepassError):
 
 def build(description: Described, clock: Clock, settings: Settings | None = None) -> Simulator:
     """A simulator of the world described. Raises `WorldError` naming what cannot be built."""
+    if wrong := list(faults(description)):
+        raise WorldError(
+            "the description of the world says what cannot be:\n  " + "\n  ".join(wrong),
+            advice="see docs/simulator.md",
+        )
     settings = settings or Settings()
     world = World(clock.now(), Random(settings.seed))  # noqa: S311 - repeatable on purpose
     builder = _Builder(world, clock.now())

@@ -14,6 +14,11 @@ from gatepass.sim.simulator import Request, Simulator
 from gatepass.sim.wire import Incoming, Outgoing
 
 SERVICES = frozenset(service for service, _ in OPERATIONS)
+_GREETING = b"""This is a simulated AWS, run by `gatepass sim`.
+
+Lead a client here with AWS_ENDPOINT_URL. What is in it: /_sim/world. What is true and was: /_sim/truth.
+Who called what: /_sim/calls. All of it: docs/simulator.md.
+"""
 _QUERY_VERSIONS = {"2011-06-15": "sts", "2010-05-08": "iam"}
 
 
@@ -73,6 +78,8 @@ class Front:
         return credential.principal.account
 
     def _delegate(self, incoming: Incoming, signed: Scope | None, service: str) -> Outgoing:
+        if signed is None and incoming.path == "/" and not incoming.body:
+            return Outgoing(200, _GREETING, {"Content-Type": "text/plain; charset=utf-8"})
         if self._behind is None or signed is None:
             raise _unknown(service or "an unsigned request to", incoming.path)
         self._sim.check_key(signed.key, incoming.headers.get("x-amz-security-token", ""), service)

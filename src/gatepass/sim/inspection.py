@@ -163,6 +163,17 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
+_SECRETS = {
+    "accesstoken", "refreshtoken", "clientsecret", "devicecode", "code", "codeverifier", "samlassertion",
+    "webidentitytoken", "tokencode", "password", "newpassword", "oldpassword", "authenticationcode1",
+    "authenticationcode2",
+}  # fmt: skip
+
+
+def _without_secrets(params: Any) -> dict[str, Any]:
+    return {name: "(secret)" if name.lower() in _SECRETS else value for name, value in params.items()}
+
+
 def _record(record: Record) -> dict[str, Any]:
     return {
         "number": record.number,
@@ -172,6 +183,6 @@ def _record(record: Record) -> dict[str, Any]:
         "service": record.service,
         "operation": record.operation,
         "region": record.region,
-        "params": dict(record.params),
+        "params": _without_secrets(record.params),
         "outcome": record.outcome,
     }

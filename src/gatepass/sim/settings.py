@@ -43,7 +43,7 @@ class Settings:
     check_answers: bool = False
     """Check every answer against the service model: for tests of the simulator itself, and for handlers of faults."""
 
-    keep_calls: int = 1_000_000
+    keep_calls: int = 200_000
     """How many calls the log keeps; older ones are dropped."""
 
     seed: int = 0

@@ -73,6 +73,9 @@ def test_an_estate_of_ones_own_gets_a_world_made_up(tmp_path):
     ("wrong", "said"),
     [
         ({"organizations": [{}]}, "management"),
+        ({"organisations": []}, "organisations: not known here"),
+        ({"organizations": [{"management": {"id": 123456789012}}]}, "account ids are quoted"),
+        ({"organizations": [{"management": {"id": "1"}, "units": {"name": "x"}}]}, "is no list"),
         ({"roles": [{"account": "000000000001", "name": "x", "trusted_by": "y"}]}, "is in no organization"),
         (
             {"organizations": [{"management": {"id": "1"}}, {"management": {"id": "1"}}]},
