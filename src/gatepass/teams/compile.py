@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from gatepass.teams.config import ConfigReader, RoleConfig, read_github, unknown_key_advice
 from gatepass.teams.model import (
@@ -27,7 +26,7 @@ from gatepass.teams.patterns import UnknownAccount, is_arn
 from gatepass.teams.policies import BUILT_IN, DESCRIPTIONS, LEGACY_SUPPORT, POLICY_NAMES, TEAM_ROLE_ACCESS
 from gatepass.teams.reading import Reader, is_null, nearest
 from gatepass.teams.sizes import fit
-from gatepass.teams.trust import document, grounds
+from gatepass.teams.trust import Grounds, document, grounds
 from gatepass.teams.world import World
 
 VARIABLE = {"aws-teams": "teams_config", "aws-team-roles": "roles"}
@@ -195,9 +194,10 @@ class _Compiling:
                 f"{config.short} trusts GitHub repositories, but {self.account.name} has no OIDC provider"
             )
             self._refuse("oidc-without-provider", message, config, "trusted_github_repos", "declare its ARN")
-        trust = self._trust(config)
-        if trust is None or any(finding.is_fault for finding in self.findings[before:]):
+        found = self._grounds(config)
+        if found is None or any(finding.is_fault for finding in self.findings[before:]):
             return None
+        trust = document(found, config, self.world.organization_id)
         role = Role(
             self.account,
             name,
@@ -216,14 +216,11 @@ class _Compiling:
             enforce=config.extras.enforce,
             place=config.node.place,
         )
-        return fit(role, self._grounds(config), config, self.world, self.findings)
+        return fit(role, config, self.world, self.findings)
 
-    def _grounds(self, config: RoleConfig) -> Any:
-        return grounds(config, self.source.kind, self.account, self.world)
-
-    def _trust(self, config: RoleConfig) -> dict[str, Any] | None:
+    def _grounds(self, config: RoleConfig) -> Grounds | None:
         try:
-            return document(self._grounds(config), config, self.world.organization_id)
+            return grounds(config, self.source.kind, self.account, self.world)
         except UnknownAccount as unknown:
             attribute = "allowed_roles" if unknown.account in config.allowed_roles else "trusted_teams"
             message = f"{config.short} names account {unknown.account!r}, which is not in the account map"

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from gatepass.teams.model import Finding
@@ -22,6 +23,7 @@ _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}\Z", re.ASCII)
 _CASES = frozenset({"lower", "title", "upper", "none"})
 
 
+@lru_cache(maxsize=1 << 14)
 def title(text: str) -> str:
     """Each letter that follows something other than a letter, digit or underscore becomes a capital (T-20)."""
     out = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from gatepass.estate.durations import parse_duration
 from gatepass.teams.model import Finding
 from gatepass.teams.nodes import Mapping, Node, Scalar, Sequence, fault
 
@@ -121,6 +120,8 @@ class Reader:
 
     def length(self, node: Node | None, path: str) -> int | None:
         """A length in seconds: `1h`, `PT8H`, or a number of seconds."""
+        from gatepass.estate.durations import parse_duration  # the estate takes a tenth of a second to import
+
         if isinstance(node, Scalar) and node.kind != "null" and not node.is_template:
             length = parse_duration(node.text)
             if length is not None:

@@ -13,7 +13,7 @@ from gatepass.policy.normal import size
 from gatepass.teams.config import RoleConfig
 from gatepass.teams.model import Document, Finding, Level, Profile, Role
 from gatepass.teams.patterns import overlap
-from gatepass.teams.trust import SAML_AUDIENCES, Grounds, document, grounds, one
+from gatepass.teams.trust import SAML_AUDIENCES, document, grounds, one
 from gatepass.teams.world import World
 
 NEAR = 90
@@ -28,7 +28,7 @@ _SHORT_PATH = "aws-reserved/*/"
 Statement = dict[str, Any]
 
 
-def fit(role: Role, found: Grounds, config: RoleConfig, world: World, findings: list[Finding]) -> Role:
+def fit(role: Role, config: RoleConfig, world: World, findings: list[Finding]) -> Role:
     """The role with its size; compacted when its profile or the estate allows it and it is needed, never otherwise."""
     quota = role.account.trust_quota
     trust = role.trust
