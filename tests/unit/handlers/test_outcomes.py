@@ -65,7 +65,7 @@ WRONG = (
     True,
     {"a": 1},
     [],
-    object(),
+    range(3),
     ["x"],
     RequestPermission.construct(webapp_view=1, approve_deny=2),
 )
