@@ -124,8 +124,9 @@ def may_decide(request: Request, person: Person) -> Verdict:
         return Verdict(Reason.NOT_ACTIVE, f"{person.label} is not active")
     if person.id in (request.requester, request.asked_by) and not request.terms.allow_self:
         return Verdict(Reason.IS_REQUESTER, "you asked for this yourself; somebody else has to decide")
-    if not request.terms.approvers.includes(person):
-        who = request.terms.approvers.words()
+    also = request.terms.also
+    if not request.terms.approvers.includes(person) or (also is not None and not also.includes(person)):
+        who = request.terms.approvers.words() + (f", and of {also.words()}" if also is not None else "")
         return Verdict(Reason.NOT_AN_APPROVER, f"you may not decide this request; who may: {who}")
     return YES
 
@@ -249,7 +250,8 @@ def extended(grant: Grant, by: timedelta, cap: timedelta, now: datetime) -> Gran
 def may_see(request: Request, person: Person) -> bool:
     """Whether this person may look at the request: it is theirs, they may decide it, or they are an admin."""
     mine = person.id in (request.requester, request.asked_by)
-    return person.active and (mine or ADMINS.includes(person) or request.terms.approvers.includes(person))
+    theirs = ADMINS.includes(person) or request.terms.view.includes(person)
+    return person.active and (mine or theirs or request.terms.approvers.includes(person))
 
 
 def end(grant: Grant, *, why: str, by: str | None, now: datetime) -> Grant:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from gatepass.access.facts import FactKey
 from gatepass.access.states import FINAL_GRANT, FINAL_REQUEST, GrantState, RequestState
 from gatepass.clock import iso
-from gatepass.estate.model import NOBODY, Who
+from gatepass.estate.model import ADMINS, NOBODY, Who
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,10 @@ class Terms:
     rule: str
     """Where the rule stands, for people: `flow aws-access, rule 2`."""
     approvers: Who = NOBODY
-    """Besides admins, who always may (spec/sym.md 3.3)."""
+    also: Who | None = None
+    """A second set an approver must belong to as well: what code narrowed it to; None: no second condition."""
+    view: Who = ADMINS
+    """Who may look at the request, beside its requester and whoever may decide it."""
     needed: int = 1
     """Distinct approvers; 0 only where the flow says so."""
     allow_self: bool = False
@@ -84,6 +87,8 @@ class Request:
     asked_by: str | None = None
     """The bot or person that asked on behalf of the requester."""
     context: Mapping[str, object] = field(default_factory=dict)
+    notices: tuple[Mapping[str, object], ...] | None = None
+    """Whom its flow's code wants told, in the order they are tried; None: as the estate says. Not shown to approvers."""
     version: int = 0
 
     @property
@@ -202,11 +207,9 @@ def terms_to_json(terms: Terms) -> dict[str, object]:
     """The terms as JSON of strings, integers and booleans; the inverse is `terms_from_json`."""
     return {
         "rule": terms.rule,
-        "approvers": {
-            "people": sorted(terms.approvers.people),
-            "groups": sorted(terms.approvers.groups),
-            "roles": sorted(terms.approvers.roles),
-        },
+        "approvers": _who_to_json(terms.approvers),
+        "also": None if terms.also is None else _who_to_json(terms.also),
+        "view": _who_to_json(terms.view),
         "needed": terms.needed,
         "allow_self": terms.allow_self,
         "automatic": terms.automatic,
@@ -221,16 +224,14 @@ def terms_to_json(terms: Terms) -> dict[str, object]:
 def terms_from_json(data: Mapping[str, object]) -> Terms:
     """The terms that `terms_to_json` wrote."""
 
-    who = data["approvers"]
-    assert isinstance(who, Mapping)
     needed, unanswered = data["needed"], _delta(data["unanswered_after_ms"])
     assert isinstance(needed, int)
     assert unanswered is not None
     return Terms(
         rule=str(data["rule"]),
-        approvers=Who(
-            people=frozenset(who["people"]), groups=frozenset(who["groups"]), roles=frozenset(who["roles"])
-        ),
+        approvers=_who_from_json(data["approvers"]),
+        also=None if data["also"] is None else _who_from_json(data["also"]),
+        view=_who_from_json(data["view"]),
         needed=needed,
         allow_self=bool(data["allow_self"]),
         automatic=bool(data["automatic"]),
@@ -240,6 +241,16 @@ def terms_from_json(data: Mapping[str, object]) -> Terms:
         allow_revoke=bool(data["allow_revoke"]),
         timed=bool(data["timed"]),
     )
+
+
+def _who_to_json(who: Who) -> dict[str, object]:
+    return {"people": sorted(who.people), "groups": sorted(who.groups), "roles": sorted(who.roles)}
+
+
+def _who_from_json(data: object) -> Who:
+    assert isinstance(data, Mapping)
+    people, groups, roles = (frozenset(data[name]) for name in ("people", "groups", "roles"))
+    return Who(people=people, groups=groups, roles=roles)
 
 
 def canonical(value: object) -> bytes:

@@ -186,6 +186,7 @@ def request_from(row: Row) -> Request:
         round=row["round"],
         asked_by=row["asked_by"],
         context=json.loads(row["context"]),
+        notices=None if row["notices"] is None else tuple(json.loads(row["notices"])),
         version=row["version"],
     )
 
@@ -214,6 +215,7 @@ def request_row(request: Request) -> dict[str, object]:
         "round": request.round,
         "asked_by": request.asked_by,
         "context": json_text(dict(request.context)),
+        "notices": None if request.notices is None else json_text([dict(each) for each in request.notices]),
         "due_at": _request_due(request),
     }
 

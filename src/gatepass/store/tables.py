@@ -106,6 +106,7 @@ requests = Table(
     Column("round", Integer, nullable=False),
     _words("asked_by", optional=True),
     _words("context"),
+    _words("notices", optional=True),
     _count("version"),
     _moment("due_at"),
     *_lease(),

@@ -166,6 +166,7 @@ def test_a_change_of_anything_an_approver_was_shown_changes_the_hash_I4(name: st
         "decided_at",
         "asked_by",
         "context",
+        "notices",
         "version",
     }
     assert set(other) | same == {f.name for f in fields(Request)}, (

@@ -268,6 +268,7 @@ def upgrade() -> None:
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("asked_by", sa.Text(), nullable=True),
         sa.Column("context", sa.Text(), nullable=False),
+        sa.Column("notices", sa.Text(), nullable=True),
         sa.Column("version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("lease_owner", sa.Text(), nullable=True),
