@@ -41,6 +41,8 @@ class Reason(StrEnum):
     ANSWERED = "answered"
     NOTHING_LIVE = "nothing_live"
     TOO_LATE = "too_late"
+    CODE = "code"
+    """The flow's own code does not take the answer."""
 
 
 @dataclass(frozen=True, slots=True)

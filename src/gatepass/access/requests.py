@@ -88,7 +88,7 @@ class Request:
     """The bot or person that asked on behalf of the requester."""
     context: Mapping[str, object] = field(default_factory=dict)
     notices: tuple[Mapping[str, object], ...] | None = None
-    """Whom its flow's code wants told, in the order they are tried; None: as the estate says. Not shown to approvers."""
+    """Whom its flow's code wants told, in the order they are tried; None: as the estate says."""
     version: int = 0
 
     @property

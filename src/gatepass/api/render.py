@@ -8,7 +8,7 @@ from typing import Any
 from gatepass.access.facts import Attempt, Fact
 from gatepass.access.requests import Decision, Grant, Request
 from gatepass.clock import iso
-from gatepass.desk import Held, Options, Shown
+from gatepass.desk import Form, Held, Options, Shown
 from gatepass.desk.office import OrganizationState
 from gatepass.estate.durations import format_duration
 from gatepass.estate.fields import Field, plain, shown
@@ -161,6 +161,16 @@ def options_json(options: Options) -> Json:
         "options": [{"value": each.value, "label": each.label} for each in options.options],
         "as_of": moment(options.as_of),
         "problem": options.problem,
+    }
+
+
+def form_json(form: Form) -> Json:
+    return {
+        "offer": offer_json(form.offer),
+        "fields": [field_json(field) for field in form.fields],
+        "options": {name: options_json(options) for name, options in form.options.items()},
+        "header": form.header,
+        "values": dict(form.values),
     }
 
 

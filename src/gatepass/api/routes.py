@@ -120,12 +120,14 @@ def _asking(router: APIRouter, parts: Parts, bearer: Any) -> None:
     @router.post("/forms", tags=["asking"])
     def form(body: bodies.AskBody, who: Bearer = bearer) -> Json:
         """The form for a flow and target, and the accounts to choose from."""
-        offer, fields, accounts = parts.desk.form(who.caller, Ask(body.flow, body.target, body.organization))
-        return {
-            "offer": render.offer_json(offer),
-            "fields": [render.field_json(field) for field in fields],
-            "accounts": render.options_json(accounts),
-        }
+        wanted = Ask(body.flow, body.target, body.organization, body.fields)
+        return render.form_json(parts.desk.form(who.caller, wanted))
+
+    @router.post("/forms/{field}", tags=["asking"])
+    def changed(field: str, body: bodies.AskBody, who: Bearer = bearer) -> Json:
+        """The form after `field` was changed to what the body says: the flow's `on_change` may answer."""
+        wanted = Ask(body.flow, body.target, body.organization, body.fields)
+        return render.form_json(parts.desk.changed(who.caller, wanted, field))
 
     @router.get("/access", tags=["asking"])
     def access(who: Bearer = bearer) -> Json:

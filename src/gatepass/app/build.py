@@ -5,29 +5,34 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import botocore.session
 
 from gatepass.access.checkpoint import Signer
 from gatepass.access.requests import Claim
+from gatepass.app.channels import Announcers, Channels
 from gatepass.app.estates import EstateInventory, EstateReaches, FileApplier
 from gatepass.app.health import LoggedAlarms, ProcessHealth
 from gatepass.app.keys import Keys
 from gatepass.app.settings import Settings
+from gatepass.app.world import RealWorlds
+from gatepass.aws.directory import Directory
 from gatepass.aws.door import Door, Patience
 from gatepass.aws.errors import Busy, Later, LeaseShort, Lost, Partial, Throttled, Unreachable
 from gatepass.clock import Clock, SystemClock
-from gatepass.desk import Book, Deciding, Desk, Gatekeeper, Preparing
+from gatepass.desk import Book, Coding, Deciding, Desk, Ending, Forms, Gatekeeper, Preparing
 from gatepass.desk.applying import Applying
+from gatepass.desk.following import CHANNEL, CodeFollows, Following
 from gatepass.desk.office import Office
 from gatepass.engine import forecast
 from gatepass.engine.loop import Engine, EngineCore
 from gatepass.engine.points import Point, nothing
-from gatepass.engine.ports import NoInventory, Ports, Silent, Undecided
+from gatepass.engine.ports import Ports, alone
 from gatepass.engine.settings import EngineSettings
 from gatepass.errors import GatepassError
+from gatepass.handlers import Runner
 from gatepass.store import Pace, Store, Tx, open_store
 from gatepass.store.checkpoints import DirectorySink, SignedCheckpoints
 from gatepass.strategies.claims import Finder
@@ -51,10 +56,12 @@ class Installation:
     applying: Applying
     applier: FileApplier
     door: Door
+    runner: Runner
     engine: Engine
     health: ProcessHealth
 
     def close(self) -> None:
+        self.runner.close()
         self.store.close()
 
 
@@ -79,12 +86,8 @@ def build(
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = Keys.open(settings.key)
     store = open_store(settings.database, clock, audit_key=keys.audit, exclusive=exclusive)
-    book = Book()
-    deciding = Deciding(book, new_id, settings.start_within, _forecaster(settings))
-    gatekeeper = Gatekeeper(book)
-    alarms, silent = LoggedAlarms(), Silent()
-    engine_settings = _engine_settings(settings)
-    core = EngineCore.of(store, clock, engine_settings, _ports(alarms, silent, gatekeeper))
+    book, alarms = Book(), LoggedAlarms()
+    core = EngineCore.of(store, clock, _engine_settings(settings), replace(alone(), alarms=alarms))
     door = Door(
         EstateReaches(store, book, keys),
         clock,
@@ -94,19 +97,36 @@ def build(
         patience=Patience(connect=settings.connect_timeout, read=settings.read_timeout),
         point=point,
     )
+    runner = Runner(unisolated=settings.handlers == "unisolated")
+    coding = Coding(runner, RealWorlds(store, door, Directory(door), {}))
+    follows = CodeFollows(book)
+    announcer = Announcers((follows,))
+    deciding = Deciding(book, new_id, settings.start_within, _forecaster(settings), announcer, follows.follow)
+    ending, gatekeeper = Ending(announcer), Gatekeeper(book)
     preparing = Preparing(
-        store, clock, book, deciding, gatekeeper, Finder(door), _transient, settings.start_within
+        store=store,
+        clock=clock,
+        book=book,
+        deciding=deciding,
+        gatekeeper=gatekeeper,
+        finder=Finder(door),
+        coding=coding,
+        forms=Forms(store, book, coding, clock.now),
+        transient=_transient,
+        patience=settings.start_within,
+    )
+    following = Following(store, clock, book, coding, deciding, ending)
+    checkpoints = SignedCheckpoints(
+        Signer(keys.checkpoint_pem), [DirectorySink(settings.data_dir / "checkpoints")]
     )
     ports = Ports(
         gate=gatekeeper,
-        announcer=silent,
+        announcer=announcer,
         alarms=alarms,
         roster=gatekeeper,
         decider=preparing,
-        notifier=Undecided(),
-        checkpoints=SignedCheckpoints(
-            Signer(keys.checkpoint_pem), [DirectorySink(settings.data_dir / "checkpoints")]
-        ),
+        notifier=Channels({CHANNEL: following}),
+        checkpoints=checkpoints,
         inventory=EstateInventory(store, book, door),
     )
     engine = Engine(
@@ -117,28 +137,22 @@ def build(
         probe=_probe(store, book, door),
         store_clock=store.server_clock,
     )
-    office = Office(store, clock, book, new_id, lambda: secrets.token_urlsafe(32), silent)
-    applying = Applying(store, book)
+    applying = Applying(store, book, ending)
     return Installation(
         settings=settings,
         clock=clock,
         keys=keys,
         store=store,
         book=book,
-        desk=Desk(store, clock, book, deciding),
-        office=office,
+        desk=Desk(store, clock, book, deciding, ending, coding),
+        office=Office(store, clock, book, new_id, lambda: secrets.token_urlsafe(32), ending),
         applying=applying,
         applier=FileApplier(applying),
         door=door,
+        runner=runner,
         engine=engine,
         health=ProcessHealth(store, clock, engine, alarms),
     )
-
-
-def _ports(alarms: LoggedAlarms, silent: Silent, gatekeeper: Gatekeeper) -> Ports:
-    """What the engine's core needs before there is a door: alarms only."""
-    nobody, nowhere = Undecided(), NoInventory()
-    return Ports(gatekeeper, silent, alarms, gatekeeper, nobody, nobody, nowhere, nowhere)
 
 
 def _engine_settings(settings: Settings) -> EngineSettings:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gatepass.access.events import Event, Value
 from gatepass.access.requests import Grant
 from gatepass.desk.book import Book
-from gatepass.desk.ending import end_grants as end_these
+from gatepass.desk.ending import Ending
 from gatepass.errors import GatepassError
 from gatepass.estate.change import Change, Held, Orphan, buried, changes, orphans
 from gatepass.estate.model import Estate
@@ -46,9 +46,10 @@ class Applied:
 class Applying:
     """Makes estates the version in force. Applying the same estate twice changes nothing."""
 
-    def __init__(self, store: Store, book: Book) -> None:
+    def __init__(self, store: Store, book: Book, ending: Ending) -> None:
         self._store = store
         self._book = book
+        self._ending = ending
 
     def apply(self, by: str, estate: Estate, *, end_grants: bool = False) -> Applied:
         """Apply a loaded estate in one transaction. Raises `EstateInUse`, or `Conflict` when somebody was faster."""
@@ -70,7 +71,8 @@ class Applying:
             for organization in left:
                 kept = to_plain(organization.connector)
                 tx.estates.bury(Tombstone(organization.name, kept, number, tx.now))
-            ended = end_these(tx, [grants[o.held.grant] for o in lost], why="estate", by=by, now=tx.now)
+            over = [grants[orphan.held.grant] for orphan in lost]
+            ended = self._ending.end_grants(tx, over, why="estate", by=by, now=tx.now)
             names = tuple(organization.name for organization in left)
             applied = self._put(tx, by, estate, number + 1, Applied(number + 1, found, ended, names))
         self._store.wake()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gatepass.access.decide import Reason, Verdict, may_ask, require, terms
@@ -12,7 +12,7 @@ from gatepass.access.requests import Request
 from gatepass.desk.book import Version
 from gatepass.desk.people import need
 from gatepass.desk.values import MAX_TEXT, Ask, BadAsk, Caller, NotFound
-from gatepass.estate.fields import Field, FieldValue, check_fields, plain
+from gatepass.estate.fields import Field, FieldValue, PlainValue, check_fields, plain
 from gatepass.estate.model import Accounts, Estate, Offer, Person, Target
 from gatepass.store import KnownAccount, Tx, View
 
@@ -80,6 +80,20 @@ def _words(ask: Ask) -> str:
 def source(caller: Caller) -> str:
     """The word for where a request comes from, as flows allow or refuse it (spec/sym.md 1.4)."""
     return "slack" if caller.source == "slack" else "api"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form for one offer, as one person sees it now."""
+
+    offer: Offer
+    fields: tuple[Field, ...]
+    options: Mapping[str, Options]
+    """By field name: what prefetch fields and the choice of an account offer."""
+    header: str = ""
+    """Text of the flow's owner, above the fields."""
+    values: Mapping[str, PlainValue] = field(default_factory=dict)
+    """What is filled in already: by defaults, or by the flow's `on_change`."""
 
 
 def account_options(view: View | Tx, target: Target) -> Options:
@@ -153,7 +167,7 @@ def _requester(view: View | Tx, estate: Estate, caller: Caller, ask: Ask, asker:
 
 
 def _check(view: View | Tx, estate: Estate, offer: Offer, person: Person, ask: Ask) -> dict[str, FieldValue]:
-    form = estate.form(offer.flow, offer.target)
+    form = estate.form(offer.flow, offer.target, offer.cap)
     if REASON not in {each.name for each in form}:
         form = (*form, Field(REASON, "string", "Reason", required=False, max_length=MAX_TEXT))
     offered: dict[str, Collection[str | int]] = {}

@@ -29,12 +29,21 @@ from gatepass.access.facts import FactKey
 from gatepass.access.requests import Answer, Claim, Decision, Grant, Request
 from gatepass.access.states import GrantState, RequestState
 from gatepass.clock import iso
+from gatepass.desk import coding
 from gatepass.desk.book import Book
+from gatepass.desk.coding import UNCODED, CodedAnswer
 from gatepass.desk.people import finder, need
 from gatepass.desk.values import Caller, NotFound
 from gatepass.engine.concluding import grant_event
-from gatepass.errors import Bug
+from gatepass.engine.ports import Announcer
+from gatepass.errors import Bug, Conflict
+from gatepass.estate.model import Flow
 from gatepass.store import Tx, View
+
+
+def _nobody(tx: Tx, request: Request, step: str) -> None:
+    """Where no code follows."""
+
 
 MILLISECOND = timedelta(milliseconds=1)
 Fields = dict[str, Value]
@@ -61,6 +70,10 @@ class Deciding:
     start_within: timedelta
     forecast: Callable[[Tx, Claim, datetime], timedelta]
     """How late the end of a claim would be taken back, by the backlog known now (security.md 4)."""
+    announcer: Announcer
+    """Hears of every change of a request, within its transaction."""
+    follow: Callable[[Tx, Request, str], None] = _nobody
+    """Hears of every step that is done, for the flow's `after_` code; within its transaction."""
 
     def seen(self, view: View | Tx, caller: Caller, request_id: str) -> Request:
         """The request, if this caller may look at it; otherwise there is none for them (I12)."""
@@ -70,10 +83,15 @@ class Deciding:
             raise NotFound(f"there is no request {request_id}", advice="list yours with: gatepass requests")
         return request
 
-    def prepared(self, tx: Tx, request: Request, claims: tuple[Claim, ...], now: datetime) -> Request:
-        """What was asked is checked and found in AWS: people are asked now, or the rule decides by itself."""
+    def prepared(
+        self, tx: Tx, request: Request, claims: tuple[Claim, ...], now: datetime, by: str | None = None
+    ) -> Request:
+        """What was asked is checked and found in AWS: people are asked now, or the rule (or code, `by`) decides."""
         tx.facts.lock(_keys(request, claims))
         request = replace(request, claims=claims)
+        self.follow(tx, request, "request")
+        if by is not None:
+            return self.approve_by(tx, request, by, now)
         if request.terms.needed > 0:
             asking = replace(
                 request, state=RequestState.PENDING, expires_at=now + request.terms.unanswered_after
@@ -83,12 +101,18 @@ class Deciding:
                 "needed": request.terms.needed,
                 "rule": request.terms.rule,
             }
-            return tx.requests.save(asking, Event("request.pending", request.organization, fields))
+            return self._told(
+                tx, tx.requests.save(asking, Event("request.pending", request.organization, fields))
+            )
         if not request.terms.automatic:
             raise Bug(f"request {request.id}: {request.terms.rule} asks nobody and is not automatic")
-        return self._by(tx, request, RULE, now)
+        return self.approve_by(tx, request, RULE, now)
 
-    def _by(self, tx: Tx, request: Request, actor: str, now: datetime) -> Request:
+    def _told(self, tx: Tx, request: Request) -> Request:
+        self.announcer.changed(tx, request, ())
+        return request
+
+    def approve_by(self, tx: Tx, request: Request, actor: str, now: datetime) -> Request:
         """Approve in the name of the rule or of a handler; recorded like everybody else's answer."""
         decision = Decision(
             self.new_id("d"), request.id, request.round, request.content_hash, Answer.APPROVE, actor, now
@@ -100,10 +124,30 @@ class Deciding:
         """A check after the asking refused it; the reason is kept for the requester."""
         failed = replace(request, state=RequestState.FAILED, why=why, expires_at=None)
         fields = {"request": request.id, "why": why}
-        return tx.requests.save(failed, Event("request.failed", request.organization, fields))
+        return self._told(tx, tx.requests.save(failed, Event("request.failed", request.organization, fields)))
 
-    def answer(self, tx: Tx, caller: Caller, said: Said, now: datetime) -> tuple[Request, Verdict]:
-        """One person's answer. A refusal is a verdict, so that its audit entry commits; nothing else changes then."""
+    def drop(self, tx: Tx, request: Request, why: str, by: str) -> Request:
+        """The flow's code does not take the request: withdrawn before anybody was asked."""
+        fields: Fields = {"request": request.id, "by": by, "why": why}
+        dropped = replace(request, state=RequestState.CANCELLED, why=why, expires_at=None)
+        event = Event("request.cancelled", request.organization, fields)
+        return self._told(tx, tx.requests.save(dropped, event))
+
+    def deny_by(self, tx: Tx, request: Request, actor: str, why: str, now: datetime) -> Request:
+        """The flow's code denies; recorded like everybody else's answer."""
+        decision = Decision(
+            self.new_id("d"), request.id, request.round, request.content_hash, Answer.DENY, actor, now, why
+        )
+        tx.requests.decide(decision, _decided(request, decision, counted=0))
+        return self._deny(tx, request, actor, why)
+
+    def answer(
+        self, tx: Tx, caller: Caller, said: Said, now: datetime, coded: CodedAnswer = UNCODED
+    ) -> tuple[Request, Verdict]:
+        """One person's answer. A refusal is a verdict, so that its audit entry commits; nothing else changes then.
+
+        `coded`: what the flow's code said about it. Raises `Conflict` when the request changed since the code ran.
+        """
         request = self.seen(tx, caller, said.request)
         tx.facts.lock(_keys(request, request.claims))
         locked = tx.requests.lock(said.request)
@@ -115,6 +159,9 @@ class Deciding:
         verdict = judge(request, person, said.shown, earlier, said.duration)
         if verdict.allowed and said.answer is Answer.APPROVE:
             verdict = self._in_time(tx, request, now)
+        flow = self.book.at(tx, request.estate_version).estate.flows[request.flow]
+        if verdict.allowed and flow.implementation is not None:
+            verdict = self._by_code(tx, request, flow, coded)
         if not verdict.allowed:
             tx.audit(_refused(request, person.id, said.answer.value, verdict))
             return request, verdict
@@ -135,9 +182,22 @@ class Deciding:
             return request, Verdict(Reason.ANSWERED, "you have answered this request already")
         if said.answer is Answer.DENY:
             return self._deny(tx, request, person.id, said.message), verdict
+        if coded.denies:
+            actor = coding.actor(flow, request.estate_version)
+            return self.deny_by(tx, request, actor, "denied by the flow's rules", now), verdict
         if not reached(request, counted):
-            return tx.requests.save(request), verdict
+            return self._told(tx, tx.requests.save(request)), verdict
+        if coded.stops_granting:
+            return self.fail(tx, request, coded.stops_granting), verdict
         return self._approve(tx, request, decisions, counted, now), verdict
+
+    def _by_code(self, tx: Tx, request: Request, flow: Flow, coded: CodedAnswer) -> Verdict:
+        """Whether the flow's code takes the answer; what it said is kept in the log either way."""
+        if coded.version != request.version:
+            raise Conflict(f"request {request.id} was changed meanwhile", advice="look at it again")
+        for event in coding.events(flow, request, coded.ran, coded.faults):
+            tx.audit(event)
+        return Verdict(Reason.CODE, coded.refusal) if coded.refusal else Verdict()
 
     def _in_time(self, tx: Tx, request: Request, now: datetime) -> Verdict:
         accepted = request.terms.accepted_lateness
@@ -153,10 +213,10 @@ class Deciding:
     def _deny(self, tx: Tx, request: Request, by: str, message: str) -> Request:
         event = Event("request.denied", request.organization, {"request": request.id, "by": by})
         if request.extension is not None:  # the question was for more time; what was approved before stands
-            return tx.requests.save(replace(request, extension=None, why=message), event)
-        return tx.requests.save(
-            replace(request, state=RequestState.DENIED, why=message, expires_at=None), event
-        )
+            return self._told(tx, tx.requests.save(replace(request, extension=None, why=message), event))
+        self.follow(tx, request, "deny")
+        denied = replace(request, state=RequestState.DENIED, why=message, expires_at=None)
+        return self._told(tx, tx.requests.save(denied, event))
 
     def _approve(
         self,
@@ -181,15 +241,16 @@ class Deciding:
         event = Event("request.approved", request.organization, fields)
         if request.extension is not None:
             self._extend_grants(tx, request, min([request.extension, *lengths]), now)
-            return tx.requests.save(done, event)
+            return self._told(tx, tx.requests.save(done, event))
+        self.follow(tx, request, "approve")
         stored = tx.requests.save(done, event)
         if not request.claims:
             over = Event("request.ended", request.organization, {"request": request.id})
-            return tx.requests.save(replace(stored, state=RequestState.ENDED), over)
+            return self._told(tx, tx.requests.save(replace(stored, state=RequestState.ENDED), over))
         for claim in request.claims:
             self._make_grant(tx, stored, claim, now)
         tx.facts.touch([claim.fact for claim in request.claims], now)
-        return stored
+        return self._told(tx, stored)
 
     def _make_grant(self, tx: Tx, request: Request, claim: Claim, now: datetime) -> None:
         assert request.duration is not None
@@ -238,8 +299,8 @@ class Deciding:
         }
         stored = tx.requests.save(question, Event("request.extension_asked", question.organization, fields))
         if stored.terms.needed == 0 and stored.terms.automatic:
-            return self._by(tx, stored, RULE, now)
-        return stored
+            return self.approve_by(tx, stored, RULE, now)
+        return self._told(tx, stored)
 
 
 def _keys(request: Request, claims: tuple[Claim, ...]) -> dict[FactKey, str]:

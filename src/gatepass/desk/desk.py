@@ -9,30 +9,39 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from gatepass.access.decide import YES, Verdict, require
-from gatepass.access.requests import Request
+from gatepass.access.decide import YES, Verdict, judge, require
+from gatepass.access.requests import Answer, Request
 from gatepass.clock import Clock
-from gatepass.desk import asking, ending, looking, people
-from gatepass.desk.asking import Options
+from gatepass.desk import asking, coding, looking, people
+from gatepass.desk.asking import Form
 from gatepass.desk.book import Book
+from gatepass.desk.coding import UNCODED, CodedAnswer, Coding
 from gatepass.desk.deciding import Deciding, Said
+from gatepass.desk.ending import Ending
+from gatepass.desk.forms import Forms, prefetching
 from gatepass.desk.looking import Held, Page, Shown
 from gatepass.desk.values import Ask, Caller, Repeat
-from gatepass.estate.fields import Field
+from gatepass.errors import Conflict
 from gatepass.estate.model import Estate, Offer, Person
 from gatepass.store import RequestFilter, Store, Tx, View
 
 EVERY_REQUEST = RequestFilter()
+_TRIES = 3
 
 
 class Desk:
     """Ask, decide, end, extend, cancel, list, show: the same for web, API, CLI and Slack. Thread-safe."""
 
-    def __init__(self, store: Store, clock: Clock, book: Book, deciding: Deciding) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, book: Book, deciding: Deciding, ending: Ending, coding: Coding
+    ) -> None:
         self._store = store
         self._clock = clock
         self._book = book
         self._deciding = deciding
+        self._ending = ending
+        self._coding = coding
+        self._forms = Forms(store, book, coding, clock.now)
 
     # -- what there is to ask for
 
@@ -54,19 +63,22 @@ class Desk:
             flows = estate.flows_for(person, asking.source(caller))
             return tuple(offer for flow in flows for offer in estate.offers(flow, person))
 
-    def form(self, caller: Caller, ask: Ask) -> tuple[Offer, tuple[Field, ...], Options]:
-        """The offer that a partly filled ask means, its form, and the accounts to choose from."""
-        with self._store.read() as view:
-            estate = self._book.current(view).estate
-            person = people.need(view, estate, caller.person)
-            offer = asking.choose(estate, person, caller, ask)
-            accounts = asking.account_options(view, offer.target) if offer.target else Options(())
-            return offer, estate.form(offer.flow, offer.target), accounts
+    def form(self, caller: Caller, ask: Ask) -> Form:
+        """The form that a partly filled ask means, with what its fields offer this person now; may run code."""
+        return self._forms.form(caller, ask)
+
+    def changed(self, caller: Caller, ask: Ask, field: str) -> Form:
+        """The form after the person changed `field`: what the flow's `on_change` makes of it; may run code."""
+        return self._forms.change(caller, ask, field)
 
     # -- the life of a request
 
     def ask(self, caller: Caller, ask: Ask, repeat: Repeat | None = None) -> Request:
-        """Commit a request in the state asked; the engine takes it from there within milliseconds."""
+        """Commit a request in the state asked; the engine takes it from there within milliseconds.
+
+        Where the flow's code makes options, they are made anew first: only what is offered now is accepted.
+        """
+        self._make_options(caller, ask)
 
         def make(tx: Tx) -> tuple[Request, Verdict]:
             version = self._book.current(tx)
@@ -77,8 +89,22 @@ class Desk:
         return self._change(caller, make, repeat)
 
     def answer(self, caller: Caller, said: Said, repeat: Repeat | None = None) -> Request:
-        """Approve or deny what was shown. Raises `Refused` with who decided, when somebody was faster (I9)."""
-        return self._change(caller, lambda tx: self._deciding.answer(tx, caller, said, tx.now), repeat)
+        """Approve or deny what was shown. Raises `Refused` with who decided, when somebody was faster (I9).
+
+        The flow's code is asked first, outside of the transaction; when the request changes meanwhile, again.
+        """
+        for _ in range(_TRIES):
+            coded = self._ask_code(caller, said)
+            try:
+                return self._change(caller, self._answering(caller, said, coded), repeat)
+            except Conflict as changed:
+                last = changed
+        raise last
+
+    def _answering(
+        self, caller: Caller, said: Said, coded: CodedAnswer
+    ) -> Callable[[Tx], tuple[Request, Verdict]]:
+        return lambda tx: self._deciding.answer(tx, caller, said, tx.now, coded)
 
     def extend(self, caller: Caller, request_id: str, by: timedelta, repeat: Repeat | None = None) -> Request:
         """Ask for more time on live access: a new question for the same approvers."""
@@ -91,7 +117,7 @@ class Desk:
 
         def take(tx: Tx) -> tuple[Request, Verdict]:
             request = self._deciding.seen(tx, caller, request_id)
-            return ending.end_request(tx, request, self._person(tx, caller), tx.now)
+            return self._ending.end_request(tx, request, self._person(tx, caller), tx.now)
 
         return self._change(caller, take, repeat)
 
@@ -100,7 +126,7 @@ class Desk:
 
         def withdraw(tx: Tx) -> tuple[Request, Verdict]:
             self._deciding.seen(tx, caller, request_id)
-            return ending.cancel(tx, request_id, self._person(tx, caller)), YES
+            return self._ending.cancel(tx, request_id, self._person(tx, caller)), YES
 
         return self._change(caller, withdraw, repeat)
 
@@ -123,6 +149,26 @@ class Desk:
         self._store.wake()
         require(verdict)
         return request
+
+    def _make_options(self, caller: Caller, ask: Ask) -> None:
+        with self._store.read() as view:
+            flow = self._book.current(view).estate.flows.get(ask.flow)
+        if flow is not None and prefetching(flow):
+            requester = Caller(ask.requester, caller.source) if ask.requester and caller.on_behalf else caller
+            self._forms.form(requester, ask)
+
+    def _ask_code(self, caller: Caller, said: Said) -> CodedAnswer:
+        """What the flow's code says about an answer that would count otherwise; nothing where it would not."""
+        with self._store.read() as view:
+            request = self._deciding.seen(view, caller, said.request)
+            version = self._book.at(view, request.estate_version)
+            person = self._person(view, caller)
+            verdict = judge(request, person, said.shown, view.requests.decisions(request.id), said.duration)
+        if not verdict.allowed or version.estate.flows[request.flow].implementation is None:
+            return UNCODED
+        about = coding.about(version, request, version.estate.people[request.requester])
+        run = self._coding.approving if said.answer is Answer.APPROVE else self._coding.denying
+        return run(about, request, person, self._clock.now())
 
     def _person(self, rows: View | Tx, caller: Caller) -> Person:
         return people.need(rows, self._book.current(rows).estate, caller.person)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gatepass.access.requests import Grant, Request
 from gatepass.desk.asking import account_options
 from gatepass.desk.book import Book
+from gatepass.desk.forms import still_offered
 from gatepass.desk.people import find
 from gatepass.store import Tx, View
 
@@ -39,10 +40,17 @@ class Gatekeeper:
         asked_under = self.book.at(rows, request.estate_version).estate
         target = asked_under.targets.get(request.target) if request.target is not None else None
         if target is None or target.accounts is None:
-            return ""
+            return self._still_offered(rows, request)
         if request.account_id not in {option.value for option in account_options(rows, target).options}:
             return f"account {request.account_id} is not offered by {target.name} any more"
-        return ""
+        return self._still_offered(rows, request)
+
+    def _still_offered(self, rows: View | Tx, request: Request) -> str:
+        flow = self.book.at(rows, request.estate_version).estate.flows[request.flow]
+        chosen = dict(request.values)
+        if request.account_id is not None:
+            chosen.setdefault("account_id", request.account_id)
+        return still_offered(rows, request.requester, flow, chosen)
 
     def why_gone(self, tx: Tx, person_id: str) -> str | None:
         """Why a person may hold nothing any more; None: they are active."""

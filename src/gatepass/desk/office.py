@@ -15,10 +15,9 @@ from gatepass.access.requests import Grant
 from gatepass.clock import Clock
 from gatepass.desk import people
 from gatepass.desk.book import Book
-from gatepass.desk.ending import end_grants
+from gatepass.desk.ending import Ending
 from gatepass.desk.values import Caller, NotFound
 from gatepass.engine.leavers import end_all
-from gatepass.engine.ports import Announcer
 from gatepass.errors import GatepassError
 from gatepass.estate.model import ADMINS, Estate, Person
 from gatepass.store import Backlog, Store, Token, Tx, View
@@ -78,14 +77,14 @@ class Office:
         book: Book,
         new_id: Callable[[str], str],
         new_secret: Callable[[], str],
-        announcer: Announcer,
+        ending: Ending,
     ) -> None:
         self._store = store
         self._clock = clock
         self._book = book
         self._new_id = new_id
         self._new_secret = new_secret
-        self._announcer = announcer
+        self._ending = ending
 
     # -- tokens
 
@@ -179,7 +178,7 @@ class Office:
                 raise NotFound(f"there is no person {person_id!r}", advice="see: gatepass people")
             tx.people.disable(person_id, admin.id, why[:200])
             ended = len(tx.requests.grants_of_person(person_id))
-            end_all(tx, person_id, "disabled", self._announcer)
+            end_all(tx, person_id, "disabled", self._ending.announcer)
         self._store.wake()
         return ended
 
@@ -212,7 +211,7 @@ class Office:
             admin = self._person(tx, caller)
             require(_admin(admin))
             wanted = [g for g in tx.requests.open_grants(None) if scope.covers(g)]
-            ended = end_grants(tx, wanted, why="admin", by=admin.id, now=tx.now)
+            ended = self._ending.end_grants(tx, wanted, why="admin", by=admin.id, now=tx.now)
         self._store.wake()
         return ended
 

@@ -7,19 +7,26 @@ it was worked out for (architecture.md 3). AWS is read outside of any transactio
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
 from gatepass.access.requests import Claim, Request
 from gatepass.access.states import RequestState
 from gatepass.clock import Clock
+from gatepass.desk import coding
 from gatepass.desk.asking import ACCOUNT
 from gatepass.desk.book import Book, Version
+from gatepass.desk.coding import About, Coding
 from gatepass.desk.deciding import Deciding
+from gatepass.desk.forms import Forms, prefetching
 from gatepass.desk.gate import Gatekeeper
-from gatepass.errors import Conflict, GatepassError
+from gatepass.desk.values import Ask, Caller
+from gatepass.errors import Conflict, GatepassError, Unavailable
 from gatepass.estate.model import Person, Target
+from gatepass.handlers import Fault
+from gatepass.handlers.hooks import Stepped, Then
+from gatepass.handlers.submission import Fate, Requested
 from gatepass.store import Store, Tx, View
 
 IDENTITY_SERVICE = "aws_sso"
@@ -53,6 +60,18 @@ class Finder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was worked out about an asked request, outside of any transaction."""
+
+    claims: tuple[Claim, ...] = ()
+    why: str = ""
+    """Why it fails; empty: it goes on."""
+    made: Requested | None = None
+    escalate: Stepped | None = None
+    about: About | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Preparing:
     """Carries requests from asked to pending (or approved, or failed)."""
 
@@ -62,6 +81,8 @@ class Preparing:
     deciding: Deciding
     gatekeeper: Gatekeeper
     finder: Finder
+    coding: Coding
+    forms: Forms
     transient: Callable[[GatepassError], bool]
     """Whether an error of AWS is worth another try: throttled, unreachable; not denied, not missing."""
     patience: timedelta = timedelta(hours=1)
@@ -81,19 +102,57 @@ class Preparing:
             if request is None or request.state is not RequestState.ASKED:
                 return None
             version = self.book.at(view, request.estate_version)
-            why = self.gatekeeper.why_not(view, request)
             stored = self._stored_identity(view, version, request)
+        about = coding.about(version, request, version.estate.people[request.requester])
+        why = self._recheck(about, request)
         if why:
-            return self._finish(request, (), why)
+            return self._finish(request, Outcome(why=why))
         try:
-            found = self._find(version, request, stored)
+            found = self._find(about, request, stored or self._identity(about, request))
         except GatepassError as problem:
             if self.transient(problem) and self.clock.now() < request.asked_at + self.patience:
                 raise
-            return self._finish(request, (), str(problem))
+            return self._finish(request, Outcome(why=str(problem)))
         if found is not None and found.discovered:
             self._keep_identity(version, request, found.user_id)
-        return self._finish(request, found.claims if found is not None else (), "")
+        claims = found.claims if found is not None else ()
+        return self._finish(request, self._by_code(about, replace(request, claims=claims)))
+
+    def _recheck(self, about: About, request: Request) -> str:
+        """Why it may not be given any more; what code offers is made anew, and the choice must be among it (I10)."""
+        if prefetching(about.flow):
+            ask = Ask(about.flow.name, request.target, request.organization)
+            try:
+                self.forms.form(Caller(request.requester, request.source), ask)
+            except GatepassError as refused:
+                return str(refused)
+        with self.store.read() as view:
+            return self.gatekeeper.why_not(view, request)
+
+    def _identity(self, about: About, request: Request) -> str | None:
+        """Who the person is by the flow's `get_identity`, before anything is looked up (spec/sym.md 8.2)."""
+        if request.organization is None:
+            return None
+        instance = about.version.estate.organizations[request.organization].connector.instance_arn
+        said = self.coding.identity(about, IDENTITY_SERVICE, instance, self.clock.now())
+        if isinstance(said, Fault):
+            raise GatepassError(said.for_requester())
+        if said is not None:
+            self._keep_identity(about.version, request, said, by=f"get_identity of {about.flow.name}")
+        return said
+
+    def _by_code(self, about: About, request: Request) -> Outcome:
+        """What the flow's code makes of the submission; a fault of what runs it is worth another try."""
+        made = self.coding.requested(about, request)
+        if made is None:
+            return Outcome(request.claims)
+        passing = [fault for fault in made.faults if fault.may_pass]
+        if passing and self.clock.now() < request.asked_at + self.patience:
+            raise Unavailable(passing[0].for_operator())
+        escalate = None
+        if made.fate is Fate.APPROVED:
+            escalate = self.coding.escalating(about, request, about.person, self.clock.now())
+        return Outcome(request.claims, made=made, escalate=escalate, about=about)
 
     def _stored_identity(self, view: View | Tx, version: Version, request: Request) -> str | None:
         if request.organization is None:
@@ -104,32 +163,61 @@ class Preparing:
         kept = view.people.identity(request.requester, IDENTITY_SERVICE, instance)
         return declared or (kept.identity if kept is not None else None)
 
-    def _find(self, version: Version, request: Request, stored: str | None) -> Found | None:
+    def _find(self, about: About, request: Request, stored: str | None) -> Found | None:
         if request.target is None or request.organization is None:
             return None
-        target = version.estate.targets[request.target]
-        person = version.estate.people[request.requester]
-        return self.finder.find(
-            request.organization, target.type, settings_for(target, request), person, stored
-        )
+        target = about.version.estate.targets[request.target]
+        settings = settings_for(target, request)
+        return self.finder.find(request.organization, target.type, settings, about.person, stored)
 
-    def _keep_identity(self, version: Version, request: Request, user_id: str) -> None:
+    def _keep_identity(
+        self, version: Version, request: Request, user_id: str, by: str = "discovered"
+    ) -> None:
         assert request.organization is not None
         instance = version.estate.organizations[request.organization].connector.instance_arn
         with self.store.write() as tx:
-            tx.people.store_identity(request.requester, IDENTITY_SERVICE, instance, user_id, by="discovered")
+            tx.people.store_identity(request.requester, IDENTITY_SERVICE, instance, user_id, by=by)
 
-    def _finish(self, seen: Request, claims: tuple[Claim, ...], why: str) -> None:
+    def _finish(self, seen: Request, outcome: Outcome) -> None:
         """Apply the result to the version it was worked out for; a request that changed meanwhile is left alone."""
         try:
             with self.store.write() as tx:
-                if why:
-                    self.deciding.fail(tx, seen, why)
-                else:
-                    self.deciding.prepared(tx, seen, claims, tx.now)
+                self._apply(tx, seen, outcome)
         except Conflict:
             return
         self.store.wake()
+
+    def _apply(self, tx: Tx, seen: Request, outcome: Outcome) -> None:
+        made, about = outcome.made, outcome.about
+        if outcome.why:
+            self.deciding.fail(tx, seen, outcome.why)
+            return
+        if made is None or about is None:
+            self.deciding.prepared(tx, seen, outcome.claims, tx.now)
+            return
+        stopped = outcome.escalate if outcome.escalate and outcome.escalate.then is Then.REFUSE else None
+        ran = made.ran + (outcome.escalate.ran if outcome.escalate else ())
+        for event in coding.events(about.flow, seen, ran, made.faults + (stopped.faults if stopped else ())):
+            tx.audit(event)
+        request = replace(
+            seen,
+            terms=coding.narrow(about.flow, seen.terms, made),
+            notices=coding.notices_json(made.notices),
+        )
+        actor = coding.actor(about.flow, seen.estate_version)
+        match made.fate:
+            case Fate.FAILED:
+                self.deciding.fail(tx, request, made.words)
+            case Fate.CANCELLED:
+                self.deciding.drop(tx, request, made.words, actor)
+            case Fate.DENIED:
+                self.deciding.deny_by(tx, request, actor, made.words, tx.now)
+            case Fate.APPROVED if stopped is not None:
+                self.deciding.fail(tx, request, stopped.message)
+            case Fate.APPROVED:
+                self.deciding.prepared(tx, request, outcome.claims, tx.now, by=actor)
+            case Fate.PENDING:
+                self.deciding.prepared(tx, request, outcome.claims, tx.now)
 
 
 def settings_for(target: Target, request: Request) -> dict[str, str]:

@@ -128,6 +128,8 @@ def _flow(flow: Flow) -> Entry:
         vars=dict(flow.vars),
         additional_header_text=flow.additional_header_text,
     )
+    if flow.hosts:
+        entry["hosts"] = sorted(flow.hosts)
     if flow.allowed_sources != frozenset(SOURCES):
         entry["allowed_sources"] = sorted(flow.allowed_sources)
     standard = {each.name: each.default for each in fields(Flow)}

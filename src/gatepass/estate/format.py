@@ -87,6 +87,12 @@ STORE_ID = Text(
     pattern="d-[0-9a-f]{10}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     code="identity_store_id",
 )
+HOST = Text(
+    says="a host name, with a port when it is not 443, such as api.example.com:8443",
+    pattern=r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?",
+    code="host",
+    most=260,
+)
 PYTHON = Text(
     says="the path of a Python file within the estate, such as impls/access.py",
     pattern=r"(?!/)[^\x00-\x1f\\]*\.py",
@@ -302,6 +308,9 @@ FLOW = Record(
         "environment": Key(NAME, "The environment whose integrations its code uses."),
         "implementation": Key(PYTHON, "The flow's code. With `decide` it can only narrow."),
         "vars": Key(STRINGS, "Values for the code, as text."),
+        "hosts": Key(
+            ListOf(HOST), "What the code may connect to: `name` or `name:port` (443).", default="nothing"
+        ),
         "allowed_sources": Key(
             ListOf(Choice(SOURCES)),
             "From where it can be used: `slack`, `api` (everything else). An empty list: nowhere.",

@@ -270,6 +270,8 @@ class Flow:
     environment: str | None = None
     vars: Mapping[str, str] = field(default_factory=dict)
     implementation: Code | None = None
+    hosts: frozenset[str] = frozenset()
+    """`name` or `name:port` that the code may connect to; empty: no network (security.md rule 26)."""
     allowed_sources: frozenset[str] = frozenset(SOURCES)
     """Empty: nobody can start the flow."""
     schedule_deescalation: bool = True

@@ -43,6 +43,7 @@ def _flow(draft: Draft, name: str, item: Item) -> Flow:
         environment=_environment(draft, item),
         vars={key: each.value for key, each in item.items("vars")},
         implementation=draft.code(item.item("implementation")),
+        hosts=frozenset(item.values("hosts")),
         allowed_sources=frozenset(item.values("allowed_sources") if item.has("allowed_sources") else SOURCES),
         schedule_deescalation=timed,
         allow_revoke=item.get("allow_revoke") is not False,

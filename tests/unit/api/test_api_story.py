@@ -83,8 +83,13 @@ def test_the_whole_way_over_http(api: Api) -> None:
 
 def test_an_account_below_a_unit_is_offered_and_given(api: Api) -> None:
     form = api.ok("ana", "POST", "/forms", {"flow": "aws-access", "target": "tenant_bar-read-only"})
-    assert {each["value"] for each in form["accounts"]["options"]} >= {"888888888888", "999999999999"}
-    assert "666666666666" not in {each["value"] for each in form["accounts"]["options"]}, "suspended"
+    assert {each["value"] for each in form["options"]["account_id"]["options"]} >= {
+        "888888888888",
+        "999999999999",
+    }
+    assert "666666666666" not in {each["value"] for each in form["options"]["account_id"]["options"]}, (
+        "suspended"
+    )
     request = api.ask(target="tenant_bar-read-only", account_id="999999999999")
     api.approve("ben", request)
     api.whole.settle(5)

@@ -20,8 +20,11 @@ from gatepass.desk import (
     BadAsk,
     Book,
     Caller,
+    Coding,
     Deciding,
     Desk,
+    Ending,
+    Forms,
     Gatekeeper,
     NotFound,
     Preparing,
@@ -34,6 +37,7 @@ from gatepass.errors import GatepassError
 from gatepass.estate.model import Estate, Person
 from gatepass.estate.sources import load_directory
 from gatepass.estate.wire import to_plain
+from gatepass.handlers import NOBODY, Runner
 from gatepass.store import EstateVersion, KnownAccount, open_store
 from gatepass.testing.clock import VirtualClock
 
@@ -88,12 +92,21 @@ class Office:
             lambda letter: f"{letter}{next(counter)}",
             HOUR,
             lambda tx, claim, ends: timedelta(minutes=5),
+            Silent(),
         )
         self.directory = DirectoryFake()
-        self.desk = Desk(self.store, self.clock, book, deciding)
-        self.deciding = deciding
+        coding = Coding(Runner(), lambda about: NOBODY)  # these flows have no code: nothing is started
+        self.desk = Desk(self.store, self.clock, book, deciding, Ending(Silent()), coding)
         self.preparing = Preparing(
-            self.store, self.clock, book, deciding, Gatekeeper(book), self.directory, lambda problem: False
+            self.store,
+            self.clock,
+            book,
+            deciding,
+            Gatekeeper(book),
+            self.directory,
+            coding,
+            Forms(self.store, book, coding, self.clock.now),
+            lambda problem: False,
         )
         self.apply(estate)
         accounts = [
