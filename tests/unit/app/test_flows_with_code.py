@@ -1,0 +1,264 @@
+"""Flows in Python on a whole gatepass: the example's dynamic flow, and every kind of code beside a decision.
+
+Real handler processes, desk, engine, store and door before the simulator; only time is virtual (issue 3, P2, P5, H1).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.installation import Whole
+
+from gatepass.access.decide import Refused
+from gatepass.access.requests import Answer, Request
+from gatepass.desk import Ask, BadAsk, Caller, Said
+from gatepass.estate.fields import Code
+from gatepass.estate.model import Decide, Flow, Rule
+
+ANA, BEN, CLEO, EVE = (Caller(name, "cli") for name in ("ana", "ben", "cleo", "eve"))
+
+
+class Place:
+    """A whole gatepass, and its flow `coded` with whatever code a test gives it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.whole = Whole(folder)
+        self.desk = self.whole.parts.desk
+
+    def code(self, text: str, *, declarative: bool = False, automatic: bool = False) -> None:
+        flow = self.whole.estate.flows["aws-access"]
+        rules = tuple(replace(rule, automatic=automatic) for rule in flow.decide.rules)
+        coded = replace(
+            flow,
+            name="coded",
+            implementation=Code("impls/coded.py", text, "0" * 64),
+            declarative=declarative,
+            decide=replace(flow.decide, rules=rules) if declarative else _sym_rules(flow),
+        )
+        estate = replace(self.whole.estate, flows={**self.whole.estate.flows, "coded": coded})
+        self.whole.parts.applying.apply("test", estate)
+
+    def ask(self, flow: str = "coded", target: str = "tenant_foo-main", **fields: str) -> Request:
+        given = {"reason": "deploy", "duration": "30m", **fields}
+        made = self.desk.ask(ANA, Ask(flow, target=target, fields=given))
+        self.whole.settle()
+        return self.get(made)
+
+    def get(self, request: Request) -> Request:
+        return self.desk.show(CLEO, request.id).request
+
+    def approve(self, who: Caller, request: Request) -> Request:
+        return self.desk.answer(who, Said(request.id, Answer.APPROVE, request.content_hash))
+
+    def kinds(self) -> list[str]:
+        lines = self.whole.parts.office.export(CLEO)
+        return [json.loads(json.loads(line)["body"])["kind"] for line in lines]
+
+
+def _sym_rules(flow: Flow) -> Decide:
+    return Decide(flow.decide.ask, (Rule(approve=flow.decide.rules[-1].approve),))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    place = Place(tmp_path_factory.mktemp("coded"))
+    yield place
+    place.whole.close()
+
+
+def test_the_seed_s_dynamic_flow_offers_asks_gives_and_takes_back(place: Place) -> None:
+    form = place.desk.form(ANA, Ask("account-by-choice"))
+    offered = {each.label: each.value for each in form.options["account_id"].options}
+    assert offered == {"bar-staging": "777777777777"}, (
+        "direct children of the unit, without the suspended one"
+    )
+    request = place.ask("account-by-choice", "tenant_bar-read-only-anywhere", account_id="777777777777")
+    assert request.state == "pending"
+    place.approve(BEN, request)
+    place.whole.settle(5)
+    assert place.whole.holds("ana", "777777777777")
+    place.whole.settle(1800, 60)
+    assert not place.whole.holds("ana", "777777777777")
+
+
+@pytest.mark.parametrize("account", ["888888888888", "666666666666", "999999999999", "111111111111"])
+def test_what_the_reducer_did_not_offer_is_refused_I10(place: Place, account: str) -> None:
+    with pytest.raises(BadAsk, match="account_id"):
+        place.ask("account-by-choice", "tenant_bar-read-only-anywhere", account_id=account)
+
+
+PERMISSIONS = """
+from sym.sdk.annotations import hook, reducer
+from sym.sdk import ApprovalTemplate, PermissionLevel, RequestPermission
+from sym.sdk.integrations import sym
+
+@reducer
+def get_permissions(event):
+    eve = sym.get_or_create_user_by_email("eve@host.example")
+    return RequestPermission(webapp_view=PermissionLevel.MEMBER, approve_deny=[eve.id])
+"""
+
+
+def test_without_a_decide_block_the_code_says_who_decides(place: Place) -> None:
+    place.code(PERMISSIONS)
+    request = place.ask()
+    with pytest.raises(Refused, match="may not decide"):
+        place.approve(BEN, request)
+    assert place.approve(EVE, request).state == "approved"
+
+
+def test_with_a_decide_block_the_code_only_narrows_I14(place: Place) -> None:
+    place.code(PERMISSIONS.replace("eve@host", "dan@host"), declarative=True)
+    request = place.ask()
+    dan = Caller("dan", "cli")
+    with pytest.raises(Refused, match="may not decide"):
+        place.approve(dan, request)  # the code names dan, the estate's rule does not
+    with pytest.raises(Refused, match="may not decide"):
+        place.approve(BEN, request)  # the rule names ben, the code does not
+
+
+APPROVES = """
+from sym.sdk.annotations import hook
+from sym.sdk import ApprovalTemplate
+
+@hook
+def on_request(event):
+    return ApprovalTemplate.approve(reason="low risk")
+"""
+
+
+@pytest.mark.parametrize(
+    ("declarative", "automatic", "state"),
+    [(False, False, "approved"), (True, False, "pending"), (True, True, "approved")],
+)
+def test_a_hook_s_approval_needs_automatic_beside_a_decide_block(
+    place: Place, declarative: bool, automatic: bool, state: str
+) -> None:
+    place.code(APPROVES, declarative=declarative, automatic=automatic)
+    request = place.ask()
+    assert request.state == state
+    deciders = [d.by for d in place.desk.show(CLEO, request.id).decisions]
+    assert deciders == ([f"handler:coded@{request.estate_version}"] if state == "approved" else [])
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("raise RuntimeError('boom')", "raised"),
+        ("while True: pass", "not return in time|took too long|in time"),
+        ("import os; os._exit(0)", "ended|exited|stopped"),
+        ("return 'yes'", "returned"),
+    ],
+)
+def test_a_fault_on_the_granting_side_fails_the_request_with_its_reason_I14(
+    place: Place, body: str, told: str
+) -> None:
+    place.code(f"from sym.sdk.annotations import hook\n@hook\ndef on_request(event):\n    {body}\n")
+    request = place.ask()
+    assert request.state == "failed"
+    assert "coded" in request.why
+    assert "handler.fault" in place.kinds()
+
+
+def test_on_approve_may_refuse_an_approval_and_the_approver_is_told(place: Place) -> None:
+    place.code(
+        "from sym.sdk.annotations import hook\nfrom sym.sdk import ApprovalTemplate\n"
+        "@hook\ndef on_approve(event):\n"
+        "    if event.user.email.startswith('ben'):\n"
+        "        return ApprovalTemplate.ignore(message='ben is not trained')\n"
+    )
+    request = place.ask()
+    with pytest.raises(Refused, match="ben is not trained"):
+        place.approve(BEN, request)
+    assert place.get(request).state == "pending"
+    assert place.approve(EVE, request).state == "approved"
+
+
+def test_on_escalate_that_raises_fails_the_request_and_nothing_is_given(place: Place) -> None:
+    place.code(
+        "from sym.sdk.annotations import hook\n@hook\ndef on_escalate(event):\n    raise ValueError('no')\n"
+    )
+    request = place.ask()
+    assert place.approve(EVE, request).state == "failed"
+    place.whole.settle(5)
+    assert place.desk.show(CLEO, request.id).grants == ()
+
+
+HANGS_AFTERWARDS = """
+from sym.sdk.annotations import hook
+
+@hook
+def on_deescalate(event):
+    while True:
+        pass
+
+@hook
+def after_deescalate(event):
+    raise RuntimeError("after")
+"""
+
+
+def test_nothing_delays_a_take_back_I15(place: Place) -> None:
+    place.code(HANGS_AFTERWARDS)
+    request = place.ask()
+    place.approve(EVE, request)
+    place.whole.settle(5)
+    assert place.whole.holds("ana")
+    place.desk.end(ANA, request.id)
+    place.whole.parts.engine.settle_due()
+    place.whole.clock.sleep(2)
+    place.whole.parts.engine.settle_due()
+    assert not place.whole.holds("ana"), "taken back before the code was even run"
+    place.whole.settle(5)
+    assert "handler.fault" in place.kinds()
+    assert place.get(request).state == "ended"
+
+
+def test_after_escalate_may_take_back(place: Place) -> None:
+    place.code(
+        "from sym.sdk.annotations import hook\nfrom sym.sdk import ApprovalTemplate\n"
+        "@hook\ndef after_escalate(event):\n    return ApprovalTemplate.deescalate()\n"
+    )
+    request = place.ask()
+    place.approve(EVE, request)
+    place.whole.settle(10)
+    shown = place.desk.show(CLEO, request.id)
+    assert [(g.state, g.why) for g in shown.grants] == [("ended", "handler")]
+
+
+def test_notifications_are_kept_with_the_request(place: Place) -> None:
+    place.code(
+        "from sym.sdk.annotations import reducer\nfrom sym.sdk.integrations import slack\n"
+        "from sym.sdk.notifications import Notification\n"
+        "@reducer\ndef get_request_notifications(event):\n"
+        "    return [Notification(destinations=[slack.channel('#ops')], timeout=600)]\n"
+    )
+    request = place.ask()
+    assert request.notices is not None
+    assert json.loads(json.dumps(request.notices[0]))["timeout_s"] == 600
+
+
+def test_on_change_shows_a_field_and_a_fault_leaves_the_form(place: Place) -> None:
+    estate = place.whole.estate
+    flow = estate.flows["freeze-exception"]
+    text = (
+        "def on_change_risk(username, form):\n"
+        "    form.fields['change'].label = 'Which change, and who looked at it?'\n"
+        "    return form\n"
+    )
+    for source, label in (
+        (text, "Which change, and who looked at it?"),
+        ("def on_change_risk(username, form):\n    return 3\n", "Which change?"),
+    ):
+        fields = tuple(
+            replace(f, on_change=Code("risk.py", source, "0")) if f.name == "risk" else f for f in flow.fields
+        )
+        changed = replace(flow, fields=fields)
+        place.whole.parts.applying.apply("test", replace(estate, flows={**estate.flows, flow.name: changed}))
+        form = place.desk.changed(ANA, Ask(flow.name, fields={"risk": "high"}), "risk")
+        assert next(f.label for f in form.fields if f.name == "change") == label
+        assert bool(form.options.get("risk") and form.options["risk"].problem) == (label == "Which change?")
