@@ -219,10 +219,11 @@ class _Run:
                 check_answer(self.request.model.output_shape, self.result)
             self.sim.world.settle(self.now)
         except ApiError as refused:
-            return refused
-        if self.fault is not None and self.fault.do == "answer-lost":
-            return ConnectionLost(applied=True)
-        return self.result
+            return ConnectionLost(applied=False) if self._answer_lost() else refused
+        return ConnectionLost(applied=True) if self._answer_lost() else self.result
+
+    def _answer_lost(self) -> bool:
+        return self.fault is not None and self.fault.do == "answer-lost"
 
     def _operation(self) -> Operation:
         found = OPERATIONS.get((self.request.service, self.request.operation))

@@ -163,3 +163,12 @@ def test_the_rate_is_one_for_all_callers_of_an_instance():
         clients[0].list_instances()
     bar = made.client("sso-admin", "555555555555", "eu-west-1")
     assert bar.list_instances()["Instances"]  # a noisy tenant does not starve another
+
+
+def test_the_answer_of_a_refused_call_can_be_lost_too():
+    made = lab()
+    made.sim.set_faults([{"operation": "CreateAccountAssignment", "do": "answer-lost"}])
+    wrong = {**foo_assignment(made), "TargetId": "999999999999"}
+    with pytest.raises((ReadTimeoutError, EndpointConnectionError)):
+        made.client("sso-admin").create_account_assignment(**wrong)
+    assert not came(made)
