@@ -44,6 +44,28 @@ def test_turns_are_given_in_the_order_they_were_asked_for() -> None:
     assert order == list(range(6))
 
 
+def test_writers_of_one_file_take_turns(tmp_path: Path) -> None:
+    """SQLite's own waiting lets one thread commit thousands of times while another waits."""
+    store = opened(f"sqlite:///{tmp_path}/a.db")
+    order: list[int] = []
+
+    def work(number: int) -> None:
+        with store.write():
+            order.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    with store.write():
+        for number, thread in enumerate(threads):
+            thread.start()
+            assert store._turns is not None
+            while len(store._turns._waiting) <= number:
+                threading.Event().wait(0.001)
+    for thread in threads:
+        thread.join()
+    assert order == list(range(6))
+    store.close()
+
+
 def test_a_turn_is_passed_on_by_whoever_fails() -> None:
     turns = Turns()
     with pytest.raises(ZeroDivisionError), turns.turn():

@@ -63,6 +63,12 @@ class ClaimCases:
         lab.clock.advance(LEASE)
         assert not lab.store.claim_due("third", lab.clock.now(), 10, LEASE)
 
+    def test_a_claimed_fact_is_not_given_along_with_another_one(self, lab: StoreLab) -> None:
+        due(lab, key("first"))
+        claim(lab, "first")
+        due(lab, key("second"))
+        assert claim(lab, "second").fact.key == key("second")
+
     def test_a_released_fact_is_due_when_it_was_or_when_it_is_said(self, lab: StoreLab) -> None:
         due(lab, key())
         assert lab.store.release(claim(lab))

@@ -13,6 +13,7 @@ from gatepass.store import LeaseLost
 from gatepass.testing.store_suite.lab import (
     LEASE,
     StoreLab,
+    Work,
     attempt,
     claim,
     grant,
@@ -132,6 +133,17 @@ class FactCases:
             assert [g.state for g in view.facts.grants_on(key())] == [GrantState.WAITING]
             assert not view.entries.entries("foo")
 
+    def test_a_worker_that_claims_anew_does_not_revive_its_old_lease(self, lab: StoreLab) -> None:
+        """The fence tells two leases of one worker apart (security.md 10)."""
+        grant(lab)
+        old = claim(lab, "w1")
+        lab.clock.advance(LEASE)
+        new = claim(lab, "w1")
+        with refused(LeaseLost), lab.store.write() as tx:
+            tx.facts.apply(sending(lab, tx.facts.hold(key())), old.lease)
+        with lab.store.write() as tx:
+            tx.facts.apply(sending(lab, tx.facts.hold(key())), new.lease)
+
     def _said(self) -> Event:
         return Event("fact.present", "foo", {"fact": key().text, "ours": True})
 
@@ -229,16 +241,23 @@ class FactCases:
             assert len(last) == 1
 
     def test_locks_taken_in_any_order_never_wait_for_each_other(self, lab: StoreLab) -> None:
-        keys = [key(f"u{number}") for number in range(6)]
+        """Both want the middle one, which is held; were each to hold its first already, they would wait for ever."""
+        first, middle, last = keys = [key("a"), key("m"), key("z")]
+        with lab.store.write() as tx:
+            tx.facts.lock(dict.fromkeys(keys, "foo"))
 
-        def take(order: list[FactKey]) -> None:
-            for _ in range(10):
-                with lab.store.write() as tx:
-                    tx.facts.lock(dict.fromkeys(order, "foo"))
+        def take(*order: FactKey) -> None:
+            with lab.store.write() as tx:
+                tx.facts.lock(dict.fromkeys(order, "foo"))
 
-        together(
-            lambda: take(list(keys)), lambda: take(list(reversed(keys))), lambda: take([*keys[3:], *keys[:3]])
-        )
+        threads = [Work(lambda: take(first, middle, last)), Work(lambda: take(last, middle, first))]
+        with lab.store.write() as tx:
+            tx.facts.hold(middle)
+            for thread in threads:
+                thread.start()
+                thread.join(0.1)  # until it waits
+        for thread in threads:
+            thread.finish()
 
     def test_what_an_organization_still_holds_is_counted(self, lab: StoreLab) -> None:
         """What `apply` refuses to forget (I18)."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 from gatepass.access.facts import Attempt, Fact, FactKey, assignment
@@ -129,25 +130,41 @@ class refused:  # noqa: N801 - reads as a statement
         return issubclass(kind, self._kinds)
 
 
+class Work(threading.Thread):
+    """Work in a thread of its own, whose failure is raised by `finish`."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__()
+        self._work = work
+        self._failure: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except Exception as failure:  # noqa: BLE001 - raised by finish
+            self._failure = failure
+
+    def finish(self) -> None:
+        self.join()
+        if self._failure is not None:
+            raise self._failure
+
+
 def together(*works: Callable[[], None]) -> None:
     """Run these at once, each in a thread of its own; the first failure of any is raised."""
     start = threading.Barrier(len(works))
-    failures: list[Exception] = []
 
-    def run(work: Callable[[], None]) -> None:
+    def in_step(work: Callable[[], None]) -> None:
         start.wait()
-        try:
-            work()
-        except Exception as failure:  # noqa: BLE001 - handed to the caller below
-            failures.append(failure)
+        work()
 
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    threads = [Work(partial(in_step, work)) for work in works]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    if failures:
-        raise failures[0]
+    for thread in threads:
+        thread.finish()
 
 
 __all__ = ["HOUR", "LEASE", "StoreLab", "Tx"]
