@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -11,11 +12,11 @@ import psycopg
 from psycopg.rows import dict_row
 from sqlalchemy import Connection, Dialect, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.sql import ClauseElement
 
 from gatepass.clock import from_ms, to_ms
-from gatepass.errors import Bug
+from gatepass.errors import Bug, GatepassError
 
 Params = Mapping[str, object] | Sequence[Mapping[str, object]]
 Insert = sqlite.Insert | postgresql.Insert
@@ -70,10 +71,11 @@ class Link:
         self.postgresql = connection.dialect.name == "postgresql"
 
     def all(self, statement: Statement | Executable, params: Params | None = None) -> Sequence[Row]:
-        if isinstance(statement, Statement):
-            rows: Sequence[Row] = self._run(statement, params).fetchall()
-            return rows
-        return self._connection.execute(statement, params).mappings().all()
+        with _in_our_words():
+            if isinstance(statement, Statement):
+                rows: Sequence[Row] = self._run(statement, params).fetchall()
+                return rows
+            return self._connection.execute(statement, params).mappings().all()
 
     def one(self, statement: Statement | Executable, params: Params | None = None) -> Row | None:
         """The only row, or None where there is none."""
@@ -82,25 +84,25 @@ class Link:
         return found[0] if found else None
 
     def run(self, statement: Statement | Executable, params: Params | None = None) -> int:
-        """How many rows it changed. A row that breaks a rule of the tables is a `Bug`: nothing is committed."""
-        try:
+        """How many rows it changed.
+
+        A row that breaks a rule of the tables is a `Bug`, one with text that cannot be kept `BadText`: nothing is
+        committed.
+        """
+        with _in_our_words():
             if isinstance(statement, Statement):
                 return int(self._run(statement, params).rowcount)
             return self._connection.execute(statement, params).rowcount
-        except (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError) as refused:
-            raise _bug(refused) from refused
 
     def several(self, *asked: tuple[Statement, Params]) -> list[Sequence[Row]]:
         """The rows of each of several statements, made in this order; on PostgreSQL in one round trip."""
-        try:
+        with _in_our_words():
             if not self.postgresql:
                 return [self._run(statement, params).fetchall() for statement, params in asked]
             driver: Any = self._connection.connection.dbapi_connection
             with driver.pipeline():
                 cursors = [self._run(statement, params) for statement, params in asked]
             return [cursor.fetchall() if cursor.description else () for cursor in cursors]
-        except (sqlite3.IntegrityError, psycopg.IntegrityError) as refused:
-            raise _bug(refused) from refused
 
     def insert(self, table: Table) -> Insert:
         """An INSERT that may say what happens on a conflict, in the words of this database."""
@@ -122,9 +124,24 @@ class Link:
         return cursor
 
 
-def _bug(refused: Exception) -> Bug:
-    found = str(getattr(refused, "orig", refused)).partition("\n")[0]
-    return Bug(f"the database refused a change: {found}")
+class BadText(GatepassError):
+    """A text holds what no database keeps: NUL, or half of a surrogate pair."""
+
+    code = "bad_text"
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """What a database refuses, as an error of ours."""
+    try:
+        yield
+    except (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError) as refused:
+        found = str(getattr(refused, "orig", refused)).partition("\n")[0]
+        raise Bug(f"the database refused a change: {found}") from refused
+    except (UnicodeEncodeError, DataError, psycopg.DataError) as unkept:
+        raise BadText(
+            "a text holds characters that cannot be kept", advice="remove what is not printable and try again"
+        ) from unkept
 
 
 def _arrange(order: Sequence[str] | None, fixed: Mapping[str, object], given: Mapping[str, object]) -> Any:
