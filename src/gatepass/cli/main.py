@@ -39,6 +39,8 @@ COMMANDS: dict[str, str] = {
     "endpoint": "gatepass.cli.deliver:endpoint",
     "env": "gatepass.cli.deliver:env",
     "exec": "gatepass.cli.deliver:exec_",
+    "export": "gatepass.cli.importing:export_",
+    "import": "gatepass.cli.importing:import_",
     "integration": "gatepass.cli.login:integration",
     "login": "gatepass.cli.login:login",
     "logout": "gatepass.cli.login:logout",

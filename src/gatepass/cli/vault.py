@@ -178,3 +178,17 @@ def lock() -> None:
 
     tell_agent_if_running(places(), "lock")
     say("locked")
+
+
+@vault.command("rotate-iam-key")
+@click.argument("session")
+@_fd
+@face
+def rotate_iam_key(session: str, fd: int | None) -> None:
+    """Give the IAM user of SESSION a new access key; the old one is deleted once the new one works."""
+    from gatepass.cli.person import Terminal
+    from gatepass.sessions.client import conversation
+
+    with conversation(places(), Terminal(fd=fd)) as talk:
+        talk.call("rotate_iam_key", name=session)
+    say(f"{session} has a new access key; the old one is deleted")
