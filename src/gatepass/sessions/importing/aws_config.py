@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from gatepass.sessions.arn import parse_role_arn
 from gatepass.sessions.config import text
 from gatepass.sessions.importing.found import Found, clean_name
+from gatepass.sessions.schema import PROFILE
 
 Keys = Mapping[str, str]
 
@@ -46,7 +47,7 @@ class _Reader:
         if keys.get("region"):
             table["region"] = keys["region"]
         session = clean_name(name)
-        if session != name and "profile" not in table:
+        if session != name and "profile" not in table and PROFILE.fullmatch(name):
             table["profile"] = name
         self.found.tables["session", session] = table
 

@@ -21,7 +21,7 @@ def read_aws_sso_cli(document: Any) -> Found:
         if not isinstance(each, dict) or "StartUrl" not in each:
             found.skipped.append(f"{name}: StartUrl is missing")
             continue
-        table = {
+        table: dict[str, object] = {
             "kind": "identity-center",
             "start_url": str(each["StartUrl"]),
             "region": str(each.get("SSORegion") or "us-east-1"),
