@@ -19,6 +19,7 @@ from gatepass.estate.outline import Line, limit, oddities, outline
 from gatepass.estate.starters import KINDS, STARTER, Wanted, flow_file
 
 BAD_INPUT = 2
+AWS_FAULT = 5
 
 _output = click.option(
     "--output",
@@ -33,12 +34,14 @@ _output = click.option(
 @click.argument("estate", required=False, type=click.Path(path_type=Path))
 @click.option("--expand", is_flag=True, help="Print the long form: every entity by its own name.")
 @click.option("--schema", is_flag=True, help="Print the JSON schema of the format.")
+@click.option("--live", is_flag=True, help="Also ask AWS whether each connector can do what it must.")
 @_output
-def check(estate: Path | None, expand: bool, schema: bool, output: str) -> None:
+def check(estate: Path | None, expand: bool, schema: bool, live: bool, output: str) -> None:
     """Say what ESTATE, a directory or a file, allows; or every mistake in it.
 
     Per organization: what can be asked for, by whom, who decides, for how long at most. Nothing is changed and no
-    network is used. Exit 2 and every fault on stderr when the estate cannot be used.
+    network is used. Exit 2 and every fault on stderr when the estate cannot be used. With --live AWS is asked too,
+    changing nothing: missing permissions, wrong accounts and instances; exit 5 when access could not be given.
     """
     if schema:
         click.echo(json.dumps(json_schema(), indent=2))
@@ -49,12 +52,36 @@ def check(estate: Path | None, expand: bool, schema: bool, output: str) -> None:
         loaded = load_directory(estate)
     except EstateError as error:
         _refuse(error, output)
-    if expand:
+    if live:
+        _ask_aws(loaded, output)
+    elif expand:
         click.echo(expanded(loaded), nl=False)
     elif output == "json":
         click.echo(json.dumps(_as_json(loaded), indent=1, ensure_ascii=False))
     else:
         click.echo("\n".join(_as_text(loaded)))
+
+
+def _ask_aws(estate: Estate, output: str) -> None:
+    """Print what AWS says of each organization; exit 5 when something there keeps access from being given or taken."""
+    import os
+
+    from gatepass.app.live import look
+    from gatepass.app.settings import read_settings
+
+    found = list(look(estate, read_settings(os.environ)))
+    if output == "json":
+        click.echo(
+            json.dumps({"ok": not any(f.fatal for f in found), "found": [asdict(f) for f in found]}, indent=1)
+        )
+    for each in found:
+        click.echo(f"{'wrong' if each.fatal else 'note'}: {each}", err=output == "json")
+    wrong = {each.organization for each in found if each.fatal}
+    for name in estate.organizations if output == "table" else ():
+        if name not in wrong:
+            click.echo(f"{name}: its connector can do all that gatepass asks of it")
+    if wrong:
+        sys.exit(AWS_FAULT)
 
 
 def _refuse(error: EstateError, output: str) -> NoReturn:
