@@ -22,7 +22,7 @@ class BadJson(ValueError):
 
 
 def strict_json(body: bytes) -> Any:
-    """Parse JSON; refuse duplicate keys, NaN, depth above 32. Raises `BadJson` saying which."""
+    """Parse JSON; refuse duplicate keys, NaN, depth above 32, unkeepable text. Raises `BadJson` saying which."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -36,9 +36,21 @@ def strict_json(body: bytes) -> Any:
     if _depth(body) > MAX_DEPTH:
         raise BadJson(f"nested deeper than {MAX_DEPTH}")
     try:
-        return json.loads(body, object_pairs_hook=once, parse_constant=no_constant)
+        found = json.loads(body, object_pairs_hook=once, parse_constant=no_constant)
     except (ValueError, RecursionError) as wrong:
         raise BadJson(str(wrong) or "not JSON") from wrong
+    if not _kept(found):
+        raise BadJson("a text holds NUL or half of a surrogate pair")
+    return found
+
+
+def _kept(value: Any) -> bool:
+    """Whether every text in it can be written in UTF-8 and kept in a database."""
+    if isinstance(value, str):
+        return "\x00" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    if isinstance(value, dict):
+        return all(_kept(key) and _kept(each) for key, each in value.items())
+    return all(map(_kept, value)) if isinstance(value, list) else True
 
 
 def _depth(body: bytes) -> int:
