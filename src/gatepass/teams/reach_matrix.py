@@ -62,7 +62,7 @@ def matrix(reach: Reach, rows: Sequence[Node] = (), columns: Sequence[Account] =
     for row in chosen:
         for path in reach.can(row):
             role = path[-1].target
-            if role.id != row.id and role.account and role.account.id in wanted:
+            if role.account and role.account.id in wanted:
                 cells.setdefault((row.id, role.account.id), []).append(Cell(role, path))
     return Matrix(chosen, accounts, {key: tuple(found) for key, found in cells.items()})
 

@@ -92,8 +92,7 @@ def openings(trust: Policy) -> Iterator[Opening]:
 def narrowing(statement: Statement) -> tuple[str, ...] | None:
     """The values of the first positive test of `aws:PrincipalArn`, or None."""
     for condition in statement.conditions:
-        certain = condition.each == "" and not condition.if_exists and condition.base in _NARROWING
-        if certain and condition.key.lower() == "aws:principalarn":
+        if condition.base in _NARROWING and condition.key.lower() == "aws:principalarn":
             return condition.values
     return None
 

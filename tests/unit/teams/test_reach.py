@@ -16,6 +16,7 @@ from tests.unit.teams.reach_world import (
     PARTNER,
     POWER,
     PROD,
+    VIEW,
     allow,
     company,
     deny,
@@ -115,9 +116,12 @@ def test_paths_never_come_through_a_node_twice() -> None:
         for name in "abc"
     ]
     reach = Reach(company(roles=tuple(mutual)))
-    for path in reach.paths(reach.principal(JANE), reach.role("c@identity"), max_hops=9):
-        nodes = [path[0].source.id, *(edge.target.id for edge in path)]
-        assert len(nodes) == len(set(nodes))
+    for source, count in ((reach.principal(JANE), 5), (reach.role("a@identity"), 2)):
+        paths = reach.paths(source, reach.role("c@identity"), max_hops=9)
+        assert len(paths) == count
+        for path in paths:
+            nodes = [path[0].source.id, *(edge.target.id for edge in path)]
+            assert len(nodes) == len(set(nodes))
 
 
 def test_each_hop_states_the_longest_session() -> None:
@@ -360,6 +364,20 @@ def test_explain_gives_the_nearest_miss_and_the_smallest_change() -> None:
     assert data["misses"][1]["trust_deny"] == [
         {"policy": "trust of terraform@prod", "statement": "RoleDenyAssumeRole"}
     ]
+
+
+def test_explain_asks_for_no_more_than_is_missing() -> None:
+    """A trust that would allow but for a denial needs the denial gone and nothing else; unknown policies are named."""
+    both = role(PROD, "both", allow(IDENTITY, team_arn("admin")), deny(team_arn("admin")))
+    reach = Reach(company(roles=(*company().roles, both)))
+    (miss, *_) = explain(reach, reach.role("admin"), reach.role("both@prod")).misses
+    assert miss.changes == ("take admin out of denied_teams of both@prod: RoleDenyAssumeRole denies it",)
+    odd = team("odd", policies=("arn:aws:iam::aws:policy/Odd", VIEW))
+    reach = Reach(
+        company(roles=(*company().roles, odd, role(PROD, "for-odd", allow(IDENTITY, team_arn("odd")))))
+    )
+    (miss, *_) = explain(reach, reach.role("odd"), reach.role("for-odd@prod")).misses
+    assert miss.hop.assumes == ("policy arn:aws:iam::aws:policy/Odd, whose text is unknown",)
 
 
 def test_the_change_that_explain_proposes_opens_the_role() -> None:

@@ -169,6 +169,23 @@ def test_who_can_grant_themselves_the_role_is_a_class_of_its_own() -> None:
     assert "iam:UpdateAssumeRolePolicy" not in {edge.action for edge in found}
 
 
+def test_nobody_but_aws_changes_the_role_of_a_permission_set() -> None:
+    """T-96, T 13: a set with all of IAM can still change other roles."""
+    admin_set = PermissionSet("acme", "Root", managed_policies=(ADMIN,))
+    reach = Reach(
+        company(
+            permission_sets=(*SETS, admin_set),
+            assignments=(*company().assignments, assigned("Root", VERA, DEV, "user")),
+        )
+    )
+    actions = {
+        edge.action
+        for edge in escalations(reach, reach.role("lonely@dev"))
+        if edge.source.label == "Root@dev"
+    }
+    assert actions == {"iam:UpdateAssumeRolePolicy", "iam:CreateRole + iam:PassRole"}
+
+
 def test_who_makes_keys_of_a_user_or_assigns_sets_can_grant_themselves() -> None:
     """T-96."""
     payer = Account("payer", "777777777777", organization="acme", management=True)
