@@ -42,4 +42,4 @@ def serve_demo(settings: Settings, estate_path: Path, *, say: Say) -> None:
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
             os.environ.pop(name, None)
         say(f"simulated AWS on {server.url}: AWS_ENDPOINT_URL={server.url} AWS_ACCESS_KEY_ID={ACCESS_KEY}")
-        serve(settings, estate_path, say=say)
+        serve(settings, estate_path, say=say, pick_a_person=True)

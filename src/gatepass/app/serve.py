@@ -16,6 +16,7 @@ import uvicorn
 
 from gatepass.api import Health, Parts, build_api
 from gatepass.app.build import Installation, build
+from gatepass.app.portal import Pages
 from gatepass.app.settings import Settings
 from gatepass.engine.points import Point, nothing
 from gatepass.errors import GatepassError
@@ -32,8 +33,13 @@ class NotLoopback(GatepassError):
     code = "settings"
 
 
-def serve(settings: Settings, estate_path: Path, *, say: Say, point: Point = nothing) -> None:
-    """Apply the estate, then serve the API and settle facts until SIGTERM or SIGINT. Blocks."""
+def serve(
+    settings: Settings, estate_path: Path, *, say: Say, point: Point = nothing, pick_a_person: bool = False
+) -> None:
+    """Apply the estate, then serve API and portal and settle facts until SIGTERM or SIGINT. Blocks.
+
+    `pick_a_person`: the demo's sign-in, for loopback only.
+    """
     estate = load_directory(estate_path)
     installation = build(settings, point=point)
     try:
@@ -45,7 +51,7 @@ def serve(settings: Settings, estate_path: Path, *, say: Say, point: Point = not
             say(
                 f"serving on http://{settings.host}:{port} (worker {installation.engine.core.settings.worker})"
             )
-            _run_http(installation, listener)
+            _run_http(installation, listener, pick_a_person)
     finally:
         installation.close()
 
@@ -63,11 +69,13 @@ def work(settings: Settings, *, say: Say, point: Point = nothing) -> None:
         installation.close()
 
 
-def application(installation: Installation) -> object:
-    """The HTTP application of an installation."""
+def application(installation: Installation, *, pick_a_person: bool = False) -> object:
+    """The HTTP application of an installation: the API, and the portal for every other address."""
     parts = Parts(installation.desk, installation.office, installation.applier)
     health = Health(installation.health.problems, installation.health.metrics)
-    return build_api(parts, health, installation.clock, version("gatepass"))
+    app = build_api(parts, health, installation.clock, version("gatepass"))
+    app.router.routes.append(Pages(installation, pick_a_person))
+    return app
 
 
 @contextmanager
@@ -83,8 +91,8 @@ def _engine(installation: Installation) -> Iterator[None]:
         thread.join(installation.settings.lease.total_seconds())
 
 
-def _run_http(installation: Installation, listener: socket.socket) -> None:
-    app = application(installation)
+def _run_http(installation: Installation, listener: socket.socket, pick_a_person: bool) -> None:
+    app = application(installation, pick_a_person=pick_a_person)
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         log_level="warning",

@@ -46,6 +46,10 @@ class Settings:
     port: int = 8080
     public_url: str = ""
     """How people reach the server, for links and logins; empty: http://host:port."""
+    session_idle: timedelta = timedelta(hours=1)
+    """A session of the portal that nobody uses ends after so long."""
+    session_lasts: timedelta = timedelta(hours=12)
+    """And every one after so long."""
     threads: int = 4
     """Facts settled at the same time by one process."""
     lease: timedelta = timedelta(seconds=15)

@@ -40,6 +40,7 @@ class RequestFilter:
     states: frozenset[RequestState] = frozenset()
     since: datetime | None = None
     until: datetime | None = None
+    organization: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,12 @@ def _read_cursor(cursor: str) -> tuple[int, str]:
 
 
 def _narrow(query: Select[tuple[object, ...]], wanted: RequestFilter) -> Select[tuple[object, ...]]:
-    equal = {"flow": wanted.flow, "requester": wanted.requester, "target": wanted.target}
+    equal = {
+        "flow": wanted.flow,
+        "requester": wanted.requester,
+        "target": wanted.target,
+        "organization": wanted.organization,
+    }
     for name, value in equal.items():
         if value is not None:
             query = query.where(requests.c[name] == value)

@@ -1,0 +1,142 @@
+"""Live updates: a stream that says which request changed, to those who may see it. The page then reads itself anew.
+
+The cursor is the audit log's: chain by chain the last `seq` that was looked at, so a stream that broke goes on where
+it was (`Last-Event-ID`). Rights are read for every event, and the stream ends with the session (architecture.md 9).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from datetime import timedelta
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from gatepass.access.chain import Entry, Head
+from gatepass.access.decide import Refused
+from gatepass.desk import Caller, NotFound
+from gatepass.store import Store
+from gatepass.web.parts import Parts
+from gatepass.web.visit import trouble, who
+
+LOOK_EVERY = 0.5
+"""Seconds between looks at the ends of the chains; one read serves every stream of the process."""
+BEAT_EVERY = 20
+"""Looks between comments that keep proxies from closing a silent stream, and between looks at the session."""
+LONGEST = 3600
+"""Looks until a stream ends by itself; browsers come back."""
+RETRY = 2000
+"""Milliseconds after which a browser comes back."""
+
+Cursor = dict[str, int]
+
+
+class Heads:
+    """The ends of all chains, read at most twice a second however many streams ask. Thread-safe."""
+
+    def __init__(self, store: Store, fresh: timedelta = timedelta(milliseconds=400)) -> None:
+        self._store = store
+        self._fresh = fresh.total_seconds()
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._heads: tuple[Head, ...] = ()
+
+    def now(self, at: float) -> Cursor:
+        with self._lock:
+            if at - self._read_at >= self._fresh:
+                with self._store.read() as view:
+                    self._heads = view.entries.heads()
+                self._read_at = at
+            return {head.organization: head.seq for head in self._heads}
+
+
+def write_cursor(cursor: Mapping[str, int]) -> str:
+    """`tenant_bar:17,:4`: chain and the last entry looked at; the installation's own chain has no name."""
+    return ",".join(f"{name}:{seq}" for name, seq in sorted(cursor.items()))
+
+
+def read_cursor(text: str) -> Cursor | None:
+    """The inverse; None for anything else, and then a stream begins at the end."""
+    cursor: Cursor = {}
+    for part in text.split(",") if text and len(text) < 8000 else ():
+        name, colon, seq = part.rpartition(":")
+        if not colon or not seq.isascii() or not seq.isdigit() or len(seq) > 15:
+            return None
+        cursor[name] = int(seq)
+    return cursor or None
+
+
+def events(parts: Parts) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint of the stream."""
+    heads = Heads(parts.store)
+
+    async def stream(request: Request) -> Response:
+        known = await run_in_threadpool(who, parts, request)
+        if known is None:
+            return trouble(401, "nobody is signed in here", "sign in again")
+        begun = read_cursor(request.headers.get("last-event-id", ""))
+        body = _stream(parts, heads, request, known[1].id, begun)
+        return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+    return stream
+
+
+async def _stream(
+    parts: Parts, heads: Heads, request: Request, person: str, begun: Cursor | None
+) -> AsyncIterator[str]:
+    clock = asyncio.get_running_loop().time
+    cursor = begun if begun is not None else await run_in_threadpool(heads.now, clock())
+    yield f"retry: {RETRY}\nid: {write_cursor(cursor)}\nevent: begun\ndata: {{}}\n\n"
+    for turn in range(1, LONGEST):
+        if await request.is_disconnected():
+            return
+        ends = await run_in_threadpool(heads.now, clock())
+        moved = {name: seq for name, seq in ends.items() if seq > cursor.get(name, 0)}
+        if moved or turn % BEAT_EVERY == 0:
+            if await run_in_threadpool(who, parts, request) is None:
+                yield "event: over\ndata: {}\n\n"
+                return
+            yield ": still here\n\n"
+        if moved:
+            cursor, changed = await run_in_threadpool(news, parts, person, cursor, moved)
+            for request_id, kind in changed.items():
+                data = json.dumps({"request": request_id, "kind": kind})
+                yield f"id: {write_cursor(cursor)}\nevent: changed\ndata: {data}\n\n"
+        await asyncio.sleep(LOOK_EVERY)
+
+
+def news(parts: Parts, person: str, cursor: Cursor, ends: Mapping[str, int]) -> tuple[Cursor, dict[str, str]]:
+    """Where the stream stands after these ends, and of the requests this person may see now those that changed."""
+    changed: dict[str, str] = {}
+    after = dict(cursor)
+    with parts.store.read() as view:
+        for name, end in ends.items():
+            after[name] = end
+            for entry in _between(view.entries.entries, name, cursor.get(name, 0), end):
+                said = entry.said
+                fields = said.get("fields")
+                if isinstance(fields, dict) and isinstance(fields.get("request"), str):
+                    changed[fields["request"]] = str(said["kind"])
+    caller = Caller(person, "web")
+    return after, {request: kind for request, kind in changed.items() if _may_see(parts, caller, request)}
+
+
+def _between(read: Callable[..., tuple[Entry, ...]], name: str, start: int, end: int) -> Iterator[Entry]:
+    while start < end:
+        page = read(name or None, after=start, limit=500)
+        if not page:
+            return
+        yield from (each for each in page if each.seq <= end)
+        start = page[-1].seq
+
+
+def _may_see(parts: Parts, caller: Caller, request_id: str) -> bool:
+    try:
+        parts.desk.show(caller, request_id)
+    except (NotFound, Refused):
+        return False
+    return True

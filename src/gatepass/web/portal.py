@@ -1,0 +1,58 @@
+"""The portal as one ASGI application: which page stands at which address."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gatepass.web.headers import Headers
+from gatepass.web.live import events
+from gatepass.web.pages import access, ask, decide, login, requests
+from gatepass.web.parts import Parts
+from gatepass.web.static import asset
+from gatepass.web.visit import View, public, trouble, visited
+
+
+def build_portal(parts: Parts) -> Starlette:
+    """Every page. Behind a proxy that speaks TLS, or on loopback."""
+
+    def get(path: str, view: View, *, counts: bool = True) -> Route:
+        return Route(path, visited(parts, view, counts=counts), methods=["GET"])
+
+    def post(path: str, view: View) -> Route:
+        return Route(path, visited(parts, view), methods=["POST"])
+
+    routes = [
+        Route("/static/{digest}/{name}", asset, methods=["GET"]),
+        *login.routes(parts, public),
+        get("/", access.mine),
+        post("/logout", login.sign_out),
+        get("/ask", ask.choose),
+        get("/ask/form", ask.form),
+        post("/ask/form", ask.send),
+        get("/ask/options", ask.options),
+        post("/ask/changed", ask.changed),
+        get("/decide", decide.waiting),
+        get("/requests", requests.listing),
+        get("/requests/{id}", requests.one),
+        post("/requests/{id}/answer", decide.answer),
+        post("/requests/{id}/end", requests.end),
+        post("/requests/{id}/extend", requests.extend),
+        post("/requests/{id}/cancel", requests.cancel),
+        Route("/events", events(parts), methods=["GET"]),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Headers, secure=parts.address.secure)],
+        exception_handlers={HTTPException: _plain},
+    )
+
+
+def _plain(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    words = {404: "There is no such page.", 405: "This page does not take that."}
+    return trouble(error.status_code, words.get(error.status_code, error.detail))
