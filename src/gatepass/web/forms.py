@@ -1,6 +1,6 @@
 """The form of a flow: its questions with their options, what was typed, and what goes to the desk.
 
-The one place that knows the shape of `Desk.form`. Options are filtered here, on the server, so that a list of
+Options are filtered here, on the server, so that a list of
 thousands costs a browser nothing.
 """
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gatepass.clock import Clock
-from gatepass.desk import Ask, Caller, Desk, Option
-from gatepass.desk.asking import ACCOUNT
+from gatepass.desk import Ask, Caller, Desk, Option, Options
+from gatepass.desk.asking import Form
 from gatepass.estate.fields import ELEMENT_TYPES, Field, plain, shown
 from gatepass.estate.model import Offer
 
@@ -84,29 +84,33 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """The form of one offer for one person."""
+class Sheet:
+    """The form of one offer for one person, ready to be drawn."""
 
     offer: Offer
+    header: str
     inputs: tuple[Input, ...]
 
-    @property
-    def changing(self) -> frozenset[str]:
-        return frozenset(each.field.name for each in self.inputs if each.field.on_change is not None)
+
+def opened(desk: Desk, caller: Caller, ask: Ask, faults: Mapping[str, str] | None = None) -> Sheet:
+    """The form that a (partly filled) ask means. Raises what the desk raises."""
+    return _sheet(desk.form(caller, ask), faults or {})
 
 
-def load(desk: Desk, caller: Caller, ask: Ask, faults: Mapping[str, str] | None = None) -> Form:
-    """The form that a partly filled ask means. Raises what the desk raises."""
-    offer, fields, accounts = desk.form(caller, ask)
-    given = ask.fields
+def changed(desk: Desk, caller: Caller, ask: Ask, field: str) -> Sheet:
+    """The form as the flow's code would have it after this field was changed."""
+    return _sheet(desk.changed(caller, ask, field), {})
+
+
+def _sheet(form: Form, faults: Mapping[str, str]) -> Sheet:
     inputs = []
-    for each in fields:
-        options, as_of, problem = _listed(each), None, ""
-        if each.name == ACCOUNT and (accounts.options or accounts.problem):
-            options, as_of, problem = accounts.options, accounts.as_of, accounts.problem
-        typed = given[each.name] if each.name in given else _default(each)
-        inputs.append(Input(each, options, as_of, problem, _texts(typed), (faults or {}).get(each.name, "")))
-    return Form(offer, tuple(inputs))
+    for each in form.fields:
+        offered = form.options.get(each.name, Options(()))
+        options = offered.options or _listed(each)
+        given = _texts(form.values.get(each.name, _only(each)), each)
+        fault = faults.get(each.name, "")
+        inputs.append(Input(each, options, offered.as_of, offered.problem, given, fault))
+    return Sheet(form.offer, form.header, tuple(inputs))
 
 
 def _listed(field: Field) -> tuple[Option, ...]:
@@ -114,23 +118,22 @@ def _listed(field: Field) -> tuple[Option, ...]:
 
 
 def _text(value: object, field: Field) -> str:
-    return f"{value}s" if field.type == "duration" else str(value)
+    seconds = field.type == "duration" and isinstance(value, int)
+    return f"{value}s" if seconds else str(value)
 
 
-def _default(field: Field) -> object:
-    if field.default is not None:
-        default = plain(field.default)
-        return default if isinstance(default, list) else _text(default, field)
+def _only(field: Field) -> object:
+    """What a field that must be answered can only be."""
     only = field.allowed_values
-    return _text(plain(only[0]), field) if len(only) == 1 and field.required else ()
+    return plain(only[0]) if len(only) == 1 and field.required else ""
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def _texts(value: object, field: Field) -> tuple[str, ...]:
     if isinstance(value, bool):
         return ("true" if value else "false",)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return tuple(str(each) for each in value)
-    return (str(value),) if value not in (None, "") else ()
+    return (_text(value, field),) if value != "" else ()
 
 
 def submitted(sent: Mapping[str, list[str]], fields: Mapping[str, Field]) -> dict[str, object]:
@@ -177,9 +180,9 @@ class Recent:
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, ...], tuple[datetime, tuple[Option, ...]]] = OrderedDict()
 
-    def keep(self, person: str, ask: Ask, form: Form) -> None:
+    def keep(self, person: str, ask: Ask, sheet: Sheet) -> None:
         with self._lock:
-            for each in form.inputs:
+            for each in sheet.inputs:
                 if each.long:
                     key = _key(person, ask, each.field.name)
                     self._kept.pop(key, None)
@@ -195,8 +198,3 @@ class Recent:
 
 def _key(person: str, ask: Ask, field: str) -> tuple[str, ...]:
     return person, ask.flow, ask.target or "", ask.organization or "", field
-
-
-def changed(desk: Desk, caller: Caller, ask: Ask, field: str) -> Ask:
-    """The ask as the flow's code would have it after this field was changed."""
-    return ask

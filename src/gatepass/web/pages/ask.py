@@ -84,18 +84,19 @@ def _form(
     problem: str = "",
     advice: str = "",
     finding: str = "",
+    sheet: forms.Sheet | None = None,
 ) -> Response:
     desk = visit.parts.desk
     names = Names(desk.estate(), visit.parts.store)
-    shape = forms.load(desk, visit.caller, ask, faults)
-    visit.parts.recent.keep(visit.person.id, ask, shape)
-    offer = shape.offer
-    drawn = {each.field.name for each in shape.inputs}
+    sheet = sheet or forms.opened(desk, visit.caller, ask, faults)
+    visit.parts.recent.keep(visit.person.id, ask, sheet)
+    offer = sheet.offer
+    drawn = {each.field.name for each in sheet.inputs}
     unplaced = {name: words for name, words in (faults or {}).items() if name not in drawn}
     return visit.page(
         "form.html",
         status,
-        shape=shape,
+        sheet=sheet,
         ask=ask,
         offer=offer,
         what=names.target(offer.target, offer.flow.label) if offer.target is not None else None,
@@ -105,15 +106,15 @@ def _form(
         problem=problem,
         advice=advice,
         finding=finding,
-        found=_found(shape, finding),
+        found=_found(sheet, finding),
     )
 
 
-def _found(shape: forms.Form, finding: str) -> dict[str, tuple[object, ...]]:
+def _found(sheet: forms.Sheet, finding: str) -> dict[str, tuple[object, ...]]:
     """Without scripts: what `Find` found for what was typed into a long list."""
     return {
         each.name: forms.look_up(each.options, " ".join(each.given))
-        for each in shape.inputs
+        for each in sheet.inputs
         if each.field.name == finding
     }
 
@@ -124,7 +125,8 @@ def send(visit: Visit) -> Response:
     if finding := visit.one("find"):
         return _form(visit, ask, finding=finding)
     if visit.one("changed"):
-        return _form(visit, forms.changed(visit.parts.desk, visit.caller, ask, visit.one("changed")))
+        sheet = forms.changed(visit.parts.desk, visit.caller, ask, visit.one("changed"))
+        return _form(visit, ask, sheet=sheet)
     try:
         made = visit.parts.desk.ask(visit.caller, ask, visit.repeat())
     except BadAsk as bad:
@@ -143,9 +145,9 @@ def options(visit: Visit) -> Response:
     ask = Ask(visit.asked("flow")[:200], visit.asked("target") or None, visit.asked("organization") or None)
     kept = visit.parts.recent.find(visit.person.id, ask, field)
     if kept is None:
-        shape = forms.load(visit.parts.desk, visit.caller, ask)
-        visit.parts.recent.keep(visit.person.id, ask, shape)
-        kept = next((each.options for each in shape.inputs if each.field.name == field), None)
+        sheet = forms.opened(visit.parts.desk, visit.caller, ask)
+        visit.parts.recent.keep(visit.person.id, ask, sheet)
+        kept = next((each.options for each in sheet.inputs if each.field.name == field), None)
     if kept is None:
         raise GatepassError(f"this form has no field {field!r}", advice="open the form again")
     found = forms.look_up(kept, visit.asked("q")[:100])
@@ -155,8 +157,7 @@ def options(visit: Visit) -> Response:
 def changed(visit: Visit) -> Response:
     """The fields as they are after one of them was changed: for the script, which puts them in place."""
     ask = _ask(visit, dict(visit.sent))
-    ask = forms.changed(visit.parts.desk, visit.caller, ask, visit.one("changed"))
-    shape = forms.load(visit.parts.desk, visit.caller, ask)
-    visit.parts.recent.keep(visit.person.id, ask, shape)
-    html = text("fields.html", shape=shape, ask=ask, finding="", found={}, now=visit.parts.clock.now())
+    sheet = forms.changed(visit.parts.desk, visit.caller, ask, visit.one("changed"))
+    visit.parts.recent.keep(visit.person.id, ask, sheet)
+    html = text("fields.html", sheet=sheet, ask=ask, finding="", found={}, now=visit.parts.clock.now())
     return JSONResponse({"fields": html})
