@@ -173,7 +173,7 @@ def run(place: Place, visitors: Sequence[Visitor]) -> None:
     listener = socket.socket(fileno=place.listener)
     listener.setblocking(False)
     try:
-        asyncio.run(serve(place.paths, listener, SystemClock(), visitors))
+        asyncio.new_event_loop().run_until_complete(serve(place.paths, listener, SystemClock(), visitors))
     finally:
         if not place.activated:
             with contextlib.suppress(FileNotFoundError):
