@@ -6,7 +6,7 @@ and refreshed after each write.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from gatepass.estate.durations import parse_duration
 from gatepass.policy import normal, same
 from gatepass.teams.calls import Calls, NotYet, Op, document, pairs, tags_of, text, tokens
 from gatepass.teams.kinds import Field
-from gatepass.teams.model import Assignment, DirectoryGroup, Organization, PermissionSet
+from gatepass.teams.model import Account, Assignment, DirectoryGroup, Organization, PermissionSet, Tags
 
 SSO, STORE = "sso-admin", "identitystore"
 
@@ -263,6 +263,48 @@ class SetKind:
             "boundary": value.boundary or "",
             "tags": dict(value.tags),
         }
+
+
+def undeclared(
+    calls: Calls,
+    center: Center,
+    wanted: Iterable[PermissionSet],
+    assignments: Iterable[Assignment],
+    ours: Callable[[Tags], bool],
+) -> tuple[list[PermissionSet], list[Assignment]]:
+    """What Identity Center holds of ours that nobody declares: permission sets with our tag, and group assignments of
+    our sets. Assignments of single users are left to whoever gave them: access for a time is given that way."""
+    names = {item.name for item in wanted}
+    declared = {(item.permission_set, item.account.id, item.principal) for item in assignments}
+    groups = {number: name for name, number in center.groups(calls).items()}
+    sets: list[PermissionSet] = []
+    held: list[Assignment] = []
+    for name, arn in sorted(center.sets(calls).items()):
+        bare = PermissionSet(center.organization.name, name)
+        live = SetKind(center).read(calls, bare)
+        if live is None or not ours(live.tags):
+            continue
+        if name not in names:
+            sets.append(live)
+        for account, group in _assigned_groups(calls, center, arn, groups):
+            if (name, account.id, group) not in declared:
+                held.append(Assignment(center.organization.name, name, account, group))
+    return sets, held
+
+
+def _assigned_groups(
+    calls: Calls, center: Center, arn: str, groups: Mapping[str, str]
+) -> Iterator[tuple[Account, str]]:
+    numbers = center.list_sso(
+        calls, "ListAccountsForProvisionedPermissionSet", "AccountIds", PermissionSetArn=arn
+    )
+    for number in numbers:
+        for principal in sorted(center.assigned(calls, number, arn)):
+            if principal in groups:
+                yield (
+                    Account(number, number, center.organization.name, center.organization.partition),
+                    groups[principal],
+                )
 
 
 def _references(value: PermissionSet) -> set[str]:

@@ -198,9 +198,11 @@ def make_plan(
     *,
     now: datetime,
     center: Iterable[tuple[Entry, Any]] = (),
+    undeclared: Iterable[Entry] = (),
     accounts: Iterable[str] | None = None,
 ) -> Plan:
-    """The plan. `center` gives wanted things of Identity Center with their live values; `accounts` limits it."""
+    """The plan. `center` gives wanted things of Identity Center with their live values, `undeclared` those of ours that
+    nobody declares; `accounts` limits it."""
     chosen = None if accounts is None else set(accounts)
     readable = [
         entry
@@ -218,6 +220,7 @@ def make_plan(
             if removal is not None:
                 changes.append(removal)
     changes += [planner.change(entry, current) for entry, current in center]
+    changes += [removal for entry in undeclared if (removal := planner.removal(entry)) is not None]
     ordered = tuple(sorted(changes, key=lambda change: (change.account_id, change.kind, change.name)))
     locked = lockouts(live.resources, ordered, options.actors)
     return Plan(

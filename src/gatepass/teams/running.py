@@ -14,9 +14,9 @@ from gatepass.clock import Clock, iso
 from gatepass.errors import GatepassError
 from gatepass.teams.apply import USUAL, Applier, Manner, Report
 from gatepass.teams.calls import Calls, Patient, pages, tags_of
-from gatepass.teams.center import AssignmentKind, Center, DirectoryGroupKind, SetKind
+from gatepass.teams.center import AssignmentKind, Center, DirectoryGroupKind, SetKind, undeclared
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.kinds import Kind
+from gatepass.teams.kinds import Kind, owned
 from gatepass.teams.live import Live, read_live
 from gatepass.teams.model import Account, Compiled, Level, Resources
 from gatepass.teams.plan import (
@@ -28,6 +28,7 @@ from gatepass.teams.plan import (
     Entry,
     Options,
     Plan,
+    assignment_name,
     center_entries,
     estate_hash,
     make_plan,
@@ -121,10 +122,12 @@ def plan_live(
     live = refined(calls, read_live(calls, accounts), compiled.resources, everything=options.allow_delete)
     if not options.actors:
         options = replace(options, actors=actors(calls, compiled))
-    pairs, unread = _center(calls, compiled, options, only)
+    pairs, strays, unread = _center(calls, compiled, options, only)
     live = replace(live, unread={**live.unread, **unread})
     names = [account.id for account in accounts]
-    plan = make_plan(compiled, live, options, now=now or clock.now(), center=pairs, accounts=names)
+    plan = make_plan(
+        compiled, live, options, now=now or clock.now(), center=pairs, undeclared=strays, accounts=names
+    )
     return replace(plan, ways=ways(live.resources, compiled.resources, plan))
 
 
@@ -146,10 +149,10 @@ def actors(calls: Calls, compiled: Compiled) -> tuple[str, ...]:
 
 def _center(
     calls: Calls, compiled: Compiled, options: Options, only: Iterable[str] | None
-) -> tuple[list[tuple[Entry, Any]], dict[str, str]]:
-    """Wanted things of Identity Center with their live values."""
+) -> tuple[list[tuple[Entry, Any]], list[Entry], dict[str, str]]:
+    """Wanted things of Identity Center with their live values, what is ours and undeclared, and what did not answer."""
     if only is not None:
-        return [], {}
+        return [], [], {}
     centers = centers_of(compiled.resources, planning=True)
     found: list[tuple[Entry, Any]] = []
     unread: dict[str, str] = {}
@@ -158,7 +161,28 @@ def _center(
             found.append((entry, entry.kind.read(calls, entry.value)))
         except AwsError as error:
             unread[f"{entry.account_id} (Identity Center)"] = str(error)
-    return found, unread
+    strays: list[Entry] = []
+    for center in centers.values():
+        try:
+            strays += _strays(calls, center, compiled.resources, options.estate)
+        except AwsError as error:
+            unread[f"{center.account_id} (Identity Center)"] = str(error)
+    return found, strays, unread
+
+
+def _strays(calls: Calls, center: Center, resources: Resources, estate: str) -> list[Entry]:
+    mine = center.organization.name
+    sets, held = undeclared(
+        calls,
+        center,
+        [item for item in resources.permission_sets if item.organization == mine],
+        [item for item in resources.assignments if item.organization == mine],
+        lambda tags: owned(tags, estate),
+    )
+    return [
+        *(Entry(SetKind(center), center.account_id, item.name, item) for item in sets),
+        *(Entry(AssignmentKind(center), center.account_id, assignment_name(item), item) for item in held),
+    ]
 
 
 def refined(calls: Calls, live: Live, wanted: Resources, *, everything: bool) -> Live:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -100,4 +100,29 @@ def test_h3_scripted_faults_are_ridden_out(world: World) -> None:
         (result.change.id, result.reason) for result in report.results if result.reason
     ]
     world.sim.set_faults([])
+    assert world.plan().is_empty
+
+
+def test_a5_what_is_ours_and_no_longer_declared_is_removed_when_allowed_and_nothing_else(
+    world: World,
+) -> None:
+    world.apply()
+    center = next(iter(world.sim.world.instances.values()))
+    before = {item.name for item in center.permission_sets.values()}
+    assert "ReadOnly" in before
+    resources = world.compiled.resources
+    fewer = replace(
+        resources,
+        permission_sets=tuple(item for item in resources.permission_sets if item.name != "ReadOnly"),
+        assignments=tuple(item for item in resources.assignments if item.permission_set != "ReadOnly"),
+    )
+    world.compiled = replace(world.compiled, resources=fewer)
+    blocked = world.plan().blocked
+    assert {change.kind for change in blocked} == {"permission-set", "assignment"}
+    assert all("--allow-delete" in change.reason for change in blocked)
+    report = world.apply(replace(OPTIONS, allow_delete=True))
+    assert report.is_complete, [
+        (result.change.id, result.reason) for result in report.results if result.reason
+    ]
+    assert {item.name for item in center.permission_sets.values()} == before - {"ReadOnly"}
     assert world.plan().is_empty
