@@ -94,6 +94,13 @@ class Person:
             )
         return done.stdout
 
+    def tries(self, *words: str) -> int:
+        """The exit code of a command that should not succeed, and what it told."""
+        say(f"\n{self.name}$ gatepass {' '.join(_quoted(word) for word in words)}")
+        done = subprocess.run([GATEPASS, *words], env=self._environment, capture_output=True, text=True)
+        say(done.stderr.rstrip())
+        return done.returncode
+
     def reads(self, *words: str, told: bool = True) -> dict[str, Any]:
         answer = json.loads(self.types(*words, "--output", "json", told=told))
         assert isinstance(answer, dict)
@@ -150,6 +157,23 @@ def ask_and_approve(asker: Person, approver: Person, seconds: int, reason: str) 
     return request
 
 
+def choose_an_account(ana: Person, ben: Person) -> bool:
+    """The seed's dynamic flow: Python offers accounts, one is chosen and given, one that was not offered is refused."""
+    say("\nA flow in Python offers the accounts of a unit, and nothing else:")
+    wanted = ("request", "account-by-choice", "--for", "30m", "--reason", "look at logs", "--account")
+    refused = ana.tries(*wanted, "888888888888")
+    request = str(ana.reads(*wanted, "777777777777")["id"])
+    wait_for(lambda: ana.reads("show", request, told=False)["state"] == "pending")
+    ben.types("approve", request, "--yes")
+    wait_for(lambda: grant_of(ana, request)["state"] == "active")
+    ana.types("revoke", request)
+    wait_for(lambda: grant_of(ana, request)["state"] == "ended")
+    say(
+        f"-> given for the account that was offered, and given back; the other refused: {_word(refused == 2)}"
+    )
+    return refused == 2
+
+
 def grant_of(person: Person, request: str) -> dict[str, Any]:
     shown = person.reads("show", request, told=False)
     grants = shown["grants"]
@@ -198,9 +222,10 @@ def tell(server: Server) -> dict[str, Any]:
     say(ana.types("show", second).rstrip())
     untouched = standing_before and aws.holds("dan")
     say(f"\ndan's standing access is still there: {_word(untouched)}")
+    chosen = choose_an_account(ana, ben)
     verified = verify(admin, server.data)
     return {
-        "granted": granted,
+        "granted": granted and chosen,
         "ended": ended,
         "standing_untouched": untouched,
         "audit_verified": verified,

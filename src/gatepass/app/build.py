@@ -147,7 +147,7 @@ def build(
         desk=Desk(store, clock, book, deciding, ending, coding),
         office=Office(store, clock, book, new_id, lambda: secrets.token_urlsafe(32), ending),
         applying=applying,
-        applier=FileApplier(applying),
+        applier=FileApplier(applying, runner),
         door=door,
         runner=runner,
         engine=engine,

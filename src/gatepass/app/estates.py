@@ -14,6 +14,8 @@ from gatepass.desk.applying import Applying
 from gatepass.estate.loader import load
 from gatepass.estate.model import Connector
 from gatepass.estate.wire import from_plain
+from gatepass.handlers import Runner
+from gatepass.handlers.looking import require_sound
 from gatepass.store import Store
 from gatepass.store.estates import KnownAccount
 
@@ -84,15 +86,19 @@ class FileApplier:
     """Fills the API's `Applier`: the files of an estate, loaded and applied; every fault of them at once."""
 
     applying: Applying
+    runner: Runner
 
     def apply(self, caller: Caller, files: dict[str, str], *, end_grants: bool) -> dict[str, Any]:
         """What was applied, in words."""
-        applied = self.applying.apply(caller.person, load(files), end_grants=end_grants)
+        estate = load(files)
+        odd = require_sound(self.runner, estate)
+        applied = self.applying.apply(caller.person, estate, end_grants=end_grants)
         return {
             "version": applied.number,
             "changes": [str(change) for change in applied.changes],
             "ended": applied.ended,
             "kept_connectors": list(applied.buried),
+            "odd": [str(fault) for fault in odd],
         }
 
 

@@ -22,6 +22,7 @@ from gatepass.engine.points import Point, nothing
 from gatepass.errors import GatepassError
 from gatepass.estate.model import Estate
 from gatepass.estate.sources import load_directory
+from gatepass.handlers.looking import require_sound
 
 log = logging.getLogger("gatepass")
 Say = Callable[[str], None]
@@ -118,6 +119,10 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def _apply(installation: Installation, estate: Estate, say: Say) -> None:
+    for fault in require_sound(installation.runner, estate):
+        say(f"odd: {fault}")
+    if any(flow.implementation is not None for flow in estate.flows.values()):
+        say(f"flows' Python runs isolated: {installation.runner.level}")
     applied = installation.applying.apply("serve", estate)
     for change in applied.changes:
         say(str(change))

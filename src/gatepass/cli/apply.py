@@ -27,6 +27,8 @@ def apply(estate: Path, end_grants: bool, output: str) -> None:
         return
     for change in done["changes"]:
         click.echo(change)
+    for fault in done["odd"]:
+        click.echo(f"perhaps not meant: {fault}", err=True)
     click.echo(f"version {done['version']} is in force" + ("" if done["changes"] else "; nothing changed"))
     if done["ended"]:
         click.echo(f"{done['ended']} grant(s) are being taken back")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ def check(estate: Path | None, expand: bool, schema: bool, live: bool, output: s
         loaded = load_directory(estate)
     except EstateError as error:
         _refuse(error, output)
+    _check_code(loaded)
     if live:
         _ask_aws(loaded, output)
     elif expand:
@@ -82,6 +84,26 @@ def _ask_aws(estate: Estate, output: str) -> None:
             click.echo(f"{name}: its connector can do all that gatepass asks of it")
     if wrong:
         sys.exit(AWS_FAULT)
+
+
+def _check_code(estate: Estate) -> None:
+    """Load the Python of every flow, isolated as it will run; serious faults end with exit code 2."""
+    if not any(flow.implementation is not None for flow in estate.flows.values()):
+        return
+    if importlib.util.find_spec("pydantic") is None:
+        click.echo("flows' Python was not checked: pip install 'gatepass[server]'", err=True)
+        return
+    from gatepass.handlers import Runner
+    from gatepass.handlers.looking import look
+
+    with Runner(unisolated=True) as runner:
+        found = look(runner, estate)
+    for fault in found:
+        click.echo(f"{'' if fault.serious else 'perhaps not meant: '}{fault}", err=True)
+    serious = sum(1 for fault in found if fault.serious)
+    if serious:
+        click.echo(f"{_count(serious, 'faults')}; nothing was applied", err=True)
+        sys.exit(BAD_INPUT)
 
 
 def _refuse(error: EstateError, output: str) -> NoReturn:

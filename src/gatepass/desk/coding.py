@@ -16,7 +16,7 @@ from gatepass.access.decide import HANDLER
 from gatepass.access.events import Event
 from gatepass.access.requests import Request, Terms
 from gatepass.desk.book import Version
-from gatepass.estate.fields import Code, FieldValue, read_value
+from gatepass.estate.fields import FieldValue, read_value
 from gatepass.estate.model import Flow, Person, Target
 from gatepass.handlers import PREFETCH, Fault, Implementation, Runner, World
 from gatepass.handlers.event import Happening, event_json, person_id, person_json
@@ -31,6 +31,7 @@ from gatepass.handlers.hooks import (
     run_deny_handlers,
     run_escalate_handlers,
 )
+from gatepass.handlers.looking import implementation_of
 from gatepass.handlers.reading import Notice, Option, identity, options
 from gatepass.handlers.submission import Requested, narrowed, run_request_handlers
 
@@ -104,8 +105,7 @@ class Coding:
 
     def implementation(self, flow: Flow) -> Implementation | None:
         """The flow's file, or None."""
-        code = flow.implementation
-        return None if code is None else _implementation(flow, code)
+        return implementation_of(flow)
 
     def hooks(self, about: About, deadline: timedelta | None = None) -> Hooks | None:
         """The flow's handlers as they are called for this person; None where there is no code."""
@@ -281,10 +281,6 @@ def events(flow: Flow, request: Request, ran: tuple[Ran, ...], faults: tuple[Fau
         log.error("request %s: %s", request.id, fault.for_operator())
         fields = {**about_it, "handler": fault.handler, "why": fault.for_operator()[:500]}
         yield Event("handler.fault", request.organization, fields)
-
-
-def _implementation(flow: Flow, code: Code) -> Implementation:
-    return Implementation(flow.name, code.path, code.text, flow.hosts)
 
 
 def _channel(source: str) -> str:

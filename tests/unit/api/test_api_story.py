@@ -14,6 +14,13 @@ from tests.installation import Whole
 from gatepass.app.serve import application
 
 Json = dict[str, Any]
+PREFETCH = """from sym.sdk.annotations import prefetch
+
+
+@prefetch("account_id")
+def options(event):
+    return []
+"""
 
 
 class Api:
@@ -239,7 +246,7 @@ def test_an_estate_is_applied_whole_or_not_at_all(api: Api) -> None:
     api.approve("ben", api.ask())
     api.whole.settle(5)
     text = (Path(__file__).parents[3] / "examples/multi-organization/estate.yaml").read_text()
-    code = {"impls/account_by_choice.py": "x = 1\n"}
+    code = {"impls/account_by_choice.py": PREFETCH}
     start, end = text.index("  tenant_foo:"), text.index("  tenant_bar:")
     without = {"estate.yaml": text[:start] + text[end:], **code}
     refused = api.send("cleo", "POST", "/estate", {"files": without})
@@ -251,6 +258,10 @@ def test_an_estate_is_applied_whole_or_not_at_all(api: Api) -> None:
     assert broken.status_code == 422
     assert "people" in broken.text
     assert "flows" in broken.text
+    typo = {**without, "impls/account_by_choice.py": PREFETCH.replace("(event)", "()")}
+    unsound = api.send("cleo", "POST", "/estate", {"files": typo, "end_grants": True})
+    assert unsound.status_code == 422
+    assert "impls/account_by_choice.py:4 flow=account-by-choice" in unsound.json()["detail"]
     done = api.ok("cleo", "POST", "/estate", {"files": without, "end_grants": True})
     assert done["ended"] == 1
     assert done["kept_connectors"] == ["tenant_foo"]
