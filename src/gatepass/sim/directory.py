@@ -85,6 +85,8 @@ def new_id(world: World, store: Store) -> str:
 def identified(
     call: Call, wanted: Params, external: list[tuple[str, str]], attributes: dict[str, list[str]]
 ) -> bool:
+    if ("ExternalId" in wanted) == ("UniqueAttribute" in wanted):
+        raise call.refuse("invalid", "AlternateIdentifier is one of ExternalId and UniqueAttribute")
     if "ExternalId" in wanted:
         return (wanted["ExternalId"]["Issuer"], wanted["ExternalId"]["Id"]) in external
     unique = wanted["UniqueAttribute"]

@@ -17,7 +17,15 @@ from gatepass.sim.directory import (
     of_group,
 )
 from gatepass.sim.timeline import Membership
-from gatepass.sim.world import Circle, Store
+from gatepass.sim.world import Circle, Person, Store
+
+
+def member_of(call: Call, store: Store, params: Params) -> Person:
+    """The user a membership is about."""
+    user = params["MemberId"].get("UserId")
+    if not user:
+        raise call.refuse("invalid", "MemberId must have a UserId")
+    return find_user(call, store, user)
 
 
 def describe_circle(store: Store, circle: Circle) -> Answer:
@@ -124,7 +132,7 @@ def create_membership(call: Call, params: Params) -> Answer:
     """A second one is a conflict: in this service a conflict means that it is already there."""
     store = find_store(call, params)
     group = find_group(call, store, params["GroupId"])
-    user = find_user(call, store, params["MemberId"]["UserId"])
+    user = member_of(call, store, params)
     fact = Membership(store.id, group.id, user.id)
     identifier = new_id(call.world, store)
     if not store.memberships.add(
@@ -163,7 +171,7 @@ def delete_membership(call: Call, params: Params) -> Answer:
 def get_membership_id(call: Call, params: Params) -> Answer:
     store = find_store(call, params)
     group = find_group(call, store, params["GroupId"])
-    user = find_user(call, store, params["MemberId"]["UserId"])
+    user = member_of(call, store, params)
     identifier = store.memberships.seen_one(Membership(store.id, group.id, user.id), call.seen_at())
     if identifier is None:
         raise missing(call, "GROUP_MEMBERSHIP", f"{group.id}/{user.id}")
@@ -177,7 +185,7 @@ def get_membership_id(call: Call, params: Params) -> Answer:
 @operation(SERVICE, "IsMemberInGroups")
 def is_member_in_groups(call: Call, params: Params) -> Answer:
     store = find_store(call, params)
-    user = find_user(call, store, params["MemberId"]["UserId"])
+    user = member_of(call, store, params)
     at = call.seen_at()
     results = [
         {
@@ -203,7 +211,7 @@ def list_memberships(call: Call, params: Params) -> Answer:
 @operation(SERVICE, "ListGroupMembershipsForMember")
 def list_memberships_of(call: Call, params: Params) -> Answer:
     store = find_store(call, params)
-    user = find_user(call, store, params["MemberId"]["UserId"])
+    user = member_of(call, store, params)
     found = store.memberships.seen(call.seen_at())
     shown = [(identifier, describe_membership(m, identifier)) for m, identifier in found if m.user == user.id]
     return listed("GroupMemberships", *page(call, params, shown))

@@ -13,12 +13,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+from botocore.validate import ParamValidator
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.core.utils import get_service_model
 from werkzeug.datastructures import Headers, MultiDict
 
-from gatepass.sim.answers import ApiError
+from gatepass.sim.answers import ApiError, error
 
 TARGETS = {
     "SWBExternalService": "sso-admin",
@@ -83,7 +84,7 @@ def rest_operation(method: str, path: str) -> tuple[str, str] | None:
 
 
 def parameters(service: str, operation: str, incoming: Incoming) -> dict[str, Any]:
-    """What the caller passed. Raises `ApiError` for a body that cannot be read."""
+    """What the caller passed. Raises `ApiError` for what cannot be read, lacks something, or is of another type."""
     operation_model = model(service).operation_model(operation)
     values = MultiDict(parse_qsl(incoming.query, keep_blank_values=True))
     protocol = _protocol(service)
@@ -101,6 +102,10 @@ def parameters(service: str, operation: str, incoming: Incoming) -> dict[str, An
         parsed = PROTOCOL_PARSERS[protocol](operation_model).parse(request)
     except (ValueError, TypeError, KeyError, AttributeError) as unreadable:
         raise ApiError("SerializationException", f"The request cannot be read: {unreadable}") from None
+    if operation_model.input_shape is not None:
+        report = ParamValidator().validate(parsed, operation_model.input_shape)
+        if report.has_errors():
+            raise error("invalid", service, report.generate_report())
     return dict(parsed)
 
 
