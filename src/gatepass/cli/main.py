@@ -50,6 +50,7 @@ COMMANDS: dict[str, str] = {
     "ssm": "gatepass.cli.deliver:ssm",
     "status": "gatepass.cli.agent:status",
     "sync": "gatepass.cli.login:sync",
+    "ui": "gatepass.cli.ui:ui",
     "vault": "gatepass.cli.vault:vault",
     "whoami": "gatepass.cli.agent:whoami",
 }

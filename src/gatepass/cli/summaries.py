@@ -44,6 +44,7 @@ SUMMARIES: dict[str, str] = {
     "sync": "Make sessions of every account and role behind INTEGRATIONS (all when none is named).",
     "teams": "Standing trust between people, teams, roles and accounts.",
     "token": "Issue, list and revoke bearer tokens.",
+    "ui": "Browse, start and stop sessions by keyboard.",
     "vault": "The encrypted store of long-term secrets; its key is with the operating system.",
     "whoami": "Who AWS says session NAME is; without NAME, who you are to gatepass.",
     "worker": "Settle facts for a server on the same PostgreSQL.",
