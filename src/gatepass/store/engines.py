@@ -29,23 +29,17 @@ class Turns:
     """A lock that is given in the order it was asked for. SQLite's own waiting is no queue: one thread commits
     thousands of times while another waits for seconds (handlers-and-sim.md C)."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = 30.0) -> None:
+        """`patience`: seconds to wait for a turn before giving up."""
+        self._patience = patience
         self._guard = threading.Lock()
         self._taken = False
         self._waiting: deque[threading.Lock] = deque()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for one's turn, hold it, pass it on."""
-        mine = threading.Lock()
-        with self._guard:
-            wait = self._taken
-            self._taken = True
-            if wait:
-                mine.acquire()
-                self._waiting.append(mine)
-        if wait:
-            mine.acquire()
+        """Wait for one's turn, hold it, pass it on. Raises `Unavailable` when whoever holds it is stuck."""
+        self._take()
         try:
             yield
         finally:
@@ -54,6 +48,22 @@ class Turns:
                     self._waiting.popleft().release()
                 else:
                     self._taken = False
+
+    def _take(self) -> None:
+        mine = threading.Lock()
+        with self._guard:
+            if not self._taken:
+                self._taken = True
+                return
+            mine.acquire()
+            self._waiting.append(mine)
+        if mine.acquire(timeout=self._patience):
+            return
+        with self._guard:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+                raise Unavailable("the database is held by a transaction that does not end")
+        # It was given while we gave up: it is ours.
 
 
 @dataclass(frozen=True, slots=True)

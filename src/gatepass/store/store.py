@@ -14,6 +14,7 @@ slow thing is made inside a transaction.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
@@ -26,7 +27,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gatepass.access.events import Event
 from gatepass.clock import Clock, from_ms
-from gatepass.errors import Unavailable
+from gatepass.errors import Bug, Unavailable
 from gatepass.store import claims
 from gatepass.store.audit import Audit, AuditReads
 from gatepass.store.claims import Slot
@@ -103,6 +104,7 @@ class Store:
         self._owner = owner
         self._turns = None if engines.postgresql else Turns()
         self._waker = waker
+        self._mine = threading.local()
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -248,8 +250,15 @@ class Store:
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Link]:
-        with _answering(), self._turns.turn() if self._turns else nullcontext(), engine.begin() as connection:
-            yield Link(connection)
+        if getattr(self._mine, "open", False):
+            raise Bug("a transaction was begun within a transaction: it would wait for itself")
+        turn = self._turns.turn() if self._turns else nullcontext()
+        with _answering(), turn, engine.begin() as connection:
+            self._mine.open = True
+            try:
+                yield Link(connection)
+            finally:
+                self._mine.open = False
 
     def _passing(self) -> AbstractContextManager[Link]:
         """A transaction that a power cut may forget: leases and slots."""

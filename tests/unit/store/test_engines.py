@@ -74,6 +74,14 @@ def test_a_turn_is_passed_on_by_whoever_fails() -> None:
         pass
 
 
+def test_a_turn_that_does_not_come_is_given_up() -> None:
+    turns = Turns(patience=0.01)
+    with turns.turn(), pytest.raises(Unavailable), turns.turn():
+        pass
+    with turns.turn():
+        pass
+
+
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://x/y", "postgresql://x/y"])
 def test_a_database_that_is_not_known_or_forgets_is_refused(url: str) -> None:
     with pytest.raises(BadDatabase):

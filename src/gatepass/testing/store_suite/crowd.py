@@ -6,8 +6,8 @@ import threading
 import time
 from dataclasses import replace
 
-from gatepass.errors import Conflict
-from gatepass.testing.store_suite.lab import StoreLab, ask, together
+from gatepass.errors import Bug, Conflict
+from gatepass.testing.store_suite.lab import StoreLab, ask, refused, together
 
 THREADS, TURNS = 8, 10
 
@@ -65,6 +65,16 @@ class CrowdCases:
 
             together(look)
             assert seen == ["before"]
+
+    def test_a_transaction_within_a_transaction_is_refused_at_once(self, lab: StoreLab) -> None:
+        """It would wait for itself for ever."""
+        with lab.store.write():
+            with refused(Bug), lab.store.write():
+                pass
+            with refused(Bug):
+                lab.store.take_slot("i1", lab.clock.now())
+        with lab.store.write():
+            pass
 
     def test_a_view_cannot_write(self, lab: StoreLab) -> None:
         ask(lab)
