@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import click
 
@@ -169,7 +168,10 @@ _SHELLS = {
 @face
 def prompt(shell: str) -> None:
     """Print a shell function for your prompt; it reads a small file and starts no process."""
+    click.echo(prompt_function(shell, str(places().prompt)), nl=False)
+
+
+def prompt_function(shell: str, file: str) -> str:
+    """The function `gatepass_prompt` of this shell, reading `file`."""
     text = _SHELLS[shell]
-    file = str(places().prompt)
-    click.echo(text % ((file,) * text.replace("%%", "").count("%s")), nl=False)
-    sys.stdout.flush()
+    return text % ((file,) * text.replace("%%", "").count("%s"))
