@@ -26,7 +26,9 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "multi-organization"
 class Whole:
     """One installation with its simulated AWS. `clock` is everybody's."""
 
-    def __init__(self, folder: Path, *, settings: Mapping[str, Any] | None = None, **sim: Any) -> None:
+    def __init__(
+        self, folder: Path, *, settings: Mapping[str, Any] | None = None, accounts: int = 0, **sim: Any
+    ) -> None:
         self.clock = VirtualClock()
         self.settings = Settings(data_dir=folder, **(settings or {}))
         self.estate: Estate = load_directory(EXAMPLE)
@@ -35,7 +37,7 @@ class Whole:
             name: keys.external_id(each.connector.instance_arn)
             for name, each in self.estate.organizations.items()
         }
-        self.sim: Simulator = build_world(two_tenants(external), self.clock, SimSettings(**sim))
+        self.sim: Simulator = build_world(two_tenants(external, accounts), self.clock, SimSettings(**sim))
         self.parts = self.start()
         self.parts.applying.apply("test", self.estate)
         self.settle()
@@ -68,6 +70,10 @@ class Whole:
         }
         held = (a for i in self.sim.truth().instances.values() for a in i.assignments.now)
         return any(a.account == account and a.principal in users for a in held)
+
+    def calls(self) -> int:
+        """How many calls AWS has answered so far."""
+        return len(self.sim.calls)
 
     def close(self) -> None:
         self.parts.close()

@@ -101,13 +101,17 @@ class Forms:
         self, person: Person, flow: Flow, fields: tuple[Field, ...], options: Mapping[str, Options]
     ) -> None:
         kept = {each.name: options[each.name] for each in fields if each.prefetch and flow.implementation}
-        if not kept:
+        made = {name: {o.value: o.label for o in each.options} for name, each in kept.items()}
+        with self.store.read() as view:
+            last = {name: view.estates.offered(person.id, flow.name, name) for name in made}
+        fresh = {
+            n: values for n, values in made.items() if (known := last[n]) is None or known.values != values
+        }
+        if not fresh:
             return
         with self.store.write() as tx:
-            for name, offered in kept.items():
-                tx.estates.offer(
-                    person.id, flow.name, name, {each.value: each.label for each in offered.options}
-                )
+            for name, values in fresh.items():
+                tx.estates.offer(person.id, flow.name, name, values)
 
 
 def prefetching(flow: Flow) -> bool:
