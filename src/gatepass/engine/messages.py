@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 from gatepass.clock import Clock
-from gatepass.engine.ports import Notifier
+from gatepass.engine.ports import Notifier, TryLater, Undeliverable
 from gatepass.engine.settings import EngineSettings
+from gatepass.errors import GatepassError
 from gatepass.store import LeaseLost, Store
 from gatepass.store.outbox import ClaimedMessage
 
@@ -38,9 +40,20 @@ class Messages:
         message = claimed.message
         try:
             ref = self._notifier.send(message)
+        except TryLater as later:
+            self._fail(claimed, str(later), later.after)
+            return
+        except Undeliverable as never:
+            log.warning("message %s on %s cannot arrive: %s", message.n, message.channel, never)
+            self._fail(claimed, str(never), None)
+            return
+        except GatepassError as error:
+            log.warning("message %s on %s was not sent yet: %s", message.n, message.channel, error)
+            self._fail(claimed, str(error), self._backoff(message.tries))
+            return
         except Exception as error:
             log.exception("message %s on %s could not be sent", message.n, message.channel)
-            self._fail(claimed, str(error) or type(error).__name__)
+            self._fail(claimed, str(error) or type(error).__name__, self._backoff(message.tries))
             return
         try:
             with self._store.write() as tx:
@@ -48,13 +61,13 @@ class Messages:
         except LeaseLost as lost:
             log.info("message %s may have been sent twice: %s", message.n, lost)
 
-    def _fail(self, claimed: ClaimedMessage, error: str) -> None:
-        settings = self._settings
-        wait = min(
-            settings.message_backoff * 2 ** min(claimed.message.tries, 16), settings.message_backoff_cap
-        )
+    def _backoff(self, tries: int) -> timedelta:
+        longer: int = 2 ** min(tries, 16)
+        return min(self._settings.message_backoff * longer, self._settings.message_backoff_cap)
+
+    def _fail(self, claimed: ClaimedMessage, error: str, wait: timedelta | None) -> None:
         try:
             with self._store.write() as tx:
-                tx.outbox.failed(claimed, error, tx.now + wait)
+                tx.outbox.failed(claimed, error, None if wait is None else tx.now + wait)
         except LeaseLost as lost:
             log.info("message %s is somebody else's now: %s", claimed.message.n, lost)

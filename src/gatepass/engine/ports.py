@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from gatepass.access.chain import Head
@@ -57,11 +57,30 @@ class Decider(Protocol):
         ...
 
 
+class TryLater(GatepassError):
+    """The channel asks for a pause (a rate limit): no try before `after` has passed."""
+
+    code = "try_later"
+
+    def __init__(self, message: str, after: timedelta) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Undeliverable(GatepassError):
+    """The message can never arrive there (no such channel, address refused): it is not tried again."""
+
+    code = "undeliverable"
+
+
 class Notifier(Protocol):
     """Says a message on its channel, rendered from the state now."""
 
     def send(self, message: Message) -> str | None:
-        """What the channel calls it, if anything. An error is tried again later; at least once."""
+        """What the channel calls it, if anything. An error is tried again later; at least once.
+
+        Raises `TryLater` to be asked again no sooner, `Undeliverable` to be asked no more.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from gatepass.estate.durations import format_duration
 from gatepass.estate.fields import Field
 from gatepass.estate.model import SOURCES, SYM_RULES, Flow, Target
 from gatepass.estate.read_fields import FlowKind, read_fields
+from gatepass.estate.read_notify import read_notify
 from gatepass.estate.read_reach import bring_targets, read_reach
 from gatepass.estate.read_rules import read_decide
 from gatepass.estate.shape import Item
@@ -50,6 +51,7 @@ def _flow(draft: Draft, name: str, item: Item) -> Flow:
         include_decision_message=item.get("include_decision_message") is True,
         allow_guest_interaction=item.get("allow_guest_interaction") is True,
         additional_header_text=item.get("additional_header_text") or "",
+        notify=read_notify(draft, item.item("notify")),
     )
     _refuse_endless(draft, flow, item)
     if len(draft.faults) == faults_before:

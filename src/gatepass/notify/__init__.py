@@ -1,1 +1,26 @@
-"""Message sinks beyond Slack: mail and signed webhooks."""
+"""Tells people and programs what happens to requests: who, through which channel, in which words.
+
+`OutboxAnnouncer` writes rows in the transaction of the change; `Dispatcher` sends them through sinks, at least once.
+Below the faces, so that Slack says the same words as mail.
+"""
+
+from gatepass.notify.announcer import OutboxAnnouncer
+from gatepass.notify.mail import MailServer, MailSink
+from gatepass.notify.notice import CARD, EVENT, Notice, Sink, Sinks
+from gatepass.notify.notifier import Dispatcher
+from gatepass.notify.routing import Routing
+from gatepass.notify.webhook import WebhookSink
+
+__all__ = [
+    "CARD",
+    "EVENT",
+    "Dispatcher",
+    "MailServer",
+    "MailSink",
+    "Notice",
+    "OutboxAnnouncer",
+    "Routing",
+    "Sink",
+    "Sinks",
+    "WebhookSink",
+]

@@ -64,15 +64,15 @@ class OutboxReads:
 class Outbox(OutboxReads):
     """Changes of messages, inside one transaction."""
 
-    def add(self, message: Message, now: datetime) -> None:
-        """Say this, at once."""
+    def add(self, message: Message, now: datetime, due_at: datetime | None = None) -> None:
+        """Say this, at once or not before `due_at`; it holds back what is said later on the same channel."""
         row = {
             "request": message.request,
             "channel": message.channel,
             "kind": message.kind,
             "body": json_text(dict(message.body)),
             "made_at": to_ms(now),
-            "due_at": to_ms(now),
+            "due_at": to_ms(due_at or now),
         }
         self._link.run(self._link.insert(outbox), row)
 
