@@ -17,6 +17,7 @@ from gatepass.app.estates import EstateInventory, EstateReaches, FileApplier
 from gatepass.app.health import LoggedAlarms, ProcessHealth
 from gatepass.app.keys import Keys
 from gatepass.app.settings import Settings
+from gatepass.app.telling import Faces, telling
 from gatepass.app.world import RealWorlds
 from gatepass.aws.directory import Directory
 from gatepass.aws.door import Door, Patience
@@ -59,8 +60,10 @@ class Installation:
     runner: Runner
     engine: Engine
     health: ProcessHealth
+    faces: Faces
 
     def close(self) -> None:
+        self.faces.close()
         self.runner.close()
         self.store.close()
 
@@ -100,7 +103,8 @@ def build(
     runner = Runner(unisolated=settings.handlers == "unisolated")
     coding = Coding(runner, RealWorlds(store, door, Directory(door), {}))
     follows = CodeFollows(book)
-    announcer = Announcers((follows,))
+    told = telling(settings, store, clock, book)
+    announcer = Announcers((follows, told.announcer))
     deciding = Deciding(book, new_id, settings.start_within, _forecaster(settings), announcer, follows.follow)
     ending, gatekeeper = Ending(announcer), Gatekeeper(book)
     preparing = Preparing(
@@ -125,7 +129,7 @@ def build(
         alarms=alarms,
         roster=gatekeeper,
         decider=preparing,
-        notifier=Channels({CHANNEL: following}),
+        notifier=Channels({CHANNEL: following, **told.notifiers}),
         checkpoints=checkpoints,
         inventory=EstateInventory(store, book, door),
     )
@@ -138,13 +142,14 @@ def build(
         store_clock=store.server_clock,
     )
     applying = Applying(store, book, ending)
+    desk = Desk(store, clock, book, deciding, ending, coding)
     return Installation(
         settings=settings,
         clock=clock,
         keys=keys,
         store=store,
         book=book,
-        desk=Desk(store, clock, book, deciding, ending, coding),
+        desk=desk,
         office=Office(store, clock, book, new_id, lambda: secrets.token_urlsafe(32), ending),
         applying=applying,
         applier=FileApplier(applying, runner),
@@ -152,6 +157,7 @@ def build(
         runner=runner,
         engine=engine,
         health=ProcessHealth(store, clock, engine, alarms),
+        faces=told.face(desk, clock),
     )
 
 

@@ -48,6 +48,8 @@ def serve(
         _first_token(installation, say)
         listener = _listen(settings)
         port = listener.getsockname()[1]
+        if installation.faces.socket is not None:
+            installation.faces.socket.connect()
         with _engine(installation):
             say(
                 f"serving on http://{settings.host}:{port} (worker {installation.engine.core.settings.worker})"
@@ -75,6 +77,9 @@ def application(installation: Installation, *, pick_a_person: bool = False) -> o
     parts = Parts(installation.desk, installation.office, installation.applier)
     health = Health(installation.health.problems, installation.health.metrics)
     app = build_api(parts, health, installation.clock, version("gatepass"))
+    route = installation.faces.route
+    if route is not None:
+        app.add_route("/slack/events", route.serve, methods=["POST"], include_in_schema=False)
     app.router.routes.append(Pages(installation, pick_a_person))
     return app
 

@@ -78,6 +78,31 @@ class Settings:
     handlers: str = "isolated"
     """`unisolated` lets implementations run where the isolation cannot be had (security.md 26)."""
 
+    slack_bot_token: str = ""
+    """Turns the Slack face on. This, the next two and `smtp_password` are references: `env:NAME` or `file:PATH`."""
+    slack_signing_secret: str = ""
+    """For interactions over HTTP at /slack/events."""
+    slack_app_token: str = ""
+    """For Socket Mode instead, where Slack cannot reach the server."""
+    slack_team: str = ""
+    """The id of the workspace (`T...`); nobody from another is let in."""
+    slack_enterprise: str = ""
+    slack_command: str = "/gatepass"
+    slack_url: str = ""
+    """Of Slack's Web API, ending in /api/; empty: Slack's own."""
+    slack_channel: str = ""
+    """Where flows ask that name no destination; empty: each person who may decide."""
+    smtp_host: str = ""
+    """Turns mail on."""
+    smtp_port: int = 587
+    smtp_from: str = ""
+    smtp_tls: str = "starttls"
+    """`starttls`, `tls`, or `none` on a trusted network."""
+    smtp_user: str = ""
+    smtp_password: str = ""
+    remind_after: timedelta = timedelta(hours=1)
+    """An open question is said again after so long, then after twice as long, and so on."""
+
     @property
     def limits(self) -> Limits:
         return Limits(

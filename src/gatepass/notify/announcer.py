@@ -16,7 +16,7 @@ from gatepass.access.states import GrantState, RequestState
 from gatepass.desk import Book
 from gatepass.estate.model import NOTICES
 from gatepass.notify.notice import CARD, EVENT, TIMER
-from gatepass.notify.routing import Routing, Step
+from gatepass.notify.routing import RoutingIn, Step
 from gatepass.store import Message, Tx
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class OutboxAnnouncer:
     """Writes who is to be told of what; the notifier says it afterwards."""
 
     book: Book
-    routing: Routing
+    routing: RoutingIn
     remind_after: timedelta = timedelta(hours=1)
     """Of an open question; the next reminder comes after twice as long."""
 
@@ -55,14 +55,15 @@ class OutboxAnnouncer:
             log.exception("request %s: nobody could be told of its change", request.id)
 
     def _changed(self, tx: Tx, request: Request, moves: Sequence[Grant]) -> None:
-        before = tx.outbox.of_request(request.id)
+        before = [m for m in tx.outbox.of_request(request.id) if m.kind in (CARD, EVENT, TIMER)]
+        routing = self.routing(tx)
         event = happened(request, moves, before, bool(tx.requests.grants_of(request.id)))
         if event is None:
             return
         estate = self.book.at(tx, request.estate_version).estate
         asks = event in ("pending", "extension")
         body = {"event": event, "round": request.round}
-        steps = self.routing.steps(estate, request) if asks else ()
+        steps = routing.steps(estate, request) if asks else ()
         if steps:
             ask_at(tx, request, steps, 0, event)
             self._remind(tx, request)
@@ -72,8 +73,8 @@ class OutboxAnnouncer:
                 tx.outbox.add(Message(request.id, channel, CARD, body), tx.now)
         if event not in NOTICES:
             return
-        told = list(self.routing.told(estate.flows.get(request.flow), estate, request, event))
-        own = self.routing.person(estate, request.requester)
+        told = list(routing.told(estate.flows.get(request.flow), estate, request, event))
+        own = routing.person(estate, request.requester)
         if own is not None and event not in QUIET:
             told.append(own)
         for channel in dict.fromkeys(told):
@@ -95,7 +96,7 @@ def ask_at(tx: Tx, request: Request, steps: Sequence[Step], number: int, event: 
     body = {"event": event, "round": request.round, "step": number}
     for channel in step.channels:
         tx.outbox.add(Message(request.id, channel, CARD, body), tx.now)
-    if step.timeout is not None and number + 1 < len(steps):
+    if step.timeout is not None and step.on_timeout and number + 1 < len(steps):
         row = Message(
             request.id, f"{TIMER}:forward:{request.round}:{number}", TIMER, {**body, "event": "forward"}
         )

@@ -14,7 +14,7 @@ from gatepass.engine.ports import Undeliverable
 from gatepass.estate.model import Estate
 from gatepass.notify.announcer import ask_at
 from gatepass.notify.notice import CARD, TIMER, Notice, Sinks
-from gatepass.notify.routing import Routing
+from gatepass.notify.routing import RoutingIn
 from gatepass.store import Message, Store, Tx
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Dispatcher:
     store: Store
     clock: Clock
     book: Book
-    routing: Routing
+    routing: RoutingIn
     sinks: Sinks
     page: str = ""
     """Where a request's page is, with `{id}` in it; empty: nowhere."""
@@ -118,10 +118,13 @@ class Dispatcher:
 
     def _forward(self, tx: Tx, request: Request, step: int, *, close: bool) -> None:
         estate: Estate = self.book.at(tx, request.estate_version).estate
-        steps = self.routing.steps(estate, request)
+        steps = self.routing(tx).steps(estate, request)
         asked = [m for m in tx.outbox.of_request(request.id) if m.kind == CARD and "step" in m.body]
         done = any(m.body.get("round") == request.round and _step(m) > step for m in asked)
         if done:
+            return
+        if not close and step < len(steps) and not steps[step].on_failure:
+            log.warning("request %s: its flow asks nobody else", request.id)
             return
         if step + 1 >= len(steps):
             log.warning("request %s: no destination is left to ask", request.id)

@@ -6,13 +6,14 @@ A channel is `<sink>:<recipient>`. Recipients in Slack: `#name`, an id of Slack'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from gatepass.access.decide import may_decide
 from gatepass.access.requests import Request
 from gatepass.estate.model import Estate, Flow, Reach
+from gatepass.store import Tx, View
 
 SLACK, MAIL, WEBHOOK = "slack", "mail", "webhook"
 MOST_APPROVERS = 20
@@ -25,6 +26,9 @@ class Step:
 
     channels: tuple[str, ...]
     timeout: timedelta | None = None
+    on_failure: bool = True
+    """Whether the next is asked when none of these can be reached."""
+    on_timeout: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +37,53 @@ class Routing:
 
     sinks: frozenset[str]
     """Sinks that are configured; what is not is left out."""
-    in_slack: Callable[[str], bool]
-    """Whether a person of the estate is known in the Slack workspace."""
+    in_slack: Callable[[str], str | None]
+    """The Slack user that a person of the estate is linked to."""
     default: str = ""
     """The Slack channel of flows that name none; empty: the deciders themselves."""
 
     def steps(self, estate: Estate, request: Request) -> tuple[Step, ...]:
-        """Where a decision is asked for, in order; never empty steps."""
+        """Where a decision is asked for, in order: as the flow's code says, else as the estate says; no empty steps."""
+        if request.notices is not None:
+            coded = tuple(self._coded(estate, each, request) for each in request.notices)
+            coded = tuple(each for each in coded if each.channels)
+            return coded or self._default(estate, request)
         flow = estate.flows.get(request.flow)
         named = flow.notify.ask if flow is not None else ()
         found = [Step(self.channels(estate, each, request), each.timeout) for each in named]
         found = [each for each in found if each.channels]
         return tuple(found) or self._default(estate, request)
+
+    def _coded(self, estate: Estate, notice: Mapping[str, object], request: Request) -> Step:
+        """One notification of the flow's code, as it is kept with the request."""
+        found: list[str] = []
+        destinations = notice.get("destinations")
+        for each in destinations if isinstance(destinations, list) else ():
+            names = [str(name) for name in each["names"]]
+            found += self._destination(estate, str(each["kind"]), names, bool(each["allow_self"]), request)
+        seconds = notice.get("timeout_s")
+        return Step(
+            unique(found),
+            timedelta(seconds=seconds) if isinstance(seconds, int) else None,
+            notice.get("next_on_failure") is not False,
+            notice.get("next_on_timeout") is not False,
+        )
+
+    def _destination(
+        self, estate: Estate, kind: str, names: list[str], allow_self: bool, request: Request
+    ) -> list[str]:
+        if kind == "person":
+            people = (estate.person_by_email(name) for name in names)
+            channels = (self.person(estate, p.id, card=True) for p in people if p is not None)
+            return [each for each in channels if each is not None]
+        if SLACK not in self.sinks:
+            return []
+        if kind == "channel_name":
+            return [f"{SLACK}:#{name.lstrip('#')}" for name in names]
+        own = self.in_slack(request.requester)
+        if kind == "slack_users" and len(names) == 1 and names[0] == own and not allow_self:
+            return []
+        return [f"{SLACK}:{'+'.join(names)}"]
 
     def _default(self, estate: Estate, request: Request) -> tuple[Step, ...]:
         if self.default and SLACK in self.sinks:
@@ -85,12 +124,16 @@ class Routing:
 
     def person(self, estate: Estate, person_id: str, *, card: bool = False) -> str | None:
         """How a person is told things: in Slack where they are known there, else by mail, else not at all."""
-        if SLACK in self.sinks and self.in_slack(person_id):
+        if SLACK in self.sinks and self.in_slack(person_id) is not None:
             return f"{SLACK}:@{person_id}" if card else f"{SLACK}:dm-{person_id}"
         person = estate.people.get(person_id)
         if MAIL in self.sinks and person is not None and person.email:
             return f"{MAIL}:{person.email}"
         return None
+
+
+RoutingIn = Callable[[View | Tx], Routing]
+"""The routing as rows of one transaction have it."""
 
 
 def unique(channels: Iterable[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from gatepass.desk import Ask, BadAsk, Desk, NotFound, Repeat
+from gatepass.desk import asking as desk_form
 from gatepass.desk.asking import ACCOUNT
 from gatepass.estate.fields import Field
 from gatepass.estate.model import Offer
@@ -63,11 +64,7 @@ class Asking:
     def _load(
         self, visitor: Visitor, offers: tuple[Offer, ...], ask: Ask, values: Mapping[str, object]
     ) -> Form:
-        offer, fields, accounts = self._desk.form(visitor.caller, ask)
-        prefetched = {f.name for f in fields if f.prefetch}
-        options = {ACCOUNT: accounts.options} if ACCOUNT in prefetched else {}
-        problems = {ACCOUNT: accounts.problem} if accounts.problem else {}
-        return Form(offers, offer, fields, options, problems, values)
+        return _formed(offers, self._desk.form(visitor.caller, replace(ask, fields=dict(values))))
 
     def remember(self, view_id: str, form: Form) -> None:
         """Keep what stands in a modal."""
@@ -103,7 +100,11 @@ class Asking:
         return self._reshaped(visitor, before, state, name)
 
     def _reshaped(self, visitor: Visitor, before: Form, state: dict[str, object], name: str) -> Form:
-        return replace(before, values=state)
+        given = forms.submitted(before.fields, state, before)
+        ask = Ask(before.offer.flow.name, before.target, _organization(before.offer), given)
+        after = _formed(before.offers, self._desk.changed(visitor.caller, ask, name))
+        moved = {n for n in {*given, *after.values} if after.values.get(n) != given.get(n)}
+        return replace(after, revisions=_bumped(before.revisions, moved))
 
     def send(self, visitor: Visitor, view: Mapping[str, Any]) -> Block:
         """Make the request. Raises `BadAsk` with every fault; the same modal sent twice makes one request (I9)."""
@@ -128,6 +129,18 @@ class Asking:
         form, state = self.again(visitor, view), forms.read_state(view)
         faults = {each.field: f"{each.found}; allowed: {each.allowed}" for each in bad.faults}
         return replace(form, values=state, faults=faults, revisions=_bumped(form.revisions, set(faults)))
+
+
+def _formed(offers: tuple[Offer, ...], made: desk_form.Form) -> Form:
+    return Form(
+        offers,
+        made.offer,
+        made.fields,
+        {name: each.options for name, each in made.options.items()},
+        {name: each.problem for name, each in made.options.items() if each.problem},
+        dict(made.values),
+        made.header,
+    )
 
 
 def errors(form_view: Mapping[str, Any], bad: BadAsk) -> dict[str, str]:

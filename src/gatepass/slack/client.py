@@ -17,6 +17,9 @@ from gatepass.errors import GatepassError, Unavailable
 TIMEOUT = 5
 """Seconds of one call."""
 LONGEST_PAUSE = 300
+SILENCE = 2.0
+"""Seconds in which nothing is tried after Slack did not answer."""
+_ANY = "*"
 NOT_THERE = frozenset(
     {
         "account_inactive",
@@ -73,14 +76,17 @@ class SlackClient:
         except SlackApiError as refused:
             raise self._refused(method, refused) from None
         except (SlackClientError, OSError, HTTPException, ValueError) as gone:
+            with self._lock:  # whoever calls next need not wait for the same silence
+                self._until[_ANY] = self._clock.monotonic() + SILENCE
             raise Unavailable(f"Slack does not answer {method}: {gone}") from gone
         return dict(answer.data) if isinstance(answer.data, dict) else {}
 
     def _pause(self, method: str) -> None:
         with self._lock:
-            left = self._until.get(method, 0.0) - self._clock.monotonic()
+            until = max(self._until.get(method, 0.0), self._until.get(_ANY, 0.0))
+            left = until - self._clock.monotonic()
         if left > 0:
-            raise TryLater(f"Slack asked for a pause before {method}", timedelta(seconds=left))
+            raise TryLater(f"Slack rests before {method}", timedelta(seconds=left))
 
     def _refused(self, method: str, refused: SlackApiError) -> GatepassError:
         response = refused.response

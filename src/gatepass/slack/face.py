@@ -93,7 +93,7 @@ class SlackFace:
             authorize=authorize,
             signing_secret=self.settings.signing_secret or "socket mode",
             request_verification_enabled=False,  # `http.verify` did it, over the raw body, with our clock
-            client=WebClient(self.settings.bot_token, self.settings.base_url or WebClient.BASE_URL),
+            client=WebClient(base_url=self.settings.base_url or WebClient.BASE_URL),
             listener_executor=self._listeners,
             logger=logging.getLogger("gatepass.slack.bolt"),
         )

@@ -64,7 +64,8 @@ class SlackRoute:
         self._signatures = Signatures(signing_secret, clock)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="slack-http")
 
-    async def __call__(self, request: Request) -> Response:
+    async def serve(self, request: Request) -> Response:
+        """One delivery: 401 unless it is Slack's, of now, and new."""
         body = await request.body()
         if not self._signatures.good(body, request.headers):
             return Response("not from Slack, or seen before\n", 401, media_type="text/plain")

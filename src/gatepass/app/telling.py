@@ -1,0 +1,186 @@
+"""Puts together who is told and how: routing, sinks, the Slack face. Everything here is off until it is configured."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, cast
+
+import httpx
+
+from gatepass.app.references import resolve
+from gatepass.app.settings import Settings, SettingsError
+from gatepass.clock import Clock
+from gatepass.desk import Book, Desk
+from gatepass.engine.ports import Notifier
+from gatepass.notify import Dispatcher, MailServer, MailSink, OutboxAnnouncer, Routing, Sink, WebhookSink
+from gatepass.notify.notice import TIMER
+from gatepass.notify.upto import read_ref
+from gatepass.store import Store, Tx, View
+
+if TYPE_CHECKING:  # the extra `slack` is needed only where Slack is configured
+    from gatepass.slack import SlackClient, SlackFace, SlackRoute, SlackSettings
+    from gatepass.slack.socket import SlackSocket
+
+SLACK = "slack"
+PAGE = "/requests/{id}"
+
+
+@dataclass(frozen=True, slots=True)
+class SlackRows:
+    """Fills the Slack face's `Links` and `Memory` from the estate in force and the store."""
+
+    store: Store
+    book: Book
+    team: str
+
+    def person(self, team: str, user: str) -> str | None:
+        with self.store.read() as view:
+            known = self.book.current(view).estate.person_by_identity(SLACK, team, user)
+            stored = view.people.identities()
+        found = {known.id} if known is not None else set()
+        found |= {
+            each.person
+            for each in stored
+            if (each.service, each.external_id, each.identity) == (SLACK, team, user)
+            and each.failed_at is None
+        }
+        return found.pop() if len(found) == 1 else None
+
+    def user(self, person: str) -> str | None:
+        with self.store.read() as view:
+            return self.user_in(view, person)
+
+    def user_in(self, rows: View | Tx, person: str) -> str | None:
+        """The same within a transaction."""
+        declared = self.book.current(rows).estate.people.get(person)
+        known = declared.identity(SLACK, self.team) if declared is not None else None
+        if known is not None:
+            return known
+        kept = rows.people.identity(person, SLACK, self.team)
+        return kept.identity if kept is not None and kept.failed_at is None else None
+
+    def shown(self, request: str, version: int, where: str) -> str | None:
+        with self.store.read() as view:
+            refs = [read_ref(each) for each in view.outbox.of_request(request) if each.sent_ref]
+        for ref in reversed(refs):
+            if ref.get("version") == version and where == f"{ref.get('channel')}:{ref.get('ts')}":
+                return str(ref["hash"])
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What goes out, before there is a desk."""
+
+    announcer: OutboxAnnouncer
+    notifiers: Mapping[str, Notifier]
+    """By the first word of a channel."""
+    rows: SlackRows
+    slack: SlackClient | None
+    settings: SlackSettings | None
+    web: httpx.Client = field(repr=False)
+
+    def face(self, desk: Desk, clock: Clock) -> Faces:
+        """What comes in, once there is a desk."""
+        if self.slack is None or self.settings is None:
+            return Faces(None, None, None)
+        from gatepass.slack import SlackFace, SlackRoute
+        from gatepass.slack.socket import SlackSocket
+
+        face = SlackFace(self.settings, desk, self.slack, self.rows, self.rows, clock)
+        if self.settings.app_token:
+            return Faces(face, None, SlackSocket(face, self.settings))
+        return Faces(face, SlackRoute(face.app, self.settings.signing_secret, clock), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """The Slack face with its way in: a route, or a socket; nothing where it is not configured."""
+
+    slack: SlackFace | None
+    route: SlackRoute | None
+    socket: SlackSocket | None
+
+    def close(self) -> None:
+        for each in (self.socket, self.route, self.slack):
+            if each is not None:
+                each.close()
+
+
+def telling(settings: Settings, store: Store, clock: Clock, book: Book) -> Telling:
+    """The parts that tell, as the settings have them. Calls nobody. Raises `SettingsError`."""
+    slack = slack_settings(settings)
+    rows = SlackRows(store, book, slack.team if slack is not None else "")
+    web = httpx.Client(follow_redirects=False)
+    sinks: dict[str, Sink] = {
+        "webhook": WebhookSink(lambda reference: resolve(reference, "webhook secret"), web)
+    }
+    client = None
+    if slack is not None:
+        from gatepass.slack import SlackClient, SlackSink
+
+        client = SlackClient.of(slack.bot_token, clock, slack.base_url)
+        sinks[SLACK] = SlackSink(client, rows)
+    mail = _mail(settings)
+    if mail is not None:
+        sinks["mail"] = MailSink(mail)
+
+    def routing(view: View | Tx) -> Routing:
+        return Routing(frozenset(sinks), lambda person: rows.user_in(view, person), settings.slack_channel)
+
+    page = settings.url + PAGE if settings.public_url else ""
+    dispatcher = Dispatcher(store, clock, book, routing, sinks, page)
+    notifiers = dict.fromkeys((*sinks, TIMER), dispatcher)
+    return Telling(OutboxAnnouncer(book, routing, settings.remind_after), notifiers, rows, client, slack, web)
+
+
+def slack_settings(settings: Settings) -> SlackSettings | None:
+    """The Slack face's settings with its secrets looked up; None: it is off. Raises `SettingsError`, all at once."""
+    if not settings.slack_bot_token:
+        return None
+    faults = []
+    if not settings.slack_team:
+        faults.append("GATEPASS_SLACK_TEAM: not set; allowed: the workspace's id, such as T012AB3CD")
+    if not (settings.slack_signing_secret or settings.slack_app_token):
+        faults.append(
+            "one of GATEPASS_SLACK_SIGNING_SECRET (HTTP) and GATEPASS_SLACK_APP_TOKEN (Socket Mode) is needed"
+        )
+    if not settings.slack_command.startswith("/"):
+        faults.append(f"GATEPASS_SLACK_COMMAND: found {settings.slack_command!r}; allowed: /name")
+    if faults:
+        raise SettingsError("Slack cannot be used: " + "; ".join(faults), advice="see docs/slack.md")
+
+    def secret(reference: str, name: str) -> str:
+        return resolve(reference, f"GATEPASS_{name}") if reference else ""
+
+    if importlib.util.find_spec("slack_bolt") is None:
+        raise SettingsError(
+            "Slack is configured, and its packages are not installed", advice="pip install 'gatepass[slack]'"
+        )
+    from gatepass.slack.settings import SlackSettings
+
+    return SlackSettings(
+        bot_token=secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"),
+        team=settings.slack_team,
+        signing_secret=secret(settings.slack_signing_secret, "SLACK_SIGNING_SECRET"),
+        app_token=secret(settings.slack_app_token, "SLACK_APP_TOKEN"),
+        enterprise=settings.slack_enterprise,
+        command=settings.slack_command,
+        base_url=settings.slack_url,
+    )
+
+
+def _mail(settings: Settings) -> MailServer | None:
+    if not settings.smtp_host:
+        return None
+    if settings.smtp_tls not in ("starttls", "tls", "none"):
+        raise SettingsError(f"GATEPASS_SMTP_TLS: found {settings.smtp_tls!r}; allowed: starttls, tls, none")
+    if "@" not in settings.smtp_from:
+        raise SettingsError("GATEPASS_SMTP_FROM: not set; allowed: the address mail comes from")
+    password = resolve(settings.smtp_password, "GATEPASS_SMTP_PASSWORD") if settings.smtp_password else ""
+    tls = cast(Literal["starttls", "tls", "none"], settings.smtp_tls)
+    return MailServer(
+        settings.smtp_host, settings.smtp_from, settings.smtp_port, tls, settings.smtp_user, password
+    )
