@@ -108,7 +108,7 @@ def can_assume(
     *,
     form: Form = Form.ROLE,
 ) -> Assumption:
-    """Decide one call. Pure. `permissions` is ignored for SAML and web identity, whose calls nobody signs."""
+    """Decide one call. Pure. `permissions` has no say in SAML and web identity, whose calls nobody signs."""
     ask = ask or Ask()
     problems = _problems(caller, target, ask, form)
     if problems:
@@ -117,7 +117,7 @@ def can_assume(
     decisions = tuple(
         decide(
             Request(caller, action, target.arn, context, ask.now),
-            permissions if form is Form.ROLE else Permissions(),
+            permissions,
             resource=target.trust,
             resource_controls=target.resource_controls,
         )

@@ -67,7 +67,7 @@ def binary(text: str) -> bytes:
 def _in_network(wanted: str, found: str) -> bool:
     network = ipaddress.ip_network(wanted, strict=False)
     address = ipaddress.ip_address(found)
-    return address.version == network.version and address in network
+    return address in network
 
 
 def _typed(read: Callable[[str], T], compare: Callable[[T, T], bool]) -> Comparison:

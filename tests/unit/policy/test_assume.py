@@ -207,6 +207,23 @@ def test_transitive_tags_go_on_and_others_do_not() -> None:
     assert not can_assume(first, bare, ANY).allowed
 
 
+def test_session_tags_stand_over_the_roles_and_transitive_ones_over_both() -> None:
+    target = role(statement("Allow", {"AWS": "*"}), tags={"job": "role", "site": "role", "who": "role"})
+    caller = role_session(team("admin"), tags={"who": "jane", "site": "x"}, transitive=("who",))
+    session = can_assume(caller, target, ANY, Ask(tags={"job": "asked"})).session
+    assert session is not None
+    assert dict(session.tags) == {"job": "asked", "site": "role", "who": "jane"}
+
+
+def test_a_provider_is_not_a_principal_of_its_account() -> None:
+    """T-30: trust in the account lets nobody in by SAML."""
+    action = ["sts:AssumeRoleWithSAML"]
+    target = role(statement("Allow", {"AWS": account(IDENTITY)}, action=action))
+    assert not federated(provider(SAML_PROVIDER), target, Form.SAML, **{"SAML:aud": SIGN_IN}).allowed
+    anyone = role(statement("Allow", "*", action=action))
+    assert federated(provider(SAML_PROVIDER), anyone, Form.SAML).allowed
+
+
 def test_mfa_counts_for_the_call_that_passed_it_and_for_no_later_hop() -> None:
     """T 7.1, T-61: `Bool` fails where the key is absent."""
     needs = role(statement("Allow", {"AWS": "*"}, {"Bool": {"aws:MultiFactorAuthPresent": "true"}}))
