@@ -91,9 +91,6 @@ class Timeline(Generic[F]):
         self.log.append(Change(at, fact, False, by, operation))
         return True
 
-    def __contains__(self, fact: F) -> bool:
-        return fact in self.now
-
     def any(self, where: tuple[str, str]) -> bool:
         """Whether any fact is at this place now."""
         return bool(self._places.get(where))
