@@ -271,6 +271,7 @@ def _xml(action: str, body: str) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     fake: FakeAws
 
     def log_message(self, *_: object) -> None:

@@ -51,18 +51,27 @@ def hostile(seed: int) -> bytes:
 
 
 def test_t4_200_hostile_files_keep_every_byte_outside_the_block(short_tmp: Path) -> None:
+    path = short_tmp / "config"
     for seed in range(200):
-        path = short_tmp / f"config{seed}"
         before = hostile(seed)
         path.write_bytes(before)
+        for wanted in (OURS, [session("gp-c")]):
+            plan = plan_install(path, wanted, LAUNCHER)
+            assert plan.after is not None
+            assert plan.after.startswith(before)
+            path.write_bytes(plan.after)
+        assert not plan_install(path, [session("gp-c")], LAUNCHER).changes
+        assert plan_uninstall(path).after == before, seed
+
+
+def test_t4_installed_and_uninstalled_on_disk(short_tmp: Path) -> None:
+    path = short_tmp / "config"
+    for seed in range(8):
+        path.write_bytes(hostile(seed))
         assert apply(plan_install(path, OURS, LAUNCHER), short_tmp / "locks")
-        installed = path.read_bytes()
-        assert installed.startswith(before)
-        assert apply(plan_install(path, [session("gp-c")], LAUNCHER), short_tmp / "locks")
-        assert path.read_bytes().startswith(before)
-        assert not apply(plan_install(path, [session("gp-c")], LAUNCHER), short_tmp / "locks")
+        assert not apply(plan_install(path, OURS, LAUNCHER), short_tmp / "locks")
         assert apply(plan_uninstall(path), short_tmp / "locks")
-        assert path.read_bytes() == before, seed
+        assert path.read_bytes() == hostile(seed)
 
 
 @settings(max_examples=150, deadline=None)

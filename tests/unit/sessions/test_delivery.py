@@ -331,7 +331,6 @@ def test_imports_stay_light(short_tmp: Path) -> None:
         ["session", "list"],
         ["status"],
         ["vault", "list"],
-        ["doctor"],
         ["prompt", "bash"],
         ["profiles", "--help"],
     ):

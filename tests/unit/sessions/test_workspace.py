@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatepass.errors import Bug
@@ -165,6 +165,7 @@ def test_edit_workspace_writes_0600_and_refuses_unsound_results(short_tmp: Path)
     assert table_at(path, ("session", "b")) is None
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.recursive(
         st.text() | st.booleans() | st.integers(-(2**40), 2**40),

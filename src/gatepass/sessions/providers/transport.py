@@ -60,6 +60,7 @@ class Transport:
         self.endpoints = dict(endpoints or {})
         self._lock = threading.Lock()
         self._session: Any = None
+        self._unsigned: dict[tuple[str, str], Any] = {}
         self.skew = timedelta(0)
 
     def now(self) -> datetime:
@@ -117,6 +118,16 @@ class Transport:
         return refused and abs(self.skew) > CORRECT_SKEW
 
     def _client(self, service: str, region: str, credentials: Credentials | None) -> Any:
+        """A client for this call. Those without credentials are kept: making one costs more than a call."""
+        kept = self._unsigned.get((service, region)) if credentials is None else None
+        if kept is not None:
+            return kept
+        made = self._made(service, region, credentials)
+        if credentials is None:
+            self._unsigned[service, region] = made
+        return made
+
+    def _made(self, service: str, region: str, credentials: Credentials | None) -> Any:
         from botocore import UNSIGNED
         from botocore.config import Config
 
