@@ -41,6 +41,8 @@ from gatepass.teams.reach_words import change_lines
 
 VERSION = 1
 """Of plan files."""
+CENTER = "identity-center"
+"""Stands for Identity Center where accounts are chosen."""
 
 
 class TeamsError(GatepassError):
@@ -151,7 +153,7 @@ def _center(
     calls: Calls, compiled: Compiled, options: Options, only: Iterable[str] | None
 ) -> tuple[list[tuple[Entry, Any]], list[Entry], dict[str, str]]:
     """Wanted things of Identity Center with their live values, what is ours and undeclared, and what did not answer."""
-    if only is not None:
+    if only is not None and CENTER not in only:
         return [], [], {}
     centers = centers_of(compiled.resources, planning=True)
     found: list[tuple[Entry, Any]] = []
@@ -323,13 +325,16 @@ def apply_file(
     file: PlanFile,
     manner: Manner = USUAL,
     acknowledged: Iterable[str] = (),
+    only: Iterable[str] | None = None,
 ) -> Report:
-    """Applies a plan file: the declaration must be what it was, and each thing what it was (T-76)."""
+    """Applies a plan file: the declaration must be what it was, and each thing what it was (T-76). `only` limits it to
+    some accounts, or to Identity Center (`CENTER`)."""
     compiled = compile_wanted(file.wanted)
     refuse_faulty(compiled, acknowledged)
     if estate_hash(compiled) != file.estate_hash:
         raise StalePlan("the declaration changed since the plan was made", advice="plan again and read it")
-    plan = plan_live(calls, clock, compiled, file.options, file.accounts, now=file.made_at)
+    chosen = file.accounts if only is None else tuple(only)
+    plan = plan_live(calls, clock, compiled, file.options, chosen, now=file.made_at)
     manner = replace(manner, plan_id=file.id)
     return apply_plan(calls, clock, compiled, only_planned(plan, file), manner)
 
