@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,18 @@ def statement(compiled: Compiled, short: str, sid: str) -> dict[str, Any] | None
 def ids(compiled: Compiled) -> list[str]:
     """Ids of all findings, in order."""
     return [finding.id for finding in compiled.findings]
+
+
+def without_center(compiled: Compiled) -> Compiled:
+    """Without Identity Center, which the fake IAM does not have."""
+    resources = replace(
+        compiled.resources,
+        organizations=tuple(replace(item, instance_arn="") for item in compiled.resources.organizations),
+        permission_sets=(),
+        assignments=(),
+        directory_groups=(),
+    )
+    return replace(compiled, resources=resources)
 
 
 def copy_seed(folder: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.teams.declared import without_center
 from tests.unit.teams.fake_iam import FakeIam
 
 from gatepass.teams.apply import Manner, Outcome, Report
@@ -43,9 +44,7 @@ def _compiled(text: str = "", folder: Path | None = None) -> Compiled:
         path.write_text(text)
     compiled = compile_wanted(Wanted((path,)))
     assert not compiled.faults, compiled.faults
-    # Identity Center is another service; its kinds have tests of their own
-    resources = replace(compiled.resources, permission_sets=(), assignments=(), directory_groups=())
-    return replace(compiled, resources=resources)
+    return without_center(compiled)
 
 
 def _plan(iam: FakeIam, compiled: Compiled, **more: Any) -> Plan:

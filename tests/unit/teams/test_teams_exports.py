@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.teams.declared import SEED
+from tests.unit.teams.declared import SEED, without_center
 from tests.unit.teams.fake_iam import FakeIam
 
 from gatepass.policy import same
@@ -178,7 +178,7 @@ def test_t91_atmos_compiles_to_the_same_trust(tmp_path: Path) -> None:
 def test_h2_import_of_live_accounts_compiles_to_what_they_hold(compiled: Compiled, tmp_path: Path) -> None:
     iam, clock = FakeIam(), VirtualClock()
     assert apply_plan(
-        iam, clock, compiled, plan_live(iam, clock, _iam_only(compiled), Options("acme"))
+        iam, clock, compiled, plan_live(iam, clock, without_center(compiled), Options("acme"))
     ).is_complete
     accounts = [account for account in compiled.resources.accounts if account.id in iam.accounts]
     found, live = import_live(iam, accounts, Selection())
@@ -191,18 +191,9 @@ def test_h2_import_of_live_accounts_compiles_to_what_they_hold(compiled: Compile
         _equal(compiled.resources, again.resources, account.id)
 
 
-def _iam_only(compiled: Compiled) -> Compiled:
-    from dataclasses import replace
-
-    return replace(
-        compiled,
-        resources=replace(compiled.resources, permission_sets=(), assignments=(), directory_groups=()),
-    )
-
-
 def test_t81_ignoring_wins(compiled: Compiled) -> None:
     iam, clock = FakeIam(), VirtualClock()
-    apply_plan(iam, clock, compiled, plan_live(iam, clock, _iam_only(compiled), Options("acme")))
+    apply_plan(iam, clock, compiled, plan_live(iam, clock, without_center(compiled), Options("acme")))
     found, _ = import_live(iam, [DEV], Selection(ignore=("FooApp*",), only_tags=(("Stage", "dev"),)))
     assert {role.name for role in found.roles} == {
         f"eg-plat-gbl-dev-{name}" for name in ("admin", "observer", "terraform")
