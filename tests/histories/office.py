@@ -92,7 +92,7 @@ class Office:
             self.book,
             lambda letter: f"{letter}{next(numbers):05d}",
             START_WITHIN,
-            lambda tx, claim, ends: ZERO,
+            lambda rows, claim, ends, now: ZERO,
         )
         self.desk = Desk(self.inner, self.clock, self.book, self.deciding)
         self.gate = Gatekeeper(self.book)

@@ -117,6 +117,7 @@ def shown_json(shown_: Shown) -> Json:
         "attempts": [attempt_json(each) for each in shown_.attempts],
         "fact_states": [fact_json(each) for each in shown_.facts.values()],
         "may": sorted(shown_.may),
+        "forecast_lateness_s": round(shown_.lateness.total_seconds(), 1),
     }
 
 
@@ -204,6 +205,8 @@ def organization_json(state: OrganizationState) -> Json:
         "name": state.name,
         "label": state.label,
         "instance_arn": state.instance_arn,
+        "role_arn": state.role_arn,
+        "external_id": state.external_id,
         "live_grants": state.live_grants,
         "ending_grants": state.ending_grants,
         "take_backs_due": backlog.take_backs if backlog else 0,

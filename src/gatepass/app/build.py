@@ -25,6 +25,7 @@ from gatepass.aws.errors import Busy, Later, LeaseShort, Lost, Partial, Throttle
 from gatepass.clock import Clock, SystemClock
 from gatepass.desk import Book, Coding, Deciding, Desk, Ending, Forms, Gatekeeper, Preparing
 from gatepass.desk.applying import Applying
+from gatepass.desk.deciding import Forecast
 from gatepass.desk.following import CHANNEL, CodeFollows, Following
 from gatepass.desk.office import Office
 from gatepass.engine import forecast
@@ -34,7 +35,7 @@ from gatepass.engine.ports import Ports, alone
 from gatepass.engine.settings import EngineSettings
 from gatepass.errors import GatepassError
 from gatepass.handlers import Runner
-from gatepass.store import Pace, Store, Tx, open_store
+from gatepass.store import Pace, Store, Tx, View, open_store
 from gatepass.store.checkpoints import DirectorySink, SignedCheckpoints
 from gatepass.strategies.claims import Finder
 from gatepass.strategies.plugins import load as load_strategies
@@ -150,7 +151,9 @@ def build(
         store=store,
         book=book,
         desk=desk,
-        office=Office(store, clock, book, new_id, lambda: secrets.token_urlsafe(32), ending),
+        office=Office(
+            store, clock, book, new_id, lambda: secrets.token_urlsafe(32), ending, keys.external_id
+        ),
         applying=applying,
         applier=FileApplier(applying, runner),
         door=door,
@@ -178,11 +181,11 @@ def _engine_settings(settings: Settings) -> EngineSettings:
     )
 
 
-def _forecaster(settings: Settings) -> Callable[[Tx, Claim, datetime], timedelta]:
+def _forecaster(settings: Settings) -> Forecast:
     pace = Pace(limit=settings.calls_per_second)
 
-    def lateness(tx: Tx, claim: Claim, ends_at: datetime) -> timedelta:
-        return forecast.lateness(tx, claim.fact.scope, ends_at, tx.now, pace)
+    def lateness(rows: View | Tx, claim: Claim, ends_at: datetime, now: datetime) -> timedelta:
+        return forecast.lateness(rows, claim.fact.scope, ends_at, now, pace)
 
     return lateness
 

@@ -11,6 +11,7 @@ from gatepass.errors import GatepassError
 
 # Command -> module and attribute; imported only when that command is used. One line per command, sorted by subject.
 COMMANDS: dict[str, str] = {
+    "organizations": "gatepass.cli.organizations:organizations",
     "apply": "gatepass.cli.apply:apply",
     "worker": "gatepass.cli.serve:worker",
     "serve": "gatepass.cli.serve:serve",

@@ -276,6 +276,8 @@ def _lines(shown: Json) -> Iterable[str]:
     for fact in shown.get("fact_states", ()):
         if fact["last_error"]:
             yield f"  error     {_one_line(fact['last_error'])}; try {fact['tries']}, next at {fact['next_try_at']}"
+    if shown.get("forecast_lateness_s", 0) >= 1:
+        yield f"  late      taken back about {shown['forecast_lateness_s']:.0f} s after its end, by the backlog now"
     if shown.get("may"):
         yield f"  you may   {', '.join(shown['may'])}"
 

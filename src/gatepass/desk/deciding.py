@@ -47,6 +47,8 @@ def _nobody(tx: Tx, request: Request, step: str) -> None:
 
 MILLISECOND = timedelta(milliseconds=1)
 Fields = dict[str, Value]
+Forecast = Callable[[View | Tx, Claim, datetime, datetime], timedelta]
+"""How late the take-back of a claim would be that ends at a moment, as seen now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Deciding:
     new_id: Callable[[str], str]
     """A fresh id that begins with a given letter."""
     start_within: timedelta
-    forecast: Callable[[Tx, Claim, datetime], timedelta]
+    forecast: Forecast
     """How late the end of a claim would be taken back, by the backlog known now (security.md 4)."""
     announcer: Announcer
     """Hears of every change of a request, within its transaction."""
@@ -204,7 +206,7 @@ class Deciding:
         if accepted is None or request.duration is None:
             return Verdict()
         ends = now + (request.extension or request.duration)
-        late = max((self.forecast(tx, claim, ends) for claim in request.claims), default=timedelta(0))
+        late = max((self.forecast(tx, claim, ends, now) for claim in request.claims), default=timedelta(0))
         if late <= accepted:
             return Verdict()
         words = f"access could be taken back only {late} after its end, and this rule accepts {accepted}"

@@ -180,7 +180,7 @@ class Desk:
         with self._store.read() as view:
             request = self._deciding.seen(view, caller, request_id)
             person = self._person(view, caller)
-            return looking.show(view, request, person, self._clock.now())
+            return looking.show(view, request, person, self._clock.now(), self._deciding.forecast)
 
     def requests(
         self,

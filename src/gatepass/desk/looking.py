@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gatepass.access.decide import may_cancel, may_decide, may_end, may_extend, may_see, open_to_answers
 from gatepass.access.facts import Attempt, Fact
 from gatepass.access.requests import Decision, Grant, Request
 from gatepass.access.states import RequestState
+from gatepass.desk.deciding import Forecast
 from gatepass.estate.model import ADMINS, Person
 from gatepass.store import RequestFilter, View
 
@@ -28,6 +29,8 @@ class Shown:
     """By key text: their state, last error and next try."""
     may: frozenset[str]
     """Of approve, deny, end, extend, cancel."""
+    lateness: timedelta = timedelta(0)
+    """How late the take-back would be by the backlog known now, were it approved now (security.md 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,14 @@ class Held:
     request: Request
 
 
-def show(view: View, request: Request, person: Person, now: datetime) -> Shown:
+def show(view: View, request: Request, person: Person, now: datetime, forecast: Forecast) -> Shown:
     """Everything about one request; the caller has checked that this person may see it."""
     grants = view.requests.grants_of(request.id)
     facts = (view.facts.get(claim.fact) for claim in request.claims)
+    ends = max((g.ends_at for g in grants if g.ends_at is not None and not g.final), default=None)
+    if ends is None and request.duration is not None and not request.final:
+        ends = now + request.duration
+    late = [forecast(view, claim, ends, now) for claim in request.claims] if ends is not None else []
     return Shown(
         request=request,
         grants=grants,
@@ -57,6 +64,7 @@ def show(view: View, request: Request, person: Person, now: datetime) -> Shown:
         attempts=view.requests.attempts_of(request.id),
         facts={fact.key.text: fact for fact in facts if fact is not None},
         may=_may(request, grants, person, now),
+        lateness=max(late, default=timedelta(0)),
     )
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from gatepass.access.decide import Reason, Verdict, require
 from gatepass.access.requests import Grant
+from gatepass.access.states import GrantState
 from gatepass.clock import Clock
 from gatepass.desk import people
 from gatepass.desk.book import Book
@@ -19,7 +20,7 @@ from gatepass.desk.ending import Ending
 from gatepass.desk.values import Caller, NotFound
 from gatepass.engine.leavers import end_all
 from gatepass.errors import GatepassError
-from gatepass.estate.model import ADMINS, Estate, Person
+from gatepass.estate.model import ADMINS, Organization, Person
 from gatepass.store import Backlog, Store, Token, Tx, View
 
 TOKEN_PREFIX = "gp_"  # noqa: S105  # tells a token of ours from others' when one leaks; not itself a secret
@@ -57,6 +58,9 @@ class OrganizationState:
     name: str
     label: str
     instance_arn: str
+    role_arn: str
+    external_id: str
+    """What the connector role's trust policy has to require; an identifier, not a secret."""
     live_grants: int
     ending_grants: int
     backlog: Backlog | None
@@ -78,13 +82,16 @@ class Office:
         new_id: Callable[[str], str],
         new_secret: Callable[[], str],
         ending: Ending,
+        external_id: Callable[[str], str],
     ) -> None:
+        """`external_id`: what is sent when the role of an instance's organization is assumed."""
         self._store = store
         self._clock = clock
         self._book = book
         self._new_id = new_id
         self._new_secret = new_secret
         self._ending = ending
+        self._external_id = external_id
 
     # -- tokens
 
@@ -222,7 +229,26 @@ class Office:
             now = self._clock.now()
             backlog = {b.scope: b for b in view.fleet.backlog(now)}
             estate = self._book.current(view).estate
-            return tuple(_state(view, estate, name, backlog, now) for name in sorted(estate.organizations))
+            return tuple(
+                self._state(view, estate.organizations[name], backlog, now)
+                for name in sorted(estate.organizations)
+            )
+
+    def _state(
+        self, view: View, organization: Organization, backlog: dict[str, Backlog], now: datetime
+    ) -> OrganizationState:
+        grants = view.requests.open_grants([organization.name])
+        connector = organization.connector
+        return OrganizationState(
+            name=organization.name,
+            label=organization.label,
+            instance_arn=connector.instance_arn,
+            role_arn=connector.role_arn,
+            external_id=connector.external_id or self._external_id(connector.instance_arn),
+            live_grants=sum(1 for grant in grants if grant.live(now)),
+            ending_grants=sum(1 for grant in grants if grant.state is GrantState.ENDING),
+            backlog=backlog.get(connector.instance_arn),
+        )
 
     # -- the log
 
@@ -240,14 +266,3 @@ def _admin(person: Person) -> Verdict:
     if ADMINS.includes(person):
         return Verdict()
     return Verdict(Reason.NOT_ALLOWED, f"{person.label} is not an admin of gatepass", "ask one of the admins")
-
-
-def _state(
-    view: View, estate: Estate, name: str, backlog: dict[str, Backlog], now: datetime
-) -> OrganizationState:
-    organization = estate.organizations[name]
-    grants = view.requests.open_grants([name])
-    live = sum(1 for grant in grants if grant.live(now))
-    ending = sum(1 for grant in grants if grant.state.value == "ending")
-    instance = organization.connector.instance_arn
-    return OrganizationState(name, organization.label, instance, live, ending, backlog.get(instance))

@@ -91,7 +91,7 @@ class Office:
             book,
             lambda letter: f"{letter}{next(counter)}",
             HOUR,
-            lambda tx, claim, ends: timedelta(minutes=5),
+            lambda rows, claim, ends, now: timedelta(minutes=5),
             Silent(),
         )
         self.directory = DirectoryFake()
