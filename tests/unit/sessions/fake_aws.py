@@ -63,6 +63,7 @@ class FakeAws:
     too_many_share: float = 0.0
     call_times: list[float] = field(default_factory=list)
     url: str = ""
+    lies: dict[str, str] = field(default_factory=dict)  # operation -> the body to answer, whatever was asked
     lock: threading.Lock = field(default_factory=threading.Lock)
     token_lasts: int = 8 * 3600
     role_lasts: int = 3600
@@ -310,7 +311,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self.fake.count(action, p)
             with self.fake.lock:
-                text = self.fake.sts(action, p, signer)
+                text = self.fake.lies.get(action) or self.fake.sts(action, p, signer)
         except Answer as error:
             body = f"<Error><Type>Sender</Type><Code>{error.code}</Code><Message>{error.message}</Message></Error>"
             self._send(
@@ -329,7 +330,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = json.dumps({"error": error.code, "message": error.message, "__type": error.code})
             self._send(error.status, body, "application/json", error.code)
         else:
-            self._send(200, json.dumps(value), "application/json")
+            self._send(200, self.fake.lies.get(name, json.dumps(value)), "application/json")
 
     def _send(self, status: int, text: str, kind: str, error: str | None = None) -> None:
         raw = text.encode()

@@ -337,3 +337,50 @@ def test_h7_bad_conversations_do_not_hurt_the_agent(paths: Paths, write: Write, 
         with pytest.raises(BadInput):
             talk.call("login", name="nope")
         assert talk.call("status", name="gateway")[0]["state"] == "inactive"
+
+
+LIES = {
+    "html": "<html><body>proxy error</body></html>",
+    "cut": "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>A</Acc",
+    "empty": "<AssumeRoleResponse xmlns='https://sts.amazonaws.com/doc/2011-06-15/'><AssumeRoleResult/>"
+    "</AssumeRoleResponse>",
+    "no expiry": "<AssumeRoleResponse xmlns='https://sts.amazonaws.com/doc/2011-06-15/'><AssumeRoleResult><Credentials>"
+    "<AccessKeyId>A</AccessKeyId><SecretAccessKey>B</SecretAccessKey></Credentials></AssumeRoleResult>"
+    "</AssumeRoleResponse>",
+}
+
+
+@pytest.mark.parametrize("lie", sorted(LIES))
+def test_h7_a_server_that_lies_is_one_line_and_nobody_hangs(
+    paths: Paths, fake: FakeAws, write: Write, lie: str
+) -> None:
+    write({("session", "gateway"): {**GATEWAY, "session_token": False}, ("session", "dev"): DEV})
+    fake.lies["AssumeRole"] = LIES[lie]
+    with pytest.raises(Upstream) as caught:
+        request(paths, "get dev", seconds=15)
+    assert "\n" not in str(caught.value)
+    assert "session 'dev'" in str(caught.value)
+    fake.lies.clear()
+    get(paths, "dev")
+
+
+def test_h7_a_portal_that_lies(paths: Paths, fake: FakeAws, write: Write, key_vault: Vault) -> None:
+    center = {"kind": "identity-center", "start_url": "https://c.awsapps.com/start", "region": "eu-west-1"}
+    role = {"kind": "sso-role", "integration": "corp", "account_id": "3" * 12, "role_name": "Admin"}
+    write({("integration", "corp"): center, ("session", "s"): role})
+    fake.accounts = [("3" * 12, "x", ["Admin"])]
+    token = fake.new_token()
+    ends = int((time.time() + 7200) * 1000)
+    value = {
+        "access_token": token["accessToken"],
+        "expires_at": ends,
+        "refresh_token": None,
+        "registration": None,
+    }
+    key_vault.put("integration/corp/token", value)
+    for body in ("<html>", "{}", '{"roleCredentials": {}}', "[]"):
+        fake.lies["portal:/federation/credentials"] = body
+        with pytest.raises(Upstream):
+            request(paths, "get s", seconds=15)
+    fake.lies.clear()
+    assert get(paths, "s")["AccountId"] == "3" * 12

@@ -17,7 +17,7 @@ from gatepass.errors import GatepassError
 from gatepass.sessions.agent.asker import NOBODY
 from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.agent.service import Service
-from gatepass.sessions.errors import BadInput, Locked, NeedsHuman, SessionError, scrub
+from gatepass.sessions.errors import BadInput, Locked, NeedsHuman, SessionError, Upstream, scrub
 from gatepass.sessions.shown import Shown
 
 Message = dict[str, Any]
@@ -86,6 +86,9 @@ class Control:
                 f"operation {message.get('op')!r}: {type(error).__name__} {scrub(str(error))[:80]}"
             )
             self._send({"id": number, "ok": False, "error": _shown(wrong)})
+        except Exception as error:  # noqa: BLE001  the outer edge: a conversation goes on whatever a request did
+            failed = Upstream(f"the agent failed ({type(error).__name__})", advice="look into its log")
+            self._send({"id": number, "ok": False, "error": _shown(failed)})
         else:
             self._send({"id": number, "ok": True, "result": result})
 

@@ -26,6 +26,8 @@ from gatepass.sessions.errors import (
     NeedsHuman,
     SessionError,
     StaleParent,
+    Upstream,
+    scrub,
 )
 from gatepass.sessions.freshness import REFRESH_WAIT_SECONDS, Verdict, judge, usable, window
 from gatepass.sessions.grants import GrantView, PortalAccess
@@ -305,6 +307,14 @@ class Keeper:
         except SessionError as error:
             self._failed(name, error, peer)
             raise
+        except Exception as error:  # the step's boundary: a server that lies must not leave waiters hanging
+            wrong = Upstream(
+                f"session {name!r}: the answer cannot be used ({type(error).__name__})",
+                advice="try again; if it stays so, look into the agent's log",
+            )
+            self._world.events.refused(name, f"{type(error).__name__}: {scrub(str(error))[:200]}", peer)
+            self._failed(name, wrong, peer)
+            raise wrong from error
         if name in self.stopped:
             self.move(name, "inactive", "stopped while it was made", peer)
             raise NeedsHuman(f"session {name!r} was stopped", advice=f"run: gatepass session start {name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 
 from gatepass.errors import GatepassError
@@ -21,7 +22,7 @@ from gatepass.sessions.agent.protocol import (
     refusal,
 )
 from gatepass.sessions.agent.service import Service
-from gatepass.sessions.errors import BadInput, NeedsHuman
+from gatepass.sessions.errors import BadInput, NeedsHuman, Upstream, scrub
 
 GET_SECONDS = 55.0  # S-49
 LINE_LIMIT = 1024 * 1024
@@ -93,6 +94,11 @@ class Server:
                 writer.write(await self._verbs[request.verb](request, peer))
         except GatepassError as error:
             writer.write(refusal(error))
+        except Exception as error:  # noqa: BLE001  the outer edge: one line for the caller, the rest for the log
+            sys.stderr.write(f"gatepass agent: {type(error).__name__}: {scrub(str(error))}\n")
+            writer.write(
+                refusal(Upstream(f"the agent failed ({type(error).__name__})", advice="look into its log"))
+            )
         await writer.drain()
 
     async def _hello(self, request: Request, peer: Peer) -> bytes:
