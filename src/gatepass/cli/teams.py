@@ -17,6 +17,7 @@ _COMMANDS = {
     "export": "gatepass.cli.teams_export:export",
     "handover": "gatepass.cli.teams_compile:handover",
     "import": "gatepass.cli.teams_export:import_",
+    "migrate": "gatepass.cli.teams_export:migrate",
     "lint": "gatepass.cli.teams_compile:lint",
     "matrix": "gatepass.cli.teams_queries:matrix_",
     "outputs": "gatepass.cli.teams_compile:outputs",

@@ -25,6 +25,7 @@ from gatepass.teams.export_terraform import terraform_files
 from gatepass.teams.import_descriptions import from_cloudformation, from_terraform
 from gatepass.teams.import_live import Selection, import_live, selected
 from gatepass.teams.imported import native_estate
+from gatepass.teams.migrate import propose
 from gatepass.teams.model import Account, Finding, Resources
 from gatepass.teams.nodes import parse_yaml
 from gatepass.teams.running import TeamsError
@@ -58,6 +59,34 @@ def export(wanted: Wanted, form: str, out: Path, import_blocks: bool) -> None:
         path.write_text(text, encoding="utf-8")
         click.echo(str(path))
     raise SystemExit(DONE)
+
+
+@click.command("migrate")
+@declaration
+@click.option("--to", "target", type=click.Choice(["sso"]), default="sso", show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: print.")
+def migrate(wanted: Wanted, target: str, out: Path | None) -> None:
+    """Propose permission sets, groups and assignments that give people what IAM users reach now.
+
+    PATHS declare the users, groups and child roles (`gatepass teams import --from live` writes them). What cannot be
+    kept is named; exit 1 when the proposal would not reach the same.
+    """
+    compiled = compile_wanted(wanted)
+    if compiled.faults:
+        print_findings(compiled.faults)
+        raise SystemExit(BAD_INPUT)
+    proposal = propose(compiled.resources)
+    print_findings(proposal.lost)
+    text = (
+        json.dumps({"organizations": {"migrated": proposal.organization}}, indent=2, ensure_ascii=False)
+        + "\n"
+    )
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")
+    click.echo(f"{len(proposal.after)} of {len(proposal.before)} ways kept", err=True)
+    raise SystemExit(DONE if proposal.keeps_reach else FAILURE)
 
 
 def _pair(text: str) -> tuple[str, str]:
