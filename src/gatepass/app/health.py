@@ -59,6 +59,10 @@ class ProcessHealth:
             return [str(gone)]
         return [f"granting is stopped: {words}" for words in self._engine.health().brakes.values()]
 
+    def wrong(self) -> list[str]:
+        """Everything that an operator should look at now, in words."""
+        return [*self.problems(), *(f"{what}: {words}" for what, words in sorted(self._alarms.now.items()))]
+
     def metrics(self) -> str:
         """In the text format of Prometheus."""
         return "".join(f"{line}\n" for line in self._lines())

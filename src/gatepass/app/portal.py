@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
+
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
 from gatepass.app.build import Installation
+from gatepass.engine import forecast
+from gatepass.store import Pace
 from gatepass.web import Parts, build_portal
 from gatepass.web.address import Address
 from gatepass.web.forms import Recent
@@ -41,7 +46,19 @@ def _parts(installation: Installation, pick_a_person: bool) -> Parts:
         ),
         recent=Recent(installation.clock),
         pick_a_person=pick_a_person,
-        problems=installation.health.problems,
+        problems=installation.health.wrong,
+        late=_lateness(installation),
         calls_per_second=settings.calls_per_second,
         outstanding=settings.outstanding,
     )
+
+
+def _lateness(installation: Installation) -> Callable[[str], timedelta]:
+    pace = Pace(limit=installation.settings.calls_per_second)
+
+    def late(scope: str) -> timedelta:
+        now = installation.clock.now()
+        with installation.store.read() as view:
+            return forecast.lateness(view, scope, now, now, pace)
+
+    return late

@@ -14,9 +14,10 @@ from gatepass.access.decide import Reason, Verdict, require
 from gatepass.access.requests import Grant
 from gatepass.access.states import GrantState
 from gatepass.clock import Clock
-from gatepass.desk import people
+from gatepass.desk import log, people
 from gatepass.desk.book import Book
 from gatepass.desk.ending import Ending
+from gatepass.desk.log import ChainState, LogPage, Wanted
 from gatepass.desk.values import Caller, NotFound
 from gatepass.engine.leavers import end_all
 from gatepass.errors import GatepassError
@@ -222,6 +223,12 @@ class Office:
         self._store.wake()
         return ended
 
+    def covered(self, caller: Caller, scope: Scope) -> tuple[Grant, ...]:
+        """The grants that the red button would end, oldest first."""
+        with self._store.read() as view:
+            require(_admin(self._person(view, caller)))
+            return tuple(grant for grant in view.requests.open_grants(None) if scope.covers(grant))
+
     def organizations(self, caller: Caller) -> tuple[OrganizationState, ...]:
         """Every organization with what is live and what waits there."""
         with self._store.read() as view:
@@ -257,6 +264,18 @@ class Office:
         with self._store.read() as view:
             require(_admin(self._person(view, caller)))
             yield from view.entries.export(organizations)
+
+    def log(self, caller: Caller, wanted: Wanted, limit: int = 100) -> LogPage:
+        """A page of the audit log, newest first."""
+        with self._store.read() as view:
+            require(_admin(self._person(view, caller)))
+            return log.search(view, wanted, limit)
+
+    def chains(self, caller: Caller, *, check: bool = False) -> tuple[ChainState, ...]:
+        """How the chains of the audit log stand; `check` verifies them link by link as far as that is quick."""
+        with self._store.read() as view:
+            require(_admin(self._person(view, caller)))
+            return log.chains(view, check=check)
 
     def _person(self, rows: View | Tx, caller: Caller) -> Person:
         return people.need(rows, self._book.current(rows).estate, caller.person)

@@ -25,6 +25,30 @@ class AuditReads:
         params = {"of": organization or INSTALLATION, "after": after, "most": limit}
         return tuple(entry_from(row) for row in self._link.all(_AFTER, params))
 
+    def search(
+        self,
+        organization: str | None,
+        *,
+        kind: str = "",
+        holding: str = "",
+        before: int = 0,
+        limit: int = 100,
+    ) -> tuple[Entry, ...]:
+        """Entries of one chain, newest first: of a kind, with a text in their body, below `before` (0: from the end).
+
+        Reads the chain backwards until `limit` entries are found: rare text in a long chain takes a while.
+        """
+        of = audit_entries.c
+        query = select(audit_entries).where(of.organization == (organization or INSTALLATION))
+        if before:
+            query = query.where(of.seq < before)
+        if kind:
+            query = query.where(of.body.contains(f'"kind":"{kind}"', autoescape=True))
+        if holding:
+            query = query.where(of.body.contains(holding, autoescape=True))
+        rows = self._link.all(query.order_by(of.seq.desc()).limit(limit))
+        return tuple(entry_from(row) for row in rows)
+
     def heads(self) -> tuple[Head, ...]:
         """The end of every chain that has begun, by organization."""
         rows = self._link.all(

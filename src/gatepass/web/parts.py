@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from starlette.requests import Request
@@ -56,6 +57,8 @@ class Parts:
     pick_a_person: bool = False
     """The demo's sign-in: anybody may be anybody. Only ever on loopback."""
     problems: Callable[[], list[str]] = list
-    """Why the process is not ready; empty: it is."""
+    """What is wrong with the process: why it is not ready, and every alarm. Empty: nothing."""
+    late: Callable[[str], timedelta] = lambda scope: timedelta(0)
+    """How late access at this AWS instance would be taken back if it ended now (security.md 4)."""
     calls_per_second: int = 20
     outstanding: int = 10

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from gatepass.web.headers import Headers
 from gatepass.web.live import events
-from gatepass.web.pages import access, ask, decide, login, requests
+from gatepass.web.pages import access, ask, audit, decide, flows, login, organizations, people, requests
 from gatepass.web.parts import Parts
 from gatepass.web.static import asset
 from gatepass.web.visit import View, public, trouble, visited
@@ -43,6 +43,16 @@ def build_portal(parts: Parts) -> Starlette:
         post("/requests/{id}/end", requests.end),
         post("/requests/{id}/extend", requests.extend),
         post("/requests/{id}/cancel", requests.cancel),
+        get("/organizations", organizations.listing),
+        get("/organizations/end", organizations.confirm),
+        post("/organizations/end", organizations.end),
+        get("/flows", flows.listing),
+        get("/flows/{name}", flows.one),
+        get("/audit", audit.log),
+        get("/audit/export", audit.export),
+        get("/people", people.listing),
+        post("/people/{id}/disable", people.disable),
+        post("/people/{id}/enable", people.enable),
         Route("/events", events(parts), methods=["GET"]),
     ]
     return Starlette(

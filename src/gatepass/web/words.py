@@ -166,7 +166,14 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     env.filters.update(
-        when=when, state=state, lasts=lasts, value=value, happened=happened, pretty=pretty, span=span
+        when=when,
+        state=state,
+        lasts=lasts,
+        value=value,
+        happened=happened,
+        pretty=pretty,
+        span=span,
+        shown=shown,
     )
     env.filters["list_pair"] = lambda each: (each, each)
     env.globals["asset"] = _asset

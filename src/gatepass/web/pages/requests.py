@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from gatepass.access.decide import Refused
+from gatepass.access.facts import Attempt
 from gatepass.access.requests import Answer, Request
-from gatepass.access.states import RequestState, Verb
+from gatepass.access.states import Outcome, RequestState, Verb
 from gatepass.desk import NotFound, Shown
 from gatepass.errors import GatepassError
 from gatepass.estate.durations import format_duration
@@ -129,10 +130,16 @@ def _moments(names: Names, shown: Shown) -> Iterator[Moment]:
             yield Moment(grant.ended_at, f"{grant.state}{who}", str(grant.state), grant.why)
     for attempt in shown.attempts:
         if attempt.finished_at is not None:
-            verb = "add" if attempt.verb is Verb.GRANT else "remove"
             yield Moment(
-                attempt.finished_at, f"AWS: {verb}", str(attempt.outcome or "unknown"), attempt.detail or ""
+                attempt.finished_at, _read(attempt), str(attempt.outcome or "unknown"), attempt.detail or ""
             )
+
+
+def _read(attempt: Attempt) -> str:
+    adding = attempt.verb is Verb.GRANT
+    if attempt.outcome is Outcome.DONE:
+        return f"AWS was read to {'hold it' if adding else 'be without it'}"
+    return f"AWS was told to {'add' if adding else 'remove'} it"
 
 
 def end(visit: Visit) -> Response:
