@@ -54,6 +54,11 @@ class Keys:
         return self._derive("audit")
 
     @property
+    def login(self) -> bytes:
+        """Signs what a browser keeps between the two halves of a sign-in."""
+        return self._derive("login")
+
+    @property
     def checkpoint_pem(self) -> bytes:
         """The Ed25519 key that signs checkpoints, in PEM."""
         key = Ed25519PrivateKey.from_private_bytes(self._derive("checkpoint"))

@@ -9,11 +9,13 @@ from starlette.routing import Match, Mount
 from starlette.types import Scope
 
 from gatepass.app.build import Installation
+from gatepass.app.settings import Settings, SettingsError
 from gatepass.engine import forecast
 from gatepass.store import Pace
 from gatepass.web import Parts, build_portal
 from gatepass.web.address import Address
 from gatepass.web.forms import Recent
+from gatepass.web.oidc import ALGORITHMS, Client, OpenIdSignIn, check_url
 from gatepass.web.sessions import Sessions
 
 FOR_MACHINES = ("/v1", "/openapi.json", "/healthz", "/readyz", "/metrics")
@@ -35,21 +37,61 @@ class Pages(Mount):
 
 def _parts(installation: Installation, pick_a_person: bool) -> Parts:
     settings = installation.settings
+    address = Address(settings.public_url.rstrip("/"))
     return Parts(
         desk=installation.desk,
         office=installation.office,
         store=installation.store,
         clock=installation.clock,
-        address=Address(settings.public_url.rstrip("/")),
+        address=address,
         sessions=Sessions(
             installation.store, installation.clock, settings.session_idle, settings.session_lasts
         ),
         recent=Recent(installation.clock),
+        sign_in=_sign_in(installation, address),
         pick_a_person=pick_a_person,
         problems=installation.health.wrong,
         late=_lateness(installation),
         calls_per_second=settings.calls_per_second,
         outstanding=settings.outstanding,
+    )
+
+
+def _sign_in(installation: Installation, address: Address) -> OpenIdSignIn | None:
+    """The issuer that is configured. Raises `SettingsError` for one that is configured by half (security.md 17)."""
+    settings = installation.settings
+    if not settings.oidc_issuer:
+        return None
+    client = _client(settings)
+    check_url("GATEPASS_OIDC_ISSUER", client.issuer)
+    key = installation.keys.login
+    return OpenIdSignIn(client, installation.store, installation.book, installation.clock, address, key)
+
+
+def _client(settings: Settings) -> Client:
+    algorithms = tuple(settings.oidc_algorithms.split())
+    weak = sorted(set(algorithms) - set(ALGORITHMS))
+    faults = []
+    if not settings.oidc_client_id:
+        faults.append("GATEPASS_OIDC_CLIENT_ID is missing")
+    if weak or not algorithms:
+        faults.append(f"GATEPASS_OIDC_ALGORITHMS: found {weak}; allowed: {' '.join(ALGORITHMS)}")
+    if "openid" not in settings.oidc_scopes.split():
+        faults.append("GATEPASS_OIDC_SCOPES does not ask for openid")
+    if faults:
+        raise SettingsError(
+            "nobody could sign in: " + "; ".join(faults), advice="correct them and start again"
+        )
+    file = settings.oidc_client_secret_file
+    secret = file.read_text(encoding="utf-8").strip() if file is not None else settings.oidc_client_secret
+    return Client(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=secret,
+        scopes=settings.oidc_scopes,
+        algorithms=algorithms,
+        groups_claim=settings.oidc_groups_claim,
+        groups=frozenset(each.strip() for each in settings.oidc_groups.split(",") if each.strip()),
     )
 
 

@@ -50,6 +50,18 @@ class Settings:
     """A session of the portal that nobody uses ends after so long."""
     session_lasts: timedelta = timedelta(hours=12)
     """And every one after so long."""
+    oidc_issuer: str = ""
+    """Whose word is taken for who signs in at the portal; empty: nobody can, outside the demo."""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
+    """Empty: a public client. Or `GATEPASS_OIDC_CLIENT_SECRET_FILE` names a file that holds it."""
+    oidc_client_secret_file: Path | None = None
+    oidc_scopes: str = "openid email profile"
+    oidc_algorithms: str = "RS256 ES256 PS256 EdDSA"
+    """How the issuer may sign, separated by blanks."""
+    oidc_groups_claim: str = "groups"
+    oidc_groups: str = ""
+    """Separated by commas: only members of one of these may sign in; empty: everybody whom the estate knows."""
     threads: int = 4
     """Facts settled at the same time by one process."""
     lease: timedelta = timedelta(seconds=15)
