@@ -94,6 +94,8 @@ class Server:
                 writer.write(await self._verbs[request.verb](request, peer))
         except GatepassError as error:
             writer.write(refusal(error))
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            raise
         except Exception as error:  # noqa: BLE001  the outer edge: one line for the caller, the rest for the log
             sys.stderr.write(f"gatepass agent: {type(error).__name__}: {scrub(str(error))}\n")
             writer.write(
