@@ -78,7 +78,7 @@ class Accounts:
         reach = self._reach(account_id)
         place = Place(account_id, service, operation, reach.role_arn, account_id)
         region = reach.region or IAM_REGIONS[reach.partition]
-        if service in {"iam", "sts"}:
+        if service in {"iam", "sts", "service-quotas"}:  # the quotas of IAM are kept where IAM is
             region = IAM_REGIONS[reach.partition]
         return self._invoke(self._client(reach, service, region, place), place, params)
 

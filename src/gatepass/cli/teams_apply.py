@@ -33,9 +33,11 @@ from gatepass.teams.running import (
     PlanFile,
     StalePlan,
     apply_file,
+    apply_plan,
     plan_live,
     read_plan,
     refuse_faulty,
+    request_quotas,
     write_plan,
 )
 
@@ -109,15 +111,28 @@ def _estate(compiled: Any) -> str:
 @_planning
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the plan for `apply`.")
 @click.option("--detailed-exitcode", is_flag=True, help="2 when something would change.")
+@click.option(
+    "--request-quota", is_flag=True, help="Ask AWS for longer trust policies where they do not fit."
+)
 @output("table", "json")
 def plan(
-    wanted: Wanted, estate: str, out: Path | None, detailed_exitcode: bool, output: str, **more: Any
+    wanted: Wanted,
+    estate: str,
+    out: Path | None,
+    detailed_exitcode: bool,
+    request_quota: bool,
+    output: str,
+    **more: Any,
 ) -> None:
     """Say in words what would change, and who gains and loses access by it. Changes nothing.
 
     Accounts are entered with the usual AWS credentials, through each organization's apply_role.
     """
     made, file, compiled = _made(wanted, estate, more)
+    if request_quota and made.too_long:
+        calls = calls_for(compiled, SystemClock(), apply_role=file.apply_role)
+        for number, value in request_quotas(calls, made).items():
+            click.echo(f"asked for {value} characters in {number}; plan again when it is granted", err=True)
     if out is not None:
         write_plan(out, made, compiled, file)
     if output == "json":
@@ -248,14 +263,21 @@ def _progress(result: Result) -> None:
 @click.command("drift")
 @declaration
 @_planning
+@click.option("--enforce", is_flag=True, help="Repair at once what is declared enforce: true.")
 @output("table", "json")
-def drift(wanted: Wanted, estate: str, output: str, **more: Any) -> None:
+def drift(wanted: Wanted, estate: str, enforce: bool, output: str, **more: Any) -> None:
     """Say where live accounts differ from what was applied: trust, attachments, deleted or dangling, foreign trust.
 
-    Exit 2 when something differs. Changes nothing; `plan` and `apply` repair it.
+    Exit 2 when something differs. Changes nothing unless --enforce; `plan` and `apply` repair the rest.
     """
-    made, _, _ = _made(wanted, estate, more)
+    made, file, compiled = _made(wanted, estate, more)
     found = drift_of(made)
+    if enforce:
+        clock = SystemClock()
+        calls = calls_for(compiled, clock, apply_role=file.apply_role)
+        apply_plan(
+            calls, clock, compiled, enforced(made), Manner(progress=_progress, plan_id=f"enforce-{file.id}")
+        )
     if output == "json":
         print_json({"drift": found, "unread": dict(made.unread)})
     else:
@@ -267,6 +289,15 @@ def drift(wanted: Wanted, estate: str, output: str, **more: Any) -> None:
     if made.unread:
         raise SystemExit(FAILURE)
     raise SystemExit(BAD_INPUT if found else DONE)
+
+
+def enforced(plan: Plan) -> Plan:
+    """Only what is declared `enforce: true` (T-88)."""
+    kept = [
+        change if getattr(change.wanted, "enforce", False) else replace(change, action=Action.NONE)
+        for change in plan.changes
+    ]
+    return replace(plan, changes=tuple(kept))
 
 
 def drift_of(plan: Plan) -> list[dict[str, Any]]:

@@ -53,6 +53,8 @@ class StackReader:
         self.merger = Merger()
         self.imported: set[Path] = set()
         self._base = base
+        self._guessed: set[Path] = set()
+        """Base folders nobody named: a folder above may be meant."""
         self._trees: dict[Path, Mapping | None] = {}
         self._resolved: dict[Path, Mapping | None] = {}
 
@@ -63,11 +65,22 @@ class StackReader:
             if path.is_dir():
                 found += self._folder(path)
                 continue
-            base = self._base or _base_of(path)
+            base = self._base or self._base_of(path)
             tree = self._resolve(path, base, ())
             if tree is not None:
                 found.append(Stack(str(path), tree))
         return found
+
+    def _base_of(self, path: Path) -> Path:
+        """The stacks base folder of a file: the nearest folder called `stacks`, or what the nearest atmos.yaml says;
+        else, as a guess, its own folder."""
+        for folder in path.resolve().parents:
+            if folder.name == "stacks":
+                return folder
+            if (folder / "atmos.yaml").is_file():
+                return _stacks_folder(folder, [])[0]
+        self._guessed.add(path.parent)
+        return path.parent
 
     def _folder(self, folder: Path) -> Iterator[Stack]:
         base, wanted = _stacks_folder(folder, self.findings)
@@ -155,6 +168,8 @@ class StackReader:
             )
             return []
         files = _matching(target, base)
+        if not files and base in self._guessed and not text.startswith("."):
+            files = _above(text, base)
         if not files and not optional:
             known = [_shown(file, base) for file in base.rglob("*.yaml")][:500]
             message = f"import {text!r} names no file under {base}"
@@ -195,14 +210,13 @@ def _matching(target: Path, base: Path) -> list[Path]:
     return []
 
 
-def _base_of(path: Path) -> Path:
-    """The stacks base folder of a file: the nearest folder called `stacks`, or what the nearest atmos.yaml says."""
-    for folder in path.resolve().parents:
-        if folder.name == "stacks":
-            return folder
-        if (folder / "atmos.yaml").is_file():
-            return _stacks_folder(folder, [])[0]
-    return path.parent
+def _above(text: str, base: Path) -> list[Path]:
+    """What an import names under a folder a little above a guessed base: the nearest that has it."""
+    for folder in base.resolve().parents[:4]:
+        found = _matching(Path(os.path.normpath(folder / text)), folder)
+        if found and all(_inside(path, folder) for path in found):
+            return found
+    return []
 
 
 def _stacks_folder(folder: Path, findings: list[Finding]) -> tuple[Path, _Wanted]:

@@ -184,8 +184,6 @@ def _list(reader: Reader, node: Mapping, path: str, name: str) -> tuple[str, ...
     elif name == "role_policy_arns":
         _no_duplicates(reader, read, value, f"{path}.{name}", "duplicate-policy", "policy")
         return tuple(LEGACY_POLICIES.get(entry, entry) for entry in read)
-    elif name.endswith("_permission_sets"):
-        return tuple(dict.fromkeys(read))
     return read
 
 

@@ -23,6 +23,7 @@ from gatepass.teams.lints import Linted, lint
 from gatepass.teams.model import Compiled, Component, Finding, Level, Organization, Resources
 from gatepass.teams.naming import account_name, make_label
 from gatepass.teams.nodes import fault, read_yaml
+from gatepass.teams.reading import nearest
 from gatepass.teams.world import TEAM_SET_PATTERN, World, read_world
 
 
@@ -172,10 +173,26 @@ def finish(
             for part, (_, configs, known) in zip(parts, done, strict=True)
         ]
     if wanted.account:
-        parts = [part for part in parts if part.account is not None and part.account.name == wanted.account]
+        parts = _of_account(parts, wanted.account, findings)
     everything = [*findings, *(finding for part in parts for finding in part.findings)]
     world = pairs[0][1] if pairs else World()
     return Compiled(_resources(parts, world), tuple(parts), findings=tuple(dict.fromkeys(everything)))
+
+
+def _of_account(parts: list[Component], name: str, findings: list[Finding]) -> list[Component]:
+    """The components of one account; a name nobody knows is a fault, not an empty answer."""
+    kept = [
+        part
+        for part in parts
+        if part.account is not None and name in {part.account.name, part.account.full_name}
+    ]
+    if not kept:
+        known = {part.account.name for part in parts if part.account is not None}
+        message = f"nothing is declared for account {name!r}"
+        findings.append(
+            fault("unknown-account", message, None, path="--account", value=name, advice=nearest(name, known))
+        )
+    return kept
 
 
 def _without_collisions(

@@ -20,6 +20,8 @@ from gatepass.teams.model import Account, Document, Group, OidcProvider, Policy,
 
 MANAGED, OWNER_KEY = "gatepass:managed", "gatepass:owner-key"
 """Ownership tags: the estate a thing belongs to, and which declaration made it (T-80)."""
+PROTECT = "gatepass:protect"
+"""Tag of what was declared `protect: true`: it is not removed when it is no longer declared."""
 RESERVED_PATHS = ("/aws-reserved/", "/aws-service-role/")
 REVOKED = "AWSRevokeOlderSessions"
 """Inline policy that ends living sessions (T-82); the planner carries it along until it has done its work."""

@@ -18,6 +18,7 @@ from gatepass.policy import dangling
 from gatepass.teams.center import AssignmentKind, Center, DirectoryGroupKind, SetKind
 from gatepass.teams.guard import lockouts
 from gatepass.teams.kinds import (
+    PROTECT,
     REVOKED,
     Field,
     GroupKind,
@@ -116,6 +117,11 @@ class Plan:
         return tuple(change for change in self.changes if change.is_write)
 
     @property
+    def too_long(self) -> tuple[Change, ...]:
+        """Roles whose trust policy is over the live quota of their account."""
+        return tuple(change for change in self.blocked if change.reason.startswith("trust-too-long"))
+
+    @property
     def blocked(self) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.action is Action.BLOCKED)
 
@@ -188,7 +194,8 @@ def _tagged(kind: str, value: Any, estate: str) -> Any:
     if not estate or not hasattr(value, "tags"):
         return value
     key = f"{kind}/{getattr(value, 'short', '') or getattr(value, 'name', '') or value.host}"
-    return replace(value, tags=with_owner(value.tags, estate, key))
+    protected = {PROTECT: "true"} if getattr(value, "protect", False) else {}
+    return replace(value, tags={**with_owner(value.tags, estate, key), **protected})
 
 
 def make_plan(
@@ -330,6 +337,9 @@ class _Planner:
         )  # fmt: skip
         if isinstance(live, Role):
             base = replace(base, meaning=meaning(live.trust, None, self.people))
+        if getattr(live, "tags", {}).get(PROTECT) == "true":
+            reason = f"protect: true: remove its tag {PROTECT} first"
+            return replace(base, action=Action.BLOCKED, reason=reason)
         if not self.options.allow_delete:
             return replace(
                 base, action=Action.BLOCKED, reason="nobody declares it any more: --allow-delete removes it"

@@ -38,6 +38,7 @@ from gatepass.teams.plan import (
 from gatepass.teams.reach_changes import meaning
 from gatepass.teams.reach_states import merged
 from gatepass.teams.reach_words import change_lines
+from gatepass.teams.sizes import QUOTA_CODE, STEPS
 
 VERSION = 1
 """Of plan files."""
@@ -141,6 +142,20 @@ def ways(live: Resources, wanted: Resources, plan: Plan) -> tuple[str, ...]:
     before = merged(live, wanted)
     found = meaning(before, predicted(before, wanted, writes))
     return tuple(change_lines(change) for change in found.ways)
+
+
+def request_quotas(calls: Calls, plan: Plan) -> dict[str, int]:
+    """Asks AWS for longer trust policies in the accounts that need them (T-55); account id -> what was asked for.
+    AWS grants it within minutes as a rule; the plan is made again then."""
+    needed: dict[str, int] = {}
+    for change in plan.too_long:
+        fitting = [step for step in STEPS if step >= change.wanted.characters]
+        if fitting:
+            needed[change.account_id] = max(needed.get(change.account_id, 0), fitting[0])
+    for account_id, value in sorted(needed.items()):
+        params = {"ServiceCode": "iam", "QuotaCode": QUOTA_CODE, "DesiredValue": float(value)}
+        calls.call(account_id, "service-quotas", "RequestServiceQuotaIncrease", **params)
+    return needed
 
 
 def actors(calls: Calls, compiled: Compiled) -> tuple[str, ...]:

@@ -105,6 +105,9 @@ class FakeIam:
         table = self.account(account).roles if kind == "role" else self.account(account).users
         return name.rpartition("/")[2].lower() in table
 
+    def _request_service_quota_increase(self, account_id: str, params: Params, place: Place) -> Params:
+        return {}
+
     # -- roles
 
     def _create_role(self, account_id: str, params: Params, place: Place) -> Params:

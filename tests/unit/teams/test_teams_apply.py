@@ -12,6 +12,7 @@ import pytest
 from tests.unit.teams.declared import without_center
 from tests.unit.teams.fake_iam import FakeIam
 
+from gatepass.cli.teams_apply import enforced
 from gatepass.teams.apply import Manner, Outcome, Report
 from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.kinds import REVOKED
@@ -27,6 +28,7 @@ from gatepass.teams.running import (
     plan_live,
     read_plan,
     refuse_faulty,
+    request_quotas,
     write_plan,
 )
 from gatepass.testing.clock import VirtualClock
@@ -349,3 +351,36 @@ def test_dangling_principals_are_told(tmp_path: Path) -> None:
     plan = _plan(iam, compiled)
     assert plan.dangling == {f"arn:aws:iam::{DEV}:role/a": ("AROAEXAMPLEEXAMPLE1",)}
     assert plan.writes
+
+
+def test_t80_protected_roles_are_not_removed(tmp_path: Path) -> None:
+    iam = FakeIam()
+    text = _small(a="admin", b="admin").replace("b: {", "b: {protect: true, ")
+    _apply(iam, _compiled(text, tmp_path))
+    (blocked,) = _plan(iam, _compiled(_small(a="admin"), tmp_path), allow_delete=True).blocked
+    assert (blocked.name, "protect" in blocked.reason) == ("b", True)
+    before, after = (
+        f"b: {{protect: true, accounts: [dev], trusted_teams: [{team}]" for team in ("admin", "ops")
+    )
+    (narrowed,) = _plan(iam, _compiled(text.replace(before, after), tmp_path)).blocked
+    assert "narrowed" in narrowed.reason
+
+
+def test_t88_enforced_roles_are_repaired_at_once_and_only_they(tmp_path: Path) -> None:
+    iam = FakeIam()
+    compiled = _compiled(_small(a="admin", b="admin").replace("a: {", "a: {enforce: true, "), tmp_path)
+    _apply(iam, compiled)
+    for name in ("a", "b"):
+        iam.accounts[DEV].roles[name]["Description"] = "by hand"
+    report = apply_plan(iam, VirtualClock(), compiled, enforced(_plan(iam, compiled)))
+    assert [result.change.name for result in report.results] == ["a"]
+    assert [change.name for change in _plan(iam, compiled).writes] == ["b"]
+
+
+def test_t55_quotas_are_asked_for_where_they_are_needed(tmp_path: Path) -> None:
+    iam = FakeIam()
+    compiled = _compiled(_small(a="admin"), tmp_path)
+    iam.account(DEV).quota = 300
+    assert request_quotas(iam, _plan(iam, compiled)) == {DEV: 2048}
+    (asked,) = [params for _, operation, params in iam.writes if operation == "RequestServiceQuotaIncrease"]
+    assert asked == {"ServiceCode": "iam", "QuotaCode": "L-C07B4B0D", "DesiredValue": 2048.0}

@@ -242,3 +242,30 @@ def test_t39_disabled_components_only_echo(tmp_path: Path) -> None:
     compiled = compile_teams(tmp_path, {"admin": attributes()}, enabled=False)
     assert not compiled.resources.roles
     assert list(compiled.components[0].config) == ["admin"]
+
+
+def test_without_a_stacks_folder_imports_are_found_a_little_above(tmp_path: Path) -> None:
+    catalog = stack("aws-teams", {"teams_config": {"admin": attributes()}})
+    for name, tree in {
+        "catalog/teams": catalog,
+        "orgs/core": {"import": ["catalog/teams"], "vars": LABELS},
+    }.items():
+        path = tmp_path / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(tree))
+    (tmp_path / "context.json").write_text(json.dumps({"account_map": account_map()}))
+    compiled = compile_wanted(Wanted((tmp_path / "orgs" / "core.yaml",), context=tmp_path / "context.json"))
+    assert not compiled.faults
+    assert role(compiled, "admin")
+
+
+def test_an_account_nobody_declares_is_a_fault(tmp_path: Path) -> None:
+    tree = stack("aws-teams", {**LABELS, "teams_config": {"admin": attributes()}})
+    (fault,) = compile_stack(tmp_path, tree, account="core-identty").faults
+    assert (fault.id, fault.advice.startswith("did you mean core-identity")) == ("unknown-account", True)
+
+
+def test_t8_duplicate_permission_sets_are_one_pattern_and_echoed_as_written(tmp_path: Path) -> None:
+    compiled = compile_teams(tmp_path, {"a": attributes(trusted_permission_sets=["S", "S"])})
+    assert json.dumps(role(compiled, "a").trust).count("AWSReservedSSO_S_*") == 1
+    assert compiled.components[0].config["a"]["trusted_permission_sets"] == ["S", "S"]
