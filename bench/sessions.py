@@ -43,9 +43,7 @@ def figures() -> Iterator[Figure]:
     with ExitStack() as stack:
         place = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))  # a socket needs a short path
         stack.callback(shutil.rmtree, place, ignore_errors=True)
-        server = stack.enter_context(
-            SimServer(build(_world(), SystemClock(), Settings(latency=MINT_SECONDS)))
-        )
+        server = stack.enter_context(SimServer(build(world(), SystemClock(), Settings(latency=MINT_SECONDS))))
         laptop = Laptop(place, server.url)
         stack.callback(laptop.end)
         base0 = [interpreter(), "-I", "-S", "-c", "pass"]
@@ -96,10 +94,10 @@ class Laptop:
 
     def take(self, name: str) -> None:
         """Credentials through the launcher."""
-        _run([self.launcher, name])
+        run_process([self.launcher, name])
 
 
-def _run(command: list[str]) -> None:
+def run_process(command: list[str]) -> None:
     """The whole life of a process, exec to exit, in an empty environment."""
     quiet = [
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -108,7 +106,7 @@ def _run(command: list[str]) -> None:
     os.waitpid(os.posix_spawn(command[0], command, {"PATH": "/usr/bin:/bin"}, file_actions=quiet), 0)
 
 
-def _beside(
+def beside(
     reference: Callable[[], object], measured: Callable[[], object], runs: int = RUNS
 ) -> tuple[float, float]:
     """The medians of two things run in turns, two runs of each discarded (S-90)."""
@@ -124,19 +122,19 @@ def _cold_start(laptop: Laptop, base0: list[str]) -> Iterator[Figure]:
     launcher = str(install_launcher(locked))
     reference, lasted = [], []
     for _ in range(9):
-        reference.append(milliseconds(lambda: _run(base0), 1)[0])
-        lasted.append(milliseconds(lambda: _run([launcher, "dev"]), 1)[0])
+        reference.append(milliseconds(lambda: run_process(base0), 1)[0])
+        lasted.append(milliseconds(lambda: run_process([launcher, "dev"]), 1)[0])
         pid = int(request(locked, "hello 1", start_it=False).split()[1])
-        resident = _resident(pid)
+        size = resident(pid)
         os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
     yield Figure(
         "agent not running -> first answer (<= 8 B0)", p50(lasted[1:]), "ms", p50(reference[1:]), "B0"
     )
-    yield Figure("agent resident, no SDK imported (<= 40 MiB)", resident, "MiB")
+    yield Figure("agent resident, no SDK imported (<= 40 MiB)", size, "MiB")
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
     rows = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(row.split()[1]) for row in rows if row.startswith("VmRSS")) / 1024
 
@@ -151,7 +149,7 @@ def _crowd(laptop: Laptop, server: SimServer, base0: list[str]) -> Iterator[Figu
         ]
         return len({client.communicate()[0] for client in clients})
 
-    reference, warm = _beside(lambda: _run(base0), lambda: hundred("dev"), runs=3)
+    reference, warm = beside(lambda: run_process(base0), lambda: hundred("dev"), runs=3)
     yield Figure("100 processes, warm (<= 80 B0)", warm, "ms", reference, "B0")
     before = sum(record.operation == "AssumeRole" for record in server.sim.calls)
     began = time.perf_counter()
@@ -166,9 +164,9 @@ def _crowd(laptop: Laptop, server: SimServer, base0: list[str]) -> Iterator[Figu
 
 
 def _warm(laptop: Laptop, base0: list[str], base1: list[str]) -> Iterator[Figure]:
-    reference, warm = _beside(lambda: _run(base0), lambda: laptop.take("dev"))
+    reference, warm = beside(lambda: run_process(base0), lambda: laptop.take("dev"))
     yield Figure("warm launcher (<= 1.35 B0)", warm, "ms", reference, "B0")
-    reference, warm = _beside(lambda: _run(base1), lambda: laptop.take("dev"))
+    reference, warm = beside(lambda: run_process(base1), lambda: laptop.take("dev"))
     yield Figure("warm launcher (<= 1.15 B1)", warm, "ms", reference, "B1")
 
 
@@ -188,7 +186,7 @@ def _commands(laptop: Laptop, base1: list[str]) -> Iterator[Figure]:
         def run(command: list[str] = command) -> None:
             subprocess.run(command, env=environment, capture_output=True, check=False)
 
-        reference, lasted = _beside(lambda: _run(base1), run, runs=7)
+        reference, lasted = beside(lambda: run_process(base1), run, runs=7)
         yield Figure(f"gatepass {' '.join(words)} (<= 5 B1)", lasted, "ms", reference, "B1")
 
 
@@ -207,7 +205,7 @@ def _endpoint(laptop: Laptop, base0: list[str]) -> Iterator[Figure]:
             json.loads(answer.read())
             link.close()
 
-        reference, lasted = _beside(lambda: _run(base0), fetch)
+        reference, lasted = beside(lambda: run_process(base0), fetch)
     yield Figure("per request near expiry, endpoint (<= 0.5 B0)", lasted, "ms", reference, "B0")
 
 
@@ -244,7 +242,7 @@ def _neighbours(place: Path, base0: list[str]) -> Iterator[Figure]:
             )
             return done.returncode
 
-        reference, lasted = _beside(lambda: _run(base0), run, runs=5)
+        reference, lasted = beside(lambda: run_process(base0), run, runs=5)
         worked = "" if run() == 0 else " (it failed)"
         yield Figure(name + worked, lasted, "ms", reference, "B0")
 
@@ -284,7 +282,7 @@ def _cached_sso(home: Path) -> None:
     (home / ".aws" / "cli" / "cache" / f"{key}.json").write_text(json.dumps(body))
 
 
-def _world() -> dict[str, object]:
+def world() -> dict[str, object]:
     return {
         "organizations": [
             {"management": {"id": "111111111111", "name": "gateway"}},

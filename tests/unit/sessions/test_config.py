@@ -51,6 +51,7 @@ def hostile(seed: int) -> bytes:
 
 
 def test_t4_200_hostile_files_keep_every_byte_outside_the_block(short_tmp: Path) -> None:
+    """S-1, S-2: nothing is reserialized, nothing that is not ours is removed."""
     path = short_tmp / "config"
     for seed in range(200):
         before = hostile(seed)

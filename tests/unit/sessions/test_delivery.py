@@ -347,3 +347,72 @@ def test_imports_stay_light(short_tmp: Path) -> None:
         }
         assert "click" in loaded
         assert not loaded & set(heavy), (words, loaded & set(heavy))
+
+
+@pytest.mark.parametrize(
+    ("variables", "headless"),
+    [
+        ({"DISPLAY": ":0"}, False),
+        ({"WAYLAND_DISPLAY": "w"}, False),
+        ({"BROWSER": "x"}, False),
+        ({}, True),
+        ({"DISPLAY": ":0", "SSH_CONNECTION": "1.2.3.4"}, True),
+        ({"BROWSER": "x", "SSH_CONNECTION": "1.2.3.4"}, True),
+    ],
+)
+def test_s50_headless(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], headless: bool) -> None:
+    from gatepass.sessions.agent.headless import is_headless
+
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert is_headless() is headless
+
+
+def test_s78_the_region_of_sts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Session, integration, settings, AWS_REGION, the partition's default; never the global endpoint."""
+    from gatepass.sessions.agent.minter import region_of
+    from gatepass.sessions.model import Integration, Settings
+
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    china = parse_role_arn("arn:aws-cn:iam::222222222222:role/x")
+    bare = Session("r", Role(role_arn=china, via="s"), "r")
+    assert region_of(Workspace(), bare) == "cn-north-1"
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    assert region_of(Workspace(), bare) == "eu-north-1"
+    assert region_of(Workspace(settings=Settings(region="eu-west-3")), bare) == "eu-west-3"
+    sso = Session("s", SsoRole(integration="i", account_id="2" * 12, role_name="r"), "s")
+    center = Integration("i", "identity-center", "https://x", "ap-south-1")
+    assert region_of(Workspace({}, {"i": center}, Settings(region="eu-west-3")), sso) == "ap-south-1"
+    assert region_of(Workspace({}, {"i": center}), SSO) == "eu-west-1"
+
+
+def test_s76_the_console_address_is_printed_only_when_asked(
+    fake: FakeAws, short_tmp: Path, write: Callable[[Tables], None], paths: Paths, key_vault: Vault
+) -> None:
+    """S-7: no desktop, no display, no server of gatepass; without a browser it says to use --print."""
+    import os
+    import shutil
+
+    write({("session", "gateway"): GATEWAY, ("session", "dev"): DEV})
+    home = short_tmp / "g"
+    shutil.copytree(paths.data, home)
+    shutil.copy(paths.workspace, home / "workspace.toml")
+    (home / "vault.bin").chmod(0o600)
+    environment = {"GATEPASS_HOME": str(home), "HOME": str(short_tmp), "PATH": os.environ["PATH"]}
+    gatepass = str(Path(sys.executable).with_name("gatepass"))
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [gatepass, *words], env=environment, capture_output=True, text=True, check=False
+        )
+
+    try:
+        quiet = run("console", "dev")
+        assert quiet.returncode == 2
+        assert "--print" in quiet.stderr
+        assert "SigninCanary" not in quiet.stdout + quiet.stderr
+        assert "SigninCanary" in run("console", "dev", "--print").stdout
+    finally:
+        run("agent", "stop")

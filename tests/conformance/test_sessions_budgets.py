@@ -1,0 +1,90 @@
+"""S-90: the budgets that matter most, held on every change; a busy machine gets several rounds."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from bench.figure import milliseconds, p50
+from bench.sessions import Laptop, beside, run_process, world
+
+from gatepass.clock import SystemClock
+from gatepass.sessions.launcher import interpreter
+from gatepass.sessions.thin import ask, connect
+from gatepass.sim import Settings, build
+from gatepass.sim.server import SimServer
+
+BASE0 = [interpreter(), "-I", "-S", "-c", "pass"]
+ROUNDS = 4
+
+
+@pytest.fixture(scope="module")
+def laptop() -> Iterator[tuple[Laptop, SimServer]]:
+    place = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))
+    with SimServer(build(world(), SystemClock(), Settings(latency=0.25))) as server:
+        made = Laptop(place, server.url)
+        yield made, server
+        made.end()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def within(budget: float, measure: Callable[[], float]) -> bool:
+    """Whether one of several rounds stays within the budget."""
+    return any(measure() <= budget for _ in range(ROUNDS))
+
+
+def test_s90_a_hundred_cold_processes_are_one_mint(laptop: tuple[Laptop, SimServer]) -> None:
+    made, server = laptop
+    made.take("dev")
+    before = sum(record.operation == "AssumeRole" for record in server.sim.calls)
+    clients = [subprocess.Popen([made.launcher, "crowd"], stdout=subprocess.PIPE, env={}) for _ in range(100)]
+    answers = {client.communicate()[0] for client in clients}
+    assert len(answers) == 1
+    assert answers.pop().startswith(b'{"Version": 1')
+    assert sum(record.operation == "AssumeRole" for record in server.sim.calls) - before == 1
+
+
+def test_s90_the_warm_launcher_costs_what_an_interpreter_costs(laptop: tuple[Laptop, SimServer]) -> None:
+    made, _ = laptop
+    made.take("dev")
+
+    def ratio() -> float:
+        base, warm = beside(lambda: run_process(BASE0), lambda: made.take("dev"))
+        return warm / base
+
+    assert within(1.35, ratio)
+
+
+def test_s90_a_round_trip_takes_less_than_a_millisecond(laptop: tuple[Laptop, SimServer]) -> None:
+    made, _ = laptop
+    made.take("dev")
+    socket = str(made.paths.socket)
+    assert within(1.0, lambda: p50(milliseconds(lambda: ask(connect(socket), b"get dev\n"), 200)))
+
+
+def test_s64_a_warm_answer_needs_neither_disk_nor_network(laptop: tuple[Laptop, SimServer]) -> None:
+    """The vault is gone and AWS is not asked: the answer comes from memory."""
+    made, server = laptop
+    made.take("dev")
+    calls = len(server.sim.calls)
+    hidden = made.paths.vault.with_name("hidden")
+    made.paths.vault.rename(hidden)
+    try:
+        answer = ask(connect(str(made.paths.socket)), b"get dev\n")
+    finally:
+        hidden.rename(made.paths.vault)
+    assert answer.startswith(b'0 {"Version": 1')
+    assert len(server.sim.calls) == calls
+
+
+def test_6_2_the_idle_agent_is_small(laptop: tuple[Laptop, SimServer]) -> None:
+    """<= 40 MiB resident as long as no AWS SDK was needed."""
+    from bench.sessions import resident
+
+    made, _ = laptop
+    made.end()
+    assert resident(made.pid()) <= 40
