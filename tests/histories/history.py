@@ -122,9 +122,8 @@ class History:
         self.pause_at, self.busy = "", True
         since = self.office.clock.now()
         length = timedelta(seconds=self.dice.choice([5, 20, 90, 200, 400]))
-        place = next(
-            (n for n, each in enumerate(self.office.engines) if each.core.settings.worker == f"w{engine}"), 0
-        )
+        engines = self.office.engines
+        place = next(n for n, each in enumerate(engines) if self.office.numbers[id(each)] == engine)
         self.note(f"w{engine} paused at {name} for {length}")
         self.elsewhere(length / 2, place)
         self.busy = False

@@ -10,44 +10,33 @@ import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.conformance.strategy_labs import BAR_INSTANCE, FOO_ADMIN, FOO_INSTANCE, FOO_STORE, door_to, world
+from tests.conformance.strategy_labs import BAR_INSTANCE, FOO_ADMIN, FOO_INSTANCE, FOO_STORE, world
 from tests.histories.estates import estate
 
 from gatepass.access.facts import FactKey, assignment, membership
 from gatepass.access.requests import Answer, Grant, Request
 from gatepass.access.states import RequestState
-from gatepass.app.estates import EstateReaches
-from gatepass.app.keys import Keys
-from gatepass.aws.errors import Busy, Later, LeaseShort, Lost, Partial, Throttled, Unreachable
+from gatepass.app.build import Installation, build
+from gatepass.app.settings import Settings
 from gatepass.clock import from_ms
-from gatepass.desk import Ask, Book, Caller, Deciding, Desk, Gatekeeper, Preparing, Said
-from gatepass.desk.applying import Applying
-from gatepass.engine.loop import Engine, EngineCore
-from gatepass.engine.ports import alone
-from gatepass.engine.settings import EngineSettings
+from gatepass.desk import Ask, Caller, Said
+from gatepass.engine.loop import Engine
+from gatepass.engine.points import Point, nothing
 from gatepass.errors import GatepassError, Unavailable
+from gatepass.sim import session
+from gatepass.sim.seed_world import ACCESS_KEY
 from gatepass.store import RequestFilter, Store, Tx, open_store
-from gatepass.strategies.claims import Finder
-from gatepass.strategies.plugins import load
 from gatepass.testing.clock import VirtualClock
 
-START_WITHIN = timedelta(minutes=20)
-ZERO = timedelta(0)
 FOO_READ = "arn:aws:sso:::permissionSet/ssoins-7223000000000000/ps-0000000000000002"
 BAR_READ = "arn:aws:sso:::permissionSet/ssoins-7223000000000001/ps-1111111111111111"
 PEOPLE = ("ana", "ben", "cleo", "dan")
 TARGETS = ("admin", "read", "auditors", "staging")
-
-
-def transient(problem: GatepassError) -> bool:
-    """As `app` says it: worth another try."""
-    return isinstance(problem, Throttled | Busy | Unreachable | Lost | Later | LeaseShort | Partial)
 
 
 class Killed(BaseException):
@@ -86,19 +75,14 @@ class Office:
         self.inner = open_store(f"sqlite:///{file}", self.clock, audit_key=b"k" * 32, exclusive=False)
         self.store = Flaky(self.inner)
         self._rows = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
-        self.book = Book()
+        self.settings = Settings(data_dir=folder, start_within=timedelta(minutes=20))
         numbers = itertools.count(1)
-        self.deciding = Deciding(
-            self.book,
-            lambda letter: f"{letter}{next(numbers):05d}",
-            START_WITHIN,
-            lambda rows, claim, ends, now: ZERO,
-        )
-        self.desk = Desk(self.inner, self.clock, self.book, self.deciding)
-        self.gate = Gatekeeper(self.book)
-        self.applying = Applying(self.inner, self.book)
+        self.ids = lambda letter: f"{letter}{next(numbers):05d}"
+        front = self.build(self.inner)
+        self.desk, self.applying = front.desk, front.applying
         self.applying.apply("eve", estate())
         self.starts = 0
+        self.numbers: dict[int, int] = {}
         self.at_point: Callable[[int, str], None] = lambda engine, name: None
         self.engines = [self.start() for _ in range(dice.choice([1, 2, 2]))]
 
@@ -113,18 +97,16 @@ class Office:
             self.at_point(mine, name)
 
         store: Store = self.store  # type: ignore[assignment]  # the same in all but its failures
-        core = EngineCore.of(
-            store, self.clock, EngineSettings(worker=f"w{mine}", beat=timedelta(hours=1)), alone()
+        engine = self.build(store, point, seed=mine).engine
+        self.numbers[id(engine)] = mine
+        return engine
+
+    def build(self, store: Store, point: Point = nothing, seed: int | None = None) -> Installation:
+        """One process as `app` builds it, before the simulator."""
+        own = session(self.sim, self.sim.world.credentials[ACCESS_KEY])
+        return build(
+            self.settings, clock=self.clock, source=own, point=point, store=store, ids=self.ids, seed=seed
         )
-        reaches = EstateReaches(store, self.book, Keys(b"k" * 32))
-        door = door_to(
-            self.sim, self.clock, reaches=reaches, pacer=core.pacer, watch=core.timekeeper, point=point
-        )
-        preparing = Preparing(
-            store, self.clock, self.book, self.deciding, self.gate, Finder(door), transient, START_WITHIN
-        )
-        ports = replace(alone(), gate=self.gate, roster=self.gate, decider=preparing)
-        return Engine(core, load(door), ports, point=point, seed=mine, probe=lambda: door.ping("us-east-1"))
 
     def tick(self, but: int | None = None) -> None:
         """Every engine works; one that dies is replaced by a new process."""

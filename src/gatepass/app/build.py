@@ -81,15 +81,19 @@ def build(
     source: botocore.session.Session | None = None,
     point: Point = nothing,
     exclusive: bool = True,
+    store: Store | None = None,
+    ids: Callable[[str], str] = new_id,
+    seed: int | None = None,
 ) -> Installation:
     """Every part of one process. Opens the database (and migrates it); calls no AWS and starts no thread.
 
-    `source` is a botocore session with gatepass's own credentials; None: the usual places.
+    `source` is a botocore session with gatepass's own credentials; None: the usual places. `store` is one that is open
+    already, `ids` and `seed` make a run repeatable: for simulations.
     """
     clock = clock or SystemClock()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = Keys.open(settings.key)
-    store = open_store(settings.database, clock, audit_key=keys.audit, exclusive=exclusive)
+    store = store or open_store(settings.database, clock, audit_key=keys.audit, exclusive=exclusive)
     book, alarms = Book(), LoggedAlarms()
     core = EngineCore.of(store, clock, _engine_settings(settings), replace(alone(), alarms=alarms))
     door = Door(
@@ -106,7 +110,7 @@ def build(
     follows = CodeFollows(book)
     told = telling(settings, store, clock, book)
     announcer = Announcers((follows, told.announcer))
-    deciding = Deciding(book, new_id, settings.start_within, _forecaster(settings), announcer, follows.follow)
+    deciding = Deciding(book, ids, settings.start_within, _forecaster(settings), announcer, follows.follow)
     ending, gatekeeper = Ending(announcer), Gatekeeper(book)
     preparing = Preparing(
         store=store,
@@ -141,6 +145,7 @@ def build(
         point=point,
         probe=_probe(store, book, door),
         store_clock=store.server_clock,
+        seed=seed,
     )
     applying = Applying(store, book, ending)
     desk = Desk(store, clock, book, deciding, ending, coding)
@@ -152,7 +157,7 @@ def build(
         book=book,
         desk=desk,
         office=Office(
-            store, clock, book, new_id, lambda: secrets.token_urlsafe(32), ending, keys.external_id
+            store, clock, book, ids, lambda: secrets.token_urlsafe(32), ending, keys.external_id
         ),
         applying=applying,
         applier=FileApplier(applying, runner),
