@@ -156,9 +156,7 @@ def build(
         store=store,
         book=book,
         desk=desk,
-        office=Office(
-            store, clock, book, ids, lambda: secrets.token_urlsafe(32), ending, keys.external_id
-        ),
+        office=Office(store, clock, book, ids, lambda: secrets.token_urlsafe(32), ending, keys.external_id),
         applying=applying,
         applier=FileApplier(applying, runner),
         door=door,

@@ -62,7 +62,7 @@ class Settings:
     oidc_groups_claim: str = "groups"
     oidc_groups: str = ""
     """Separated by commas: only members of one of these may sign in; empty: everybody whom the estate knows."""
-    threads: int = 4
+    threads: int = 8
     """Facts settled at the same time by one process."""
     lease: timedelta = timedelta(seconds=15)
     connect_timeout: timedelta = timedelta(seconds=3)

@@ -15,8 +15,9 @@ class EngineSettings:
 
     worker: str
     """Unique per start of a process: leases and attempts carry it."""
-    threads: int = 4
-    """Facts settled at a time; claims are no more than idle threads."""
+    threads: int = 8
+    """Facts settled at a time; claims are no more than idle threads. One process alone must be able to spend the
+    whole rate of an instance (20 calls a second of 0.2 s each, and waiting for slots)."""
     lease: timedelta = timedelta(seconds=15)
     """Longer than the time-outs of one call (11 s), so that a call cannot outlive its lease unnoticed."""
     poll: timedelta = timedelta(milliseconds=250)
