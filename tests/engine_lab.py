@@ -107,8 +107,8 @@ class Lab:
         key = key or self.key()
         truth = self.sim.truth()
         if key.kind == "aws_sso_membership":
-            return Membership(key.scope, *key.parts) in truth.stores[key.scope].memberships
-        return _assignment(key) in truth.instances[key.scope].assignments
+            return Membership(key.scope, *key.parts) in truth.stores[key.scope].memberships.now
+        return _assignment(key) in truth.instances[key.scope].assignments.now
 
     def by_hand(self, key: FactKey, present: bool) -> None:
         """An administrator makes or unmakes the fact."""

@@ -90,7 +90,7 @@ class AssignmentLab(SimLab):
         return Assignment(key.scope, key.parts[0], key.parts[1], "USER", key.parts[2])
 
     def true(self, key: FactKey) -> bool:
-        return self._fact(key) in self.sim.truth().instances[FOO_INSTANCE].assignments
+        return self._fact(key) in self.sim.truth().instances[FOO_INSTANCE].assignments.now
 
     def by_hand(self, key: FactKey, present: bool) -> None:
         timeline = self.sim.truth().instances[FOO_INSTANCE].assignments
@@ -127,7 +127,7 @@ class MembershipLab(SimLab):
         return Membership(key.scope, key.parts[0], key.parts[1])
 
     def true(self, key: FactKey) -> bool:
-        return self._fact(key) in self.sim.truth().stores[FOO_STORE].memberships
+        return self._fact(key) in self.sim.truth().stores[FOO_STORE].memberships.now
 
     def by_hand(self, key: FactKey, present: bool) -> None:
         timeline = self.sim.truth().stores[FOO_STORE].memberships
