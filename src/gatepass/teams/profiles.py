@@ -11,15 +11,26 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from gatepass.policy import Kind, Request, Ruling, evaluate, examine, provider
+from gatepass.policy import (
+    Caller,
+    Kind,
+    Policy,
+    Request,
+    Ruling,
+    evaluate,
+    examine,
+    provider,
+    role_session,
+    user,
+)
 from gatepass.teams.config import RoleConfig
-from gatepass.teams.meaning import meaning, witness_of
+from gatepass.teams.meaning import witness_of
 from gatepass.teams.model import Account, Component, Finding, Level, Profile
 from gatepass.teams.patterns import STAR, UnknownAccount, derived_set, has_wildcard, is_arn, role_arn
 from gatepass.teams.trust import SAML_AUDIENCES, document, grounds
 from gatepass.teams.world import World
 
-_SAML = "sts:AssumeRoleWithSAML"
+_ASSUME, _SAML = "sts:AssumeRole", "sts:AssumeRoleWithSAML"
 _ANY_ROLE = "arn:aws:iam::000000000000:role/any"
 
 
@@ -38,16 +49,32 @@ def differences(config: RoleConfig, kind: str, account: Account, world: World) -
     rules = tuple(_rules(config, account, world))
     if not rules or not all(map(is_arn, (*config.trusted_role_arns, *config.denied_role_arns))):
         return ()
-    compat, hardened = (_written(config, kind, account, world, profile) for profile in Profile)
-    found = meaning(compat, hardened, _candidates(config, account, world))
-    listed = [(principal, Profile.HARDENED) for principal in found.gains if " " not in principal]
-    listed += [(principal, Profile.CLOUDPOSSE) for principal in found.loses if " " not in principal]
-    result = [
-        Difference(_rule(principal, config, rules), principal, profile) for principal, profile in listed
-    ]
+    compat, hardened = (
+        examine(_written(config, kind, account, world, profile), Kind.TRUST)[0] for profile in Profile
+    )
+    if compat is None or hardened is None:
+        return ()
+    result = []
+    for principal in _candidates(config, account, world, rules):
+        let_in_by = _only_by(compat, hardened, Request(_caller(principal), _ASSUME, _ANY_ROLE))
+        if let_in_by is not None:
+            result.append(Difference(_rule(principal, config, rules), principal, let_in_by))
     if "H-6" in rules:
         result += _audiences(compat, hardened, world.saml.get(account.name, ()))
     return tuple(sorted(result, key=lambda one: (one.rule, one.principal)))
+
+
+def _only_by(compat: Policy, hardened: Policy, request: Request) -> Profile | None:
+    """The profile that alone lets the caller in, or None when they agree."""
+    allowed = [evaluate(policy, request).ruling is Ruling.ALLOWED for policy in (compat, hardened)]
+    if allowed[0] is allowed[1]:
+        return None
+    return Profile.CLOUDPOSSE if allowed[0] else Profile.HARDENED
+
+
+@lru_cache(maxsize=4096)
+def _caller(arn: str) -> Caller:
+    return user(arn, mfa=True) if ":user/" in arn else role_session(arn)
 
 
 def _rules(config: RoleConfig, account: Account, world: World) -> Iterator[str]:
@@ -86,20 +113,32 @@ def _written(
     return document(grounds(as_profile, kind, account, world), as_profile, world.organization_id)
 
 
-def _candidates(config: RoleConfig, account: Account, world: World) -> set[str]:
-    """Teams, sets of the instance in both accounts, and one witness for each wildcard that is trusted. Where the sets
-    of the instance are not known, one might be called as a named one is with something after it."""
-    found = {
-        role_arn(world, world.identity, team) for team in world.teams or () if team not in world.foreign_teams
-    }
+def _candidates(config: RoleConfig, account: Account, world: World, rules: tuple[str, ...]) -> set[str]:
+    """Whom the rules are about: teams behind a star, sets in both accounts, one witness for each wildcard trusted.
+
+    Where the sets of the instance are not known, one might be called as a named one is with something after it.
+    """
+    found: set[str] = set()
+    patterns: list[str] = []
     places = (account, world.accounts[world.identity])
-    patterns = [
-        place.arn(f"role/aws-reserved/sso.amazonaws.com*/AWSReservedSSO_{name}_*")
-        for place in places
-        for name in world.instance_sets or {f"{name}_Other" for name in _sets_named(config, world)}
-    ]
-    found |= {witness for pattern in patterns if (witness := witness_of(pattern))}
-    return found | {arn.replace("*", "any").replace("?", "x") for arn in config.trusted_role_arns}
+    if "H-1" in rules:
+        found |= {
+            arn.replace("*", "any").replace("?", "x")
+            for arn in (*config.trusted_role_arns, *config.denied_role_arns)
+        }
+        found |= {role_arn(world, world.identity, team) for team in config.denied_teams if team != STAR}
+        patterns += [_set_pattern(place, name) for place in places for name in _sets_named(config, world)]
+    if "H-2" in rules:
+        sets = world.instance_sets or {f"{name}_Other" for name in _sets_named(config, world)}
+        patterns += [_set_pattern(place, name) for place in places for name in sets]
+    if "H-3" in rules:
+        teams = [team for team in world.teams or () if team not in world.foreign_teams]
+        found |= {role_arn(world, world.identity, team) for team in teams}
+    return found | {witness for pattern in patterns if (witness := witness_of(pattern))}
+
+
+def _set_pattern(account: Account, name: str) -> str:
+    return account.arn(f"role/aws-reserved/sso.amazonaws.com*/AWSReservedSSO_{name}_*")
 
 
 def _rule(principal: str, config: RoleConfig, rules: tuple[str, ...]) -> str:
@@ -114,45 +153,47 @@ def _like(arn: str, principal: str) -> bool:
     return principal in (arn, arn.replace("*", "any").replace("?", "x"))
 
 
-def _audiences(
-    compat: dict[str, Any], hardened: dict[str, Any], providers: Iterable[str]
-) -> Iterator[Difference]:
+def _audiences(compat: Policy, hardened: Policy, providers: Iterable[str]) -> Iterator[Difference]:
     """H-6: the sign-in addresses that only one profile accepts."""
-    policies = [examine(trust, Kind.TRUST)[0] for trust in (compat, hardened)]
     for name in providers:
         for audience in sorted({audience for listed in SAML_AUDIENCES.values() for audience in listed}):
             said = audience.replace("*", "any")
-            request = Request(provider(name), _SAML, _ANY_ROLE, {"SAML:aud": said})
-            first, second = (
-                policy is not None and evaluate(policy, request).ruling is Ruling.ALLOWED
-                for policy in policies
+            let_in_by = _only_by(
+                compat, hardened, Request(provider(name), _SAML, _ANY_ROLE, {"SAML:aud": said})
             )
-            if first is not second:
-                profile = Profile.CLOUDPOSSE if first else Profile.HARDENED
-                yield Difference("H-6", f"{name} answering to {said}", profile)
+            if let_in_by is not None:
+                yield Difference("H-6", f"{name} answering to {said}", let_in_by)
 
 
 def profile_findings(component: Component, configs: dict[str, RoleConfig], world: World) -> Iterator[Finding]:
-    """The differences as lints, role by role."""
+    """The differences as lints; one that several roles of the component share is told at the first of them."""
     account = component.account
     if account is None or component.kind == "native":
         return
+    sharing: dict[Difference, list[str]] = {}
     for role in component.roles:
-        config = configs[role.short]
         try:
-            found = differences(config, component.kind, account, world)
+            found = differences(configs[role.short], component.kind, account, world)
         except UnknownAccount:
             continue  # a fault that is told already
         for one in found:
-            keeps_out = next(profile for profile in Profile if profile is not one.let_in_by)
-            yield Finding(
-                "profile-difference",
-                Level.INFO,
-                f"{role.short}: profile {one.let_in_by} lets in {one.principal}, {keeps_out} does not ({one.rule})",
-                config.node.place,
-                path=config.path,
-                value=one.principal,
-                advice=f"this role is compiled with {config.extras.profile}",
-                account=account.name,
-                role=role.short,
-            )
+            sharing.setdefault(one, []).append(role.short)
+    for one, roles in sharing.items():
+        yield _told(one, roles, configs[roles[0]], account)
+
+
+def _told(one: Difference, roles: list[str], config: RoleConfig, account: Account) -> Finding:
+    keeps_out = next(profile for profile in Profile if profile is not one.let_in_by)
+    rest = len(roles) - 1
+    more = f" and {rest} more role{'s' if rest > 1 else ''}" if rest else ""
+    return Finding(
+        "profile-difference",
+        Level.INFO,
+        f"{roles[0]}{more}: profile {one.let_in_by} lets in {one.principal}, {keeps_out} does not ({one.rule})",
+        config.node.place,
+        path=config.path,
+        value=one.principal,
+        advice=f"this role is compiled with {config.extras.profile}",
+        account=account.name,
+        role=roles[0],
+    )
