@@ -110,8 +110,8 @@ def _keys(answer: Any) -> dict[str, str]:
     }
 
 
-def test_both_states_are_shown_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    """T-94: what applying would add is marked +, what it would take -."""
+def test_both_states_are_shown_side_by_side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """T-94: what applying would add is marked +, what it would take -. `diff` says the same of a plan that was kept."""
     made = applied(VirtualClock(SystemClock().now()))
     role = made.sim.world.iam_of("333333333333").roles["eg-plat-gbl-dev-terraform"]
     role.trust = role.trust.replace("eg-core-gbl-identity-spacelift", "eg-core-gbl-identity-viewer")
@@ -142,3 +142,12 @@ def test_both_states_are_shown_side_by_side(monkeypatch: pytest.MonkeyPatch) -> 
         assert meaning.exit_code == 2
         assert "+ spacelift@core-identity gains terraform@plat-dev" in meaning.stdout
         assert "observer@plat-dev" not in meaning.stdout
+        kept = tmp_path / "plan.json"
+        planned = CliRunner().invoke(teams, ["plan", str(FOLDER / "teams.yaml"), "--out", str(kept)])
+        assert planned.exit_code == 0, planned.output
+    recorded = ask("diff", str(kept))
+    assert recorded.exit_code == 2
+    assert "  + arn:aws:iam::111111111111:role/eg-core-gbl-identity-spacelift gains" in recorded.stdout
+    assert "  - arn:aws:iam::111111111111:role/eg-core-gbl-identity-viewer loses" in recorded.stdout
+    (change,) = json.loads(ask("diff", str(kept), "--output", "json").stdout)["changes"]
+    assert change["id"] == "333333333333/role/eg-plat-gbl-dev-terraform"
