@@ -228,7 +228,7 @@ def _neighbours(place: Path, base0: list[str]) -> Iterator[Figure]:
     path = f"{scratch / 'bin'}:/usr/bin:/bin"
     environment = {"HOME": str(home), "PATH": path, "AWS_DEFAULT_REGION": "eu-west-1"}
     for name, words in (
-        ("awsume dev -s, keys in its files", ["awsume", "dev", "-s"]),
+        ("awsumepy dev -s, keys in its files", ["awsumepy", "dev", "-s"]),
         (
             "aws-sso-util credential-process, cached",
             ["aws-sso-util", "credential-process", "--profile", "sso"],

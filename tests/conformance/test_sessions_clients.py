@@ -225,7 +225,10 @@ def test_h3_planted_secrets_would_be_found(laptop: Laptop, tmp_path: Path) -> No
     """The search itself works: a process that holds the canary in its environment is seen."""
     child = subprocess.Popen(["sleep", "30"], env={"X": SECRET})
     try:
-        assert SECRET.encode() in Path(f"/proc/{child.pid}/environ").read_bytes()
+        variables = Path(f"/proc/{child.pid}/environ")
+        while not (held := variables.read_bytes()):  # empty until the child has become another program
+            assert child.poll() is None
+        assert SECRET.encode() in held
     finally:
         child.kill()
         child.wait()

@@ -64,7 +64,7 @@ def exec_(ask: bool, reason: str, by_env: bool, fd: int | None, name: str, comma
     command = command[1:] if command[0] == "--" else command
     if not command:
         raise BadInput("name the command to run", advice=f"gatepass exec {name} -- COMMAND")
-    with conversation(places(), Terminal(fd=fd)) as talk:
+    with conversation(places(), Terminal(fd=fd, stdin=False)) as talk:
         environment = without_credentials(os.environ)
         if ask:
             given = talk.call("request", name=session.name, reason=reason)
@@ -115,7 +115,7 @@ def env(name: str, form: str, fd: int | None) -> None:
     session = _session(name)
     if sys.stdout.isatty():
         say("warning: these are credentials; they stay in the terminal's history")
-    with conversation(places(), Terminal(fd=fd)) as talk:
+    with conversation(places(), Terminal(fd=fd, stdin=False)) as talk:
         found = talk.call("get", name=session.name)
     click.echo(rendered(form, _variables(found, session), found), nl=False)
 
@@ -137,7 +137,7 @@ def endpoint(names: tuple[str, ...], bind: str, port: int, token_file: str | Non
     from gatepass.sessions.files import replace
 
     sessions = [_session(name) for name in names]
-    with conversation(places(), Terminal(fd=fd)) as talk:
+    with conversation(places(), Terminal(fd=fd, stdin=False)) as talk:
         opened = talk.call("endpoint", names=[s.name for s in sessions], host=bind, port=port)
         for session in sessions:
             click.echo(f"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://{bind}:{opened['port']}/v1/{session.name}")
@@ -184,7 +184,7 @@ def console(
     from gatepass.sessions.client import conversation
     from gatepass.sessions.delivery.browser import open_browser
 
-    person = Terminal(fd=fd)
+    person = Terminal(fd=fd, stdin=False)
     with conversation(places(), person) as talk:
         talk.call("start", name=name)
         url = talk.call(
@@ -228,7 +228,7 @@ def ssm(
     from gatepass.sessions.delivery.ssm import list_command, start_command
 
     session = _session(name)
-    with conversation(places(), Terminal(fd=fd)) as talk:
+    with conversation(places(), Terminal(fd=fd, stdin=False)) as talk:
         talk.call("start", name=session.name)
         opened = talk.call("endpoint", names=[session.name])
         environment = without_credentials(os.environ) | endpoint_variables(opened, session)

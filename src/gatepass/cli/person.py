@@ -14,23 +14,25 @@ if TYPE_CHECKING:
 
 
 class Terminal(Person):
-    """Prompts on /dev/tty when there is one, so that pipes stay clean; otherwise reads stdin."""
+    """Asks on the terminal, or reads a descriptor; stdin only where it is not meant for somebody else."""
 
-    def __init__(self, *, fd: int | None = None, browser: bool = True) -> None:
+    def __init__(self, *, fd: int | None = None, browser: bool = True, stdin: bool = True) -> None:
+        """`stdin` False: what is piped in belongs to a child or a program, so ask on /dev/tty or nobody (S-48)."""
         from gatepass.sessions.agent.headless import is_headless
 
-        self._fd = fd
+        self._fd, self._stdin = fd, stdin
         self.headless = not browser or is_headless()
 
     def ask(self, kind: str, text: str) -> str:
         """The typed answer; passphrases and assertions are not echoed."""
-        if self._fd is not None or not sys.stdin.isatty():
-            if self._fd is None and sys.stdin.isatty() is False and kind == "confirm":
-                raise NeedsHuman(text)
+        if self._fd is not None or (self._stdin and not sys.stdin.isatty() and kind != "confirm"):
             return read_secret(text, self._fd)
-        import click
-
-        return str(click.prompt(text, hide_input=kind != "mfa" and kind != "confirm", err=True))
+        try:
+            return _on_terminal(text, hidden=kind not in ("mfa", "confirm"))
+        except (OSError, EOFError) as error:
+            raise NeedsHuman(
+                text, advice="run the command on a terminal, or name a descriptor with --fd"
+            ) from error
 
     def note(self, text: str) -> None:
         """One line."""
@@ -48,6 +50,19 @@ class Terminal(Person):
         say("opening the browser to log in")
         if not webbrowser.open(url):
             say(f"no browser could be opened; open this address: {url}")
+
+
+def _on_terminal(text: str, *, hidden: bool) -> str:
+    """Ask on the controlling terminal, whatever stdin and stdout are."""
+    if hidden:
+        from getpass import getpass
+
+        with open("/dev/tty", "r+b", buffering=0):  # getpass would fall back to stdin and echo
+            return getpass(f"{text}: ")
+    with open("/dev/tty", "w", encoding="utf-8") as out, open("/dev/tty", encoding="utf-8") as into:
+        out.write(f"{text}: ")
+        out.flush()
+        return into.readline().strip()
 
 
 class Here:

@@ -67,10 +67,7 @@ class LiveWorkspace:
 def assemble(paths: Paths, clock: Clock, source: GrantSource | None = None) -> Service:
     """All parts of the agent, wired."""
     workspace = LiveWorkspace(paths.workspace)
-    with contextlib.suppress(SessionError):
-        workspace()
-    endpoints = dict(workspace._held.settings.endpoints)
-    transport = Transport(clock, endpoints)
+    transport = Transport(clock, lambda: dict(workspace().settings.endpoints))
     events = Events(paths.audit, transport.now)
     strongbox = Strongbox(paths.vault)
     learned = Learned(paths.learned)

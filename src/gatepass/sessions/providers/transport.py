@@ -55,17 +55,25 @@ class AwsRefused(Upstream):
 class Transport:
     """Makes calls and learns the clock's skew from their answers. Thread-safe."""
 
-    def __init__(self, clock: Clock, endpoints: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, clock: Clock, endpoints: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None
+    ) -> None:
+        """`endpoints` by service, as they are or as they may change."""
         self._clock = clock
-        self.endpoints = dict(endpoints or {})
+        self._endpoints = endpoints if callable(endpoints) else lambda: endpoints or {}
         self._lock = threading.Lock()
         self._session: Any = None
-        self._unsigned: dict[tuple[str, str], Any] = {}
+        self._unsigned: dict[tuple[str, str, str | None], Any] = {}
         self.skew = timedelta(0)
 
     def now(self) -> datetime:
         """The present by AWS's clock (S-79)."""
         return self._clock.now() + (self.skew if abs(self.skew) > WARN_SKEW else timedelta(0))
+
+    @property
+    def endpoints(self) -> Mapping[str, str]:
+        """The addresses that were set for services, by their name with underscores."""
+        return self._endpoints()
 
     def pause(self, seconds: float) -> None:
         """Wait between two tries."""
@@ -119,15 +127,17 @@ class Transport:
 
     def _client(self, service: str, region: str, credentials: Credentials | None) -> Any:
         """A client for this call. Those without credentials are kept: making one costs more than a call."""
-        kept = self._unsigned.get((service, region)) if credentials is None else None
+        endpoint = self.endpoints.get(service.replace("-", "_"))
+        key = (service, region, endpoint)
+        kept = self._unsigned.get(key) if credentials is None else None
         if kept is not None:
             return kept
-        made = self._made(service, region, credentials)
+        made = self._made(service, region, endpoint, credentials)
         if credentials is None:
-            self._unsigned[service, region] = made
+            self._unsigned[key] = made
         return made
 
-    def _made(self, service: str, region: str, credentials: Credentials | None) -> Any:
+    def _made(self, service: str, region: str, endpoint: str | None, credentials: Credentials | None) -> Any:
         from botocore import UNSIGNED
         from botocore.config import Config
 
@@ -143,7 +153,7 @@ class Transport:
             client = session.create_client(
                 service,
                 region_name=region,
-                endpoint_url=self.endpoints.get(service.replace("-", "_"), self.endpoints.get(service)),
+                endpoint_url=endpoint,
                 aws_access_key_id=credentials.access_key_id if credentials else "unsigned",
                 aws_secret_access_key=credentials.secret_access_key if credentials else "unsigned",
                 aws_session_token=credentials.session_token if credentials else None,
