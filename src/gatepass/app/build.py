@@ -64,8 +64,8 @@ class Installation:
     faces: Faces
 
     def close(self) -> None:
-        self.faces.close()
         self.runner.close()
+        self.faces.close()
         self.store.close()
 
 

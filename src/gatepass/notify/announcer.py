@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from gatepass.access.requests import Grant, Request
+from gatepass.access.requests import Answer, Decision, Grant, Request
 from gatepass.access.states import GrantState, RequestState
 from gatepass.desk import Book
 from gatepass.estate.model import NOTICES
@@ -57,7 +57,7 @@ class OutboxAnnouncer:
     def _changed(self, tx: Tx, request: Request, moves: Sequence[Grant]) -> None:
         before = [m for m in tx.outbox.of_request(request.id) if m.kind in (CARD, EVENT, TIMER)]
         routing = self.routing(tx)
-        event = happened(request, moves, before, bool(tx.requests.grants_of(request.id)))
+        event = happened(request, moves, before, tx.requests.decisions(request.id))
         if event is None:
             return
         estate = self.book.at(tx, request.estate_version).estate
@@ -104,22 +104,24 @@ def ask_at(tx: Tx, request: Request, steps: Sequence[Step], number: int, event: 
 
 
 def happened(
-    request: Request, moves: Sequence[Grant], before: Sequence[Message], has_grants: bool
+    request: Request, moves: Sequence[Grant], before: Sequence[Message], decisions: Sequence[Decision]
 ) -> str | None:
     """The one word for a change: of `NOTICES`; `changed` when only the card must follow; None: nobody need know."""
     said = {str(m.body.get("event")) for m in before if m.body.get("round") == request.round}
+    event = _word(request, moves, decisions)
+    if event in ("pending", "extension") and event in said:
+        return "answered"
+    return "changed" if event in said and event != "ended" else event
+
+
+def _word(request: Request, moves: Sequence[Grant], decisions: Sequence[Decision]) -> str | None:
     if moves:
-        event = _MOVES.get(moves[-1].state, "changed")
-        return "extended" if event == "active" and request.round > 1 else event
+        return _MOVES.get(moves[-1].state, "changed")
     if request.extension is not None:
-        return "extension" if "extension" not in said else "answered"
-    if request.state in (RequestState.ENDED, RequestState.FAILED) and has_grants:
-        return "changed"  # its grants have told it
+        return "extension"
     if request.state is RequestState.ENDED:
-        return "changed"
-    event = _STATES.get(request.state, "")
-    if request.round > 1 and request.state is RequestState.APPROVED:
-        return "changed"
-    if event in said:
-        return "answered" if event == "pending" else "changed"
-    return event or None
+        return "changed"  # its grants have told it
+    if request.state is RequestState.APPROVED and request.round > 1:
+        last = next((d for d in reversed(decisions) if d.round == request.round), None)
+        return "denied" if last is not None and last.answer is Answer.DENY else "extended"
+    return _STATES.get(request.state)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
+import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
@@ -37,6 +39,8 @@ log = logging.getLogger(__name__)
 SHORTCUT = "gatepass_request"
 LONGEST_WAIT = 30.0
 """Seconds that a call for a person waits when Slack asks for a pause; then it is given up."""
+_OVERTAKEN = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds between tries to show something in a view that an acknowledgement has yet to make."""
 _LOADING = forms.message("gatepass", ":hourglass_flowing_sand: One moment…")
 _SENDING = forms.message("Sending", ":hourglass_flowing_sand: Your request is being checked…")
 _HELP = """*{command} req [flow]*  ask for access
@@ -140,28 +144,43 @@ class SlackFace:
         opened = self._politely("views_open", trigger_id=body["trigger_id"], view=_LOADING)["view"]
         self._show(str(opened["id"]), body, work)
 
-    def _show(self, view_id: str, body: Body, work: Callable[[Visitor], Block | Form]) -> None:
+    def _show(
+        self, view_id: str, body: Body, work: Callable[[Visitor], Block | Form], mark: str = ""
+    ) -> None:
         try:
             shown = work(self._visitors.visitor(body))
         except GatepassError as problem:
             shown = forms.problem_view(problem)
         except Exception:
-            self._politely("views_update", view_id=view_id, view=forms.problem_view(_ours()))
+            self._put(view_id, forms.problem_view(_ours()), mark)
             raise
-        self._put(view_id, shown)
+        self._put(view_id, shown, mark)
 
-    def _put(self, view_id: str, shown: Block | Form) -> None:
+    def _put(self, view_id: str, shown: Block | Form, mark: str = "") -> None:
+        """Show it. `mark`: the external id that the acknowledgement gave the view; until Slack knows it, what we
+        show would be overwritten by the acknowledgement that it overtook."""
         if isinstance(shown, Form):
             self._asking.remember(view_id, shown)
             shown = forms.form_view(shown)
-        self._politely("views_update", view_id=view_id, view=shown)
+        if not mark:
+            self._politely("views_update", view_id=view_id, view=shown)
+            return
+        for pause in _OVERTAKEN:
+            try:
+                self._politely("views_update", external_id=mark, view=shown)
+                return
+            except SlackFault as fault:
+                if fault.error != "not_found":
+                    raise
+            threading.Event().wait(pause)
+        raise SlackFault("views_update", "the acknowledgement's view did not appear")
 
     # -- forms
 
     def on_chosen(self, ack: Ack, body: Body, view: Body) -> None:
         flow = str(forms.read_state(view).get("flow", ""))
-        ack(response_action="update", view=_LOADING)
-        self._later(self._forms, body, view, lambda visitor: self._asking.form(visitor, flow))
+        mark = _marked(ack, _LOADING)
+        self._later(self._forms, body, view, lambda visitor: self._asking.form(visitor, flow), mark)
 
     def on_change(self, ack: Ack, body: Body) -> None:
         ack()
@@ -188,8 +207,8 @@ class SlackFace:
         try:
             sent = work.result(self.settings.patience)
         except NotYet:
-            ack(response_action="update", view=_SENDING)
-            self._acts.submit(self._guarded, self._finish, body, view, work)
+            mark = _marked(ack, _SENDING)
+            self._acts.submit(self._guarded, self._finish, body, view, work, mark)
         except BadAsk as bad:
             ack(response_action="errors", errors=errors(view, bad))
         except GatepassError as problem:
@@ -200,7 +219,7 @@ class SlackFace:
         else:
             ack(response_action="update", view=sent)
 
-    def _finish(self, body: Body, view: Body, work: Future[Block]) -> None:
+    def _finish(self, body: Body, view: Body, work: Future[Block], mark: str) -> None:
         shown: Block | Form
         try:
             shown = work.result()
@@ -209,9 +228,9 @@ class SlackFace:
         except GatepassError as problem:
             shown = forms.problem_view(problem)
         except Exception:
-            self._put(str(view["id"]), forms.problem_view(_ours()))
+            self._put(str(view["id"]), forms.problem_view(_ours()), mark)
             raise
-        self._put(str(view["id"]), shown)
+        self._put(str(view["id"]), shown, mark)
 
     # -- buttons
 
@@ -244,20 +263,25 @@ class SlackFace:
 
     def on_more(self, ack: Ack, body: Body, view: Body) -> None:
         seconds = int(str(forms.read_state(view).get("by", "0")))
-        ack(response_action="update", view=_SENDING)
+        mark = _marked(ack, _SENDING)
         pressed = Pressed("extend", str(json.loads(view["private_metadata"])["v"]), "", str(view["id"]))
 
         def extend(visitor: Visitor) -> Block:
             return forms.message("More time", self._answers.extend(visitor, pressed, seconds))
 
-        self._later(self._acts, body, view, extend)
+        self._later(self._acts, body, view, extend, mark)
 
     # -- afterwards
 
     def _later(
-        self, pool: ThreadPoolExecutor, body: Body, view: Body, work: Callable[[Visitor], Block | Form]
+        self,
+        pool: ThreadPoolExecutor,
+        body: Body,
+        view: Body,
+        work: Callable[[Visitor], Block | Form],
+        mark: str = "",
     ) -> None:
-        pool.submit(self._guarded, self._show, str(view["id"]), body, work)
+        pool.submit(self._guarded, self._show, str(view["id"]), body, work, mark)
 
     def _tell(self, body: Body, work: Callable[[Visitor], str], where: str = "") -> None:
         self._acts.submit(self._guarded, self._tell_now, body, work, where)
@@ -327,6 +351,13 @@ def _options(form: Form, name: str, query: str) -> list[Block]:
 
 def _ours() -> GatepassError:
     return GatepassError("something went wrong in gatepass", advice="try again; its log says what it was")
+
+
+def _marked(ack: Ack, view: Block) -> str:
+    """Acknowledge with this view, under a mark of its own."""
+    mark = f"gatepass.{uuid.uuid4()}"
+    ack(response_action="update", view={**view, "external_id": mark})
+    return mark
 
 
 def _ignore(ack: Ack) -> None:

@@ -231,6 +231,9 @@ class FakeSlack:
 
     def views_update(self, arguments: Json) -> Json:
         view = self.views.get(str(arguments.get("view_id")))
+        if "external_id" in arguments:
+            marked = (v for v in self.views.values() if v.get("external_id") == arguments["external_id"])
+            view = next(marked, None)
         if view is None:
             raise Refused("not_found")
         if arguments.get("hash") not in (None, view["hash"]):

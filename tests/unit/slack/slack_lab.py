@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from tests.installation import Whole
 
 from gatepass.app.serve import application
 from gatepass.desk import Caller
+from gatepass.slack import SlackFace
 from gatepass.testing.slack import FakeSlack, Posted
 from gatepass.testing.slack_hands import Hands
 from gatepass.testing.slack_server import SlackServer
@@ -46,6 +49,14 @@ class SlackLab:
         self.slack.add_channel("C0GENERAL", "general", *USERS.values())
         self.slack.add_channel("C0ACCESS", "access", *USERS.values())
         self.web = TestClient(application(self.whole.parts))  # type: ignore[arg-type]
+        self.face().settings = replace(
+            self.face().settings, patience=2.5
+        )  # a busy machine is not a slow database
+
+    def face(self) -> SlackFace:
+        face = self.whole.parts.faces.slack
+        assert face is not None
+        return face
 
     def hands(self, who: str, **more: Any) -> Hands:
         return Hands(self.slack, USERS.get(who, who), self.post, **more)
@@ -84,6 +95,12 @@ class SlackLab:
         assert answer["view"]["title"]["text"] == "Sent", answer
         self.whole.settle(3)
         return str(self.newest().id)
+
+    def sent(self, answer: dict[str, Any]) -> Any:
+        """The request that an acknowledged modal made."""
+        found = re.search(r"`(r[a-z0-9]{12})`", json.dumps(answer))
+        assert found is not None, answer
+        return self.request(found.group(1))
 
     def newest(self) -> Any:
         return self.whole.parts.desk.requests(Caller("cleo", "test")).requests[0]

@@ -1,0 +1,169 @@
+"""Messages in bad weather: Slack away, pauses, destinations that cannot be reached or do not answer (S2, S3, I15)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.unit.slack.slack_estate import everything
+from tests.unit.slack.slack_lab import SlackLab
+
+from gatepass.access.requests import Answer
+from gatepass.desk import Ask, Caller, Said
+
+ASK = {"target_id": "tenant_foo-main", "duration": "1800", "reason": "disk full"}
+
+
+def _ask_elsewhere(office: SlackLab) -> str:
+    fields = {"duration": "30m", "reason": "disk full"}
+    asked = office.whole.parts.desk.ask(
+        Caller("ana", "cli"), Ask("aws-access", "tenant_foo-main", fields=fields)
+    )
+    office.whole.settle(2)
+    return asked.id
+
+
+def _approve_elsewhere(office: SlackLab, request_id: str) -> None:
+    desk, ben = office.whole.parts.desk, Caller("ben", "web")
+    shown = desk.show(ben, request_id).request.content_hash
+    desk.answer(ben, Said(request_id, Answer.APPROVE, shown))
+    office.whole.settle(3)
+
+
+def test_s3_i15_slack_away_access_is_given_and_taken_back_and_the_news_waits(office: SlackLab) -> None:
+    office.slack.fail("*", 503, times=10_000)
+    request_id = _ask_elsewhere(office)
+    _approve_elsewhere(office, request_id)
+    assert office.whole.holds("ana")
+    office.whole.settle(1900, step=100)
+    assert not office.whole.holds("ana")
+    assert office.slack.posted == []
+    office.slack.heal()
+    office.whole.settle(900, step=300)
+    (line,) = office.slack.in_channel("C0ACCESS")
+    assert line.buttons() == {}
+    (own,) = office.slack.in_channel("U0ANA")
+    for word in ("asks for", "Access has begun", "Access has ended"):
+        assert word in own.words(), own.words()
+
+
+def test_s3_a_pause_that_slack_asks_for_is_kept(office: SlackLab) -> None:
+    office.slack.fail("chat.postMessage", 429, times=1, retry_after=30)
+    _ask_elsewhere(office)
+    calls = [name for name, _ in office.slack.calls].count("chat.postMessage")
+    assert calls == 1
+    office.whole.settle(25, step=5)
+    assert [name for name, _ in office.slack.calls].count("chat.postMessage") == calls
+    office.whole.settle(10, step=5)
+    assert len(office.slack.in_channel("C0ACCESS")) == 1
+
+
+def test_s2_a_card_that_somebody_deleted_is_posted_anew(office: SlackLab) -> None:
+    request_id = _ask_elsewhere(office)
+    office.slack.posted.remove(office.card())
+    _approve_elsewhere(office, request_id)
+    assert "Active" in office.card().words()
+
+
+def test_s2_reminders_come_ever_more_seldom_and_stop_with_the_answer(office: SlackLab) -> None:
+    request_id = _ask_elsewhere(office)
+
+    def reminders() -> int:
+        replies = office.slack.in_channel("C0ACCESS", thread=True)
+        return sum("Still waiting" in m.text for m in replies)
+
+    office.whole.settle(3600 + 600, step=600)
+    assert reminders() == 1
+    office.whole.settle(3000, step=600)
+    assert reminders() == 1
+    office.whole.settle(3600 + 600, step=600)
+    assert reminders() == 2
+    _approve_elsewhere(office, request_id)
+    office.whole.settle(3 * 3600, step=1800)
+    assert reminders() == 2
+
+
+@pytest.fixture
+def handed_on(office: SlackLab) -> SlackLab:
+    office.whole.parts.applying.apply("test", everything())
+    office.whole.parts.desk.ask(Caller("ana", "cli"), Ask("handed-on", fields={"change": "x"}))
+    office.whole.settle(3)
+    return office
+
+
+GROUP = "G0BEN0CLEO"
+
+
+def test_s2_the_next_is_asked_when_one_cannot_be_reached_and_when_nobody_answers(handed_on: SlackLab) -> None:
+    """#nowhere does not exist; ben and cleo get a group message; after ten minutes #access is asked."""
+    assert len(handed_on.slack.in_channel(GROUP)) == 1
+    assert handed_on.slack.in_channel("C0ACCESS") == []
+    handed_on.whole.settle(660, step=30)
+    assert len(handed_on.slack.in_channel("C0ACCESS")) == 1
+    replies = handed_on.slack.in_channel(GROUP, thread=True)
+    assert any("somebody else is asked now" in m.text for m in replies)
+
+
+def test_s2_deny_with_a_message_reaches_the_requester(handed_on: SlackLab) -> None:
+    card = handed_on.slack.in_channel(GROUP)[0]
+    before = set(handed_on.slack.views)
+    handed_on.hands("ben").click(card, "gatepass:deny")
+    handed_on.slack.wait_for(lambda: set(handed_on.slack.views) - before)
+    view = handed_on.slack.views[(set(handed_on.slack.views) - before).pop()]
+    handed_on.hands("ben").submit(view, {"message": "not <today>"})
+    assert handed_on.told("ben") == "You denied it."
+    handed_on.whole.settle(3)
+    own = handed_on.slack.in_channel("U0ANA")[-1]
+    assert "not &lt;today&gt;" in own.words()
+    assert handed_on.slack.in_channel(GROUP)[0].buttons() == {}
+    handed_on.whole.settle(900, step=30)
+    assert handed_on.slack.in_channel("C0ACCESS") == []
+
+
+def test_s2_more_time_is_a_new_question_on_the_same_card(office: SlackLab) -> None:
+    request_id = _ask_elsewhere(office)
+    _approve_elsewhere(office, request_id)
+    ends = office.whole.parts.desk.show(Caller("ana", "web"), request_id).grants[0].ends_at
+    own = office.slack.in_channel("U0ANA")[-1]
+    before = set(office.slack.views)
+    office.hands("ana").click(own, "gatepass:extend")
+    view = office.modal_after(before)
+    office.hands("ana").submit(view, {"by": "3600"})
+    office.slack.wait_for(lambda: "More time is asked for" in str(office.slack.views[view["id"]]))
+    office.whole.settle(3)
+    card = office.card()
+    assert len(office.slack.in_channel("C0ACCESS")) == 1
+    assert "gatepass:approve" in card.buttons()
+    assert office.click("ben", card, "approve") == "You approved it."
+    longer = office.whole.parts.desk.show(Caller("ana", "web"), request_id).grants[0].ends_at
+    assert longer is not None
+    assert ends is not None
+    assert longer > ends + timedelta(minutes=30)
+    assert "longer now" in office.slack.in_channel("U0ANA")[-1].text
+
+
+def test_s2_withdrawing_closes_the_card(office: SlackLab) -> None:
+    _ask_elsewhere(office)
+    office.click("ana", office.slack.in_channel("U0ANA")[-1], "cancel")
+    assert office.card().buttons() == {}
+    assert "Withdrawn" in office.card().words()
+
+
+def test_s1_mine_shows_what_is_held_and_gives_it_back(office: SlackLab) -> None:
+    request_id = _ask_elsewhere(office)
+    _approve_elsewhere(office, request_id)
+    view = office.open("ana", "mine")
+    rows = [b for b in view["blocks"] if b["type"] == "actions"]
+    give_back = next(e for e in rows[0]["elements"] if e["action_id"] == "gatepass:end")
+    revision = view["revision"]
+    payload = {
+        "type": "block_actions",
+        "trigger_id": office.slack.trigger(),
+        "container": {"type": "view", "view_id": view["id"]},
+        "view": view,
+        "actions": [{**give_back, "action_ts": "3.0"}],
+    }
+    office.hands("ana").interact(payload)
+    office.slack.wait_for(lambda: office.slack.views[view["id"]]["revision"] > revision)
+    office.whole.settle(5)
+    assert not office.whole.holds("ana")
