@@ -61,7 +61,8 @@ class SimLab:
         return next(person.id for person in people if person.user_name.startswith(name))
 
     def fail(self, call: str, fault: str, **how: Any) -> None:
-        lines = [{"operation": name, "do": fault, **how} for name in self.words[call]]
+        names = self.words[call] if call else ("",)
+        lines = [{"operation": name, "do": fault, **how} for name in names]
         self.sim.set_faults(lines)
 
     def heal(self) -> None:

@@ -17,7 +17,7 @@ from gatepass.access import settle
 from gatepass.access.events import Event
 from gatepass.access.facts import Attempt, Fact, Reading
 from gatepass.access.settle import Called, Next, Plan, Situation
-from gatepass.access.states import Outcome, Verb
+from gatepass.access.states import FactState, GrantState, Outcome, Verb
 from gatepass.access.strategy import CallResult
 from gatepass.aws import lease
 from gatepass.clock import Clock, to_ms
@@ -75,13 +75,24 @@ class Step:
 
     def settle(self) -> None:
         """Do what is due, until the fact rests. Never raises but for what kills the process; see `_guarded`."""
-        self._guarded(lambda: self._follow(self._decide(settle.due)))
+        self._guarded(lambda: self._follow(self._begin()))
 
     def found(self, reading: Reading) -> None:
         """Settle what the sweep read, although nothing was due."""
         self._guarded(lambda: self._follow(self._decide(lambda s: settle.read(s, reading))))
 
     # -- the steps
+
+    def _begin(self) -> Plan:
+        """Where a grant waits for what is not there, nothing need be written before AWS is read: a commit saved."""
+        fact = self._fact
+        if self._parts.brake.free and fact.state is FactState.ABSENT and not fact.ours:
+            now = self._parts.clock.now()
+            with self._parts.store.read() as view:
+                grants = view.facts.grants_on(fact.key)
+            if grants and all(g.state is GrantState.WAITING and now <= g.start_by for g in grants):
+                return self._read()
+        return self._decide(settle.due)
 
     def _follow(self, plan: Plan) -> None:
         while plan.next is not Next.REST:

@@ -1,7 +1,7 @@
 """A user is a member of a group of the identity store.
 
 Both changes are done when AWS answers. A membership has an id of its own: while it is known, only that one is ours.
-In this service a conflict means that the membership is there already, unless AWS gives another reason.
+In this service a conflict with the reason of uniqueness means that the membership is there already.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from gatepass.strategies.outcome import failed
 _SERVICE = "identitystore"
 _FEW = 3
 """So many members of one group are looked up one by one; more of them by one list."""
+
+_THERE = "UNIQUENESS_CONSTRAINT_VIOLATION"
+"""The reason of a conflict that says so; every other one says nothing, and a read will tell."""
 
 _GONE_WITH = ("USER", "GROUP", "GROUP_MEMBERSHIP")
 """What may be missing for a membership to be surely absent; a missing store says nothing."""
@@ -62,7 +65,7 @@ class SsoMembership:
                 MemberId={"UserId": user_id},
             )
         except Busy as conflict:
-            if conflict.about == "CONCURRENT_MODIFICATION":
+            if conflict.about != _THERE:
                 return failed(conflict)
             return CallResult(Called.DONE, detail="it was there already")
         except AwsError as error:

@@ -10,6 +10,7 @@ rule it stands for (security.md, section 3).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -145,6 +146,20 @@ class StrategySuite:
         lab.clock.sleep(60)
         assert not lab.true(lab.key)
 
+    def test_a_conflict_is_not_taken_for_done_unless_it_is_there(self, lab: StrategyLab) -> None:
+        for fault_on, present in (("grant", False), ("revoke", True)):
+            lab.by_hand(lab.key, present)
+            lab.fail(fault_on, "conflict")
+            act = lab.strategy.grant if fault_on == "grant" else _revoke(lab)
+            assert act(lab.organization, lab.key).called is Called.BUSY, fault_on
+            lab.clock.sleep(60)
+            assert lab.true(lab.key) is present
+
+    def test_an_answer_that_comes_late_is_an_answer(self, lab: StrategyLab) -> None:
+        lab.fail("", "slow", seconds=5.0)
+        _make(lab)
+        assert _read(lab).present
+
     def test_an_error_on_the_other_side_may_have_been_applied(self, lab: StrategyLab) -> None:
         lab.fail("grant", "error", status=500)
         assert lab.strategy.grant(lab.organization, lab.key).called is Called.LOST
@@ -217,6 +232,10 @@ def _expect_error(lab: StrategyLab) -> None:
     except AwsError:
         return
     raise AssertionError(f"a read that failed was taken for an answer: {found}")
+
+
+def _revoke(lab: StrategyLab) -> Callable[[str, FactKey], CallResult]:
+    return lambda organization, key: lab.strategy.revoke(organization, key, _read(lab, key).handle)
 
 
 def _make(lab: StrategyLab) -> None:
