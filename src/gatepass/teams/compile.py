@@ -29,6 +29,7 @@ from gatepass.teams.sizes import fit
 from gatepass.teams.trust import Grounds, document, grounds
 from gatepass.teams.world import World
 
+MAX_TAGS = 50
 VARIABLE = {"aws-teams": "teams_config", "aws-team-roles": "roles"}
 
 
@@ -198,6 +199,10 @@ class _Compiling:
         if found is None or any(finding.is_fault for finding in self.findings[before:]):
             return None
         trust = document(found, config, self.world.organization_id)
+        tags = _tags(self.label, name, config)
+        self._check_tags(config, tags)
+        if any(finding.is_fault for finding in self.findings[before:]):
+            return None
         role = Role(
             self.account,
             name,
@@ -207,7 +212,7 @@ class _Compiling:
             path=config.extras.path,
             description=config.role_description,
             max_session=config.max_session_duration,
-            tags=_tags(self.label, name, config),
+            tags=tags,
             policies=policies,
             inline=config.extras.inline,
             boundary=config.extras.boundary,
@@ -258,6 +263,22 @@ class _Compiling:
         if "+" in config.short:
             message = f"short name {config.short!r} has a +, which attachment keys use"
             self._refuse("role-name-invalid", message, config, advice="use a hyphen", value=config.short)
+
+    def _check_tags(self, config: RoleConfig, tags: Map[str, str]) -> None:
+        """What IAM takes: 50 tags, keys of 128 and values of 256 characters (3.3)."""
+        long = sorted(key for key, value in tags.items() if len(key) > 128 or len(value) > 256)
+        if len(tags) > MAX_TAGS or long:
+            what = (
+                f"has {len(tags)} tags, more than {MAX_TAGS}"
+                if not long
+                else f"has tags that are too long: {long}"
+            )
+            self._refuse(
+                "tags-invalid",
+                f"{config.short} {what}",
+                config,
+                advice="keys have 128, values 256 characters",
+            )
 
     def _check_arns(self, config: RoleConfig) -> None:
         for attribute in ("trusted_role_arns", "denied_role_arns"):

@@ -12,7 +12,8 @@ from typing import Any
 from gatepass.aws.errors import AwsError
 from gatepass.policy import dangling
 from gatepass.teams.calls import Calls, document, markers, pages, tags_of
-from gatepass.teams.kinds import RESERVED_PATHS, live_role
+from gatepass.teams.kinds import RESERVED_PATHS
+from gatepass.teams.kinds_roles import live_role
 from gatepass.teams.model import (
     Account,
     Document,

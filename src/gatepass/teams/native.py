@@ -12,11 +12,9 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gatepass.teams.compile import Source
-from gatepass.teams.config import LISTS, ConfigReader, Extras, RoleConfig, read_github
 from gatepass.teams.model import TRUST_QUOTA, Account, Document, Finding, Organization, Profile
 from gatepass.teams.naming import Label, LabelInputs, make_label, read_label
-from gatepass.teams.nodes import Mapping, Node, Scalar, Sequence, fault, plain
+from gatepass.teams.nodes import Mapping, Node, Sequence, fault, plain
 from gatepass.teams.reading import Reader, is_null, nearest
 from gatepass.teams.world import PARTITIONS, TEAM_SET_PATTERN, World
 
@@ -56,39 +54,8 @@ ORGANIZATION_KEYS = (
     "imported",
 )
 ACCOUNT_KEYS = ("id", "unit", "tags", "labels", "role_arn_template", "trust_policy_quota", "management")
-ALIASES = {
-    "description": "role_description",
-    "policies": "role_policy_arns",
-    "max_session": "max_session_duration",
-    "saml_login": "aws_saml_login_enabled",
-}
 COMPACTIONS = ("auto", *(f"C-{number}" for number in (1, 2, 3, 4, 5, 6, 8)))
-_OWN_KEYS = (
-    "enabled",
-    "accounts",
-    "except",
-    "profile",
-    "path",
-    "name",
-    "boundary",
-    "inline",
-    "tags",
-    "extra_statements",
-    "require_org",
-    "require_mfa",
-    "external_id",
-    "source_identity",
-    "external",
-    "compaction",
-    "protect",
-    "enforce",
-    "trusted_github_repos",
-    "groups",
-)
-ROLE_KEYS = (*LISTS, *ALIASES, *ALIASES.values(), *_OWN_KEYS)
-TEAM_KEYS = (*ROLE_KEYS, "allowed_roles")
 _ID = re.compile(r"[0-9]{12}\Z")
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +124,7 @@ def _organization(name: str, value: Node, reader: Reader) -> Declared | None:
         team_set_pattern=reader.word(
             node.get("team_permission_set_pattern"), f"{path}.team_permission_set_pattern", TEAM_SET_PATTERN
         ),
-        team_sets=_flag(reader, node, path, "team_permission_sets_enabled", default=True),
+        team_sets=flag_in(reader, node, path, "team_permission_sets_enabled", default=True),
         github_org=reader.word(node.get("trusted_github_org"), f"{path}.trusted_github_org"),
         organization_id=organization.id,
     )
@@ -198,7 +165,8 @@ def _described(
     )
 
 
-def _flag(reader: Reader, node: Mapping, path: str, name: str, *, default: bool) -> bool:
+def flag_in(reader: Reader, node: Mapping, path: str, name: str, *, default: bool) -> bool:
+    """A truth value of a mapping, or the default when it is absent or wrong (which is a fault)."""
     if is_null(node.get(name)):
         return default
     said = reader.flag(node.get(name), f"{path}.{name}")
@@ -299,7 +267,7 @@ def _account(account: Account, said: Mapping, path: str, reader: Reader) -> Acco
             key: reader.word(value, f"{path}.tags.{key}")
             for key, value in (tags.entries if tags else {}).items()
         },
-        management=_flag(reader, said, path, "management", default=False),
+        management=flag_in(reader, said, path, "management", default=False),
         trust_quota=account.trust_quota
         if is_null(quota)
         else reader.whole(quota, path) or account.trust_quota,
@@ -373,59 +341,6 @@ def _names_in(node: Node | None) -> Iterable[str]:
     return node.entries if isinstance(node, Mapping) else ()
 
 
-# Teams and roles -----------------------------------------------------------------------------------------------------
-
-
-def role_sources(declared: Declared, world: World, findings: list[Finding]) -> list[Source]:
-    """The teams of the identity account, and the roles of every account that gets some."""
-    reader = Reader(findings)
-    sources = []
-    teams = reader.mapping(declared.node.get("teams"), f"{declared.path}.teams")
-    if teams is not None and teams.entries:
-        if not world.identity:
-            message = f"{declared.path} has teams but no identity_account"
-            advice = "name the account where the teams live"
-            reader.refuse("unknown-account", message, teams, f"{declared.path}.teams", advice)
-            return []
-        configs = _configs(declared, teams, "aws-teams", reader)
-        sources.append(_source(declared, "teams", world.identity, teams, configs))
-    roles = reader.mapping(declared.node.get("roles"), f"{declared.path}.roles")
-    if roles is not None:
-        sources += _account_roles(declared, world, roles, reader)
-    return sources
-
-
-def _source(
-    declared: Declared, name: str, account: str, node: Mapping, configs: Map[str, RoleConfig]
-) -> Source:
-    return Source(
-        name,
-        "aws-teams" if name == "teams" else "aws-team-roles",
-        node,
-        LabelInputs(),
-        declared.path,
-        account=account,
-        policies=declared.policies,
-        naming=declared.labels[account],
-        configs=configs,
-    )
-
-
-def _account_roles(declared: Declared, world: World, roles: Mapping, reader: Reader) -> list[Source]:
-    configs = _configs(declared, roles, "aws-team-roles", reader)
-    by_account: dict[str, dict[str, RoleConfig]] = {}
-    for short, config in configs.items():
-        path = f"{declared.path}.roles.{short}"
-        chosen = select_accounts(declared.accounts, config.node.get("accounts"), f"{path}.accounts", reader)
-        left_out = set(reader.words(config.node.get("except"), f"{path}.except"))
-        if config.node.get("accounts") is None:
-            chosen = [name for name in declared.accounts if name != world.identity]
-        for name in chosen:
-            if name not in left_out:
-                by_account.setdefault(name, {})[short] = config
-    return [_source(declared, "roles", name, roles, entries) for name, entries in sorted(by_account.items())]
-
-
 def select_accounts(accounts: Map[str, Account], node: Node | None, path: str, reader: Reader) -> list[str]:
     """Accounts by name, `all`, `{unit: ...}` or `{tag: key=value}` (A5); unknown names are faults."""
     if isinstance(node, Mapping):
@@ -449,171 +364,3 @@ def select_accounts(accounts: Map[str, Account], node: Node | None, path: str, r
                 "unknown-account", f"{path} names account {word!r}", node, path, nearest(word, accounts)
             )
     return [word for word in words if word in accounts]
-
-
-def _configs(declared: Declared, entries: Mapping, kind: str, reader: Reader) -> dict[str, RoleConfig]:
-    found: dict[str, RoleConfig] = {}
-    group = "teams" if kind == "aws-teams" else "roles"
-    configs = ConfigReader()
-    repositories: dict[str, Node] = {}
-    for short, value in entries.entries.items():
-        path = f"{declared.path}.{group}.{short}"
-        node = reader.mapping(value, path) or Mapping(value.file, value.line, value.column, {})
-        reader.only(node, path, TEAM_KEYS if kind == "aws-teams" else ROLE_KEYS)
-        complete = _complete(node, kind, path, reader)
-        config = configs.role(short, complete, path, kind, reader.findings)
-        if config is None or not _flag(reader, node, path, "enabled", default=True):
-            continue
-        config = replace(config, extras=_extras(declared, node, path, reader), node=complete)
-        found[short] = _resolved(declared, config, reader)
-        github = node.get("trusted_github_repos")
-        if github is not None:
-            repositories[short] = github
-    if repositories:
-        trusted = Mapping(entries.file, entries.line, entries.column, repositories)
-        path = f"{declared.path}.{group}"
-        found = read_github(found, trusted, path, declared.world.github_org, reader.findings)
-    return found
-
-
-def _resolved(declared: Declared, config: RoleConfig, reader: Reader) -> RoleConfig:
-    """Teams qualified with the own organization's name are the own teams; others must be reachable (T-68, T-69)."""
-    prefix = f"{declared.organization.name}/"
-    known = declared.world.foreign_teams
-    for attribute in ("trusted_teams", "denied_teams"):
-        for index, team in enumerate(getattr(config, attribute)):
-            if "/" in team and not team.startswith(prefix) and team not in known:
-                message = (
-                    f"{team!r} is no team of another organization in partition {declared.world.partition}"
-                )
-                path = f"{config.path}.{attribute}[{index}]"
-                advice = f"trust never crosses partitions; {nearest(team, known)}"
-                where = config.place(attribute, index)
-                more = {"path": path, "value": team, "advice": advice}
-                reader.findings.append(fault("partition-mismatch", message, where, **more))
-    return replace(
-        config,
-        trusted_teams=tuple(team.removeprefix(prefix) for team in config.trusted_teams),
-        denied_teams=tuple(team.removeprefix(prefix) for team in config.denied_teams),
-    )
-
-
-def _complete(node: Mapping, kind: str, path: str, reader: Reader) -> Mapping:
-    """The entry with short spellings written out and the native defaults filled in."""
-    entries: dict[str, Node] = {}
-    keys = {}
-    for name, value in node.entries.items():
-        full = ALIASES.get(name, name)
-        entries[full], keys[full] = value, node.keys[name]
-    at = (node.file, node.line, node.column)
-    for name in LISTS:
-        listed = entries.get(name)
-        if listed is None:
-            entries[name] = Sequence(*at, [])
-        elif isinstance(listed, Scalar) and listed.kind != "null":
-            entries[name] = Sequence(listed.file, listed.line, listed.column, [listed])
-    session: Node | None = entries.get("max_session_duration")
-    seconds = 3600 if is_null(session) else reader.length(session, f"{path}.max_session_duration") or 3600
-    where = session or node
-    entries["max_session_duration"] = Scalar(where.file, where.line, where.column, str(seconds), "int")
-    entries.setdefault("role_description", Scalar(*at, "", "null"))
-    entries.setdefault("aws_saml_login_enabled", Scalar(*at, "false", "bool"))
-    entries["enabled"] = Scalar(*at, "true", "bool")
-    return Mapping(*at, entries, keys)
-
-
-def _extras(declared: Declared, node: Mapping, path: str, reader: Reader) -> Extras:
-    external_id = reader.word(node.get("external_id"), f"{path}.external_id")
-    if external_id and not _EXTERNAL_ID.match(external_id):
-        message = (
-            f"{path}.external_id is {external_id!r}; allowed: 2 to 1224 of letters, digits and _+=,.@:/-"
-        )
-        reader.refuse("type-mismatch", message, node.get("external_id"), f"{path}.external_id")
-    tags = reader.mapping(node.get("tags"), f"{path}.tags")
-    inline = reader.mapping(node.get("inline"), f"{path}.inline")
-    where = reader.word(node.get("path"), f"{path}.path", "/")
-    if not (where.startswith("/") and where.endswith("/")) or where.startswith("/aws-reserved"):
-        reader.refuse(
-            "role-name-invalid", f"{path}.path is {where!r}", node.get("path"), f"{path}.path", "as /teams/"
-        )
-        where = "/"
-    return Extras(
-        profile=read_profile(node.get("profile"), f"{path}.profile", reader, declared.profile),
-        boundary=reader.word(node.get("boundary"), f"{path}.boundary") or None,
-        path=where,
-        extra_statements=_statements(node.get("extra_statements"), f"{path}.extra_statements", reader),
-        require_org=_flag(reader, node, path, "require_org", default=False),
-        require_mfa=_flag(reader, node, path, "require_mfa", default=False),
-        external_id=external_id,
-        source_identity=reader.word(node.get("source_identity"), f"{path}.source_identity")
-        in {"required", "true"},
-        external=_flag(reader, node, path, "external", default=False),
-        compaction=read_compaction(node.get("compaction"), f"{path}.compaction", reader)
-        or declared.compaction,
-        inline=read_policies(inline, f"{path}.inline", reader),
-        tags={
-            key: reader.word(value, f"{path}.tags.{key}")
-            for key, value in (tags.entries if tags else {}).items()
-        },
-        protect=_flag(reader, node, path, "protect", default=False),
-        enforce=_flag(reader, node, path, "enforce", default=False),
-        name=reader.word(node.get("name"), f"{path}.name"),
-    )
-
-
-_SIDS = frozenset(
-    {
-        "RoleAssumeRole",
-        "PrincipalAssumeRole",
-        "RoleDenyAssumeRole",
-        "OidcProviderAssume",
-        "SamlProviderAssume",
-    }
-)
-
-
-def _statements(node: Node | None, path: str, reader: Reader) -> tuple[Document, ...]:
-    """Statements of one's own: each with a Sid nobody else uses, and only actions of STS (T-33)."""
-    if is_null(node):
-        return ()
-    if not isinstance(node, Sequence):
-        reader.texts(node, path)
-        return ()
-    seen = set(_SIDS)
-    found = []
-    for index, item in enumerate(node.items):
-        place = f"{path}[{index}]"
-        if not isinstance(item, Mapping):
-            reader.refuse("type-mismatch", f"{place} is not a statement", item, place)
-            continue
-        value: dict[str, Any] = plain(item)
-        sid, actions = value.get("Sid"), value.get("Action")
-        listed = [actions] if isinstance(actions, str) else list(actions or [])
-        if not isinstance(sid, str) or sid in seen:
-            message = (
-                f"{place} has no Sid of its own"
-                if sid not in seen
-                else f"{place}: Sid {sid!r} is used already"
-            )
-            reader.refuse("statement-invalid", message, item, place, "give each statement a unique Sid")
-        if not listed or any(not str(action).startswith("sts:") for action in listed):
-            message = f"{place} has actions other than sts: ones"
-            reader.refuse(
-                "statement-invalid", message, item, place, "a trust policy is about assuming the role"
-            )
-        seen.add(str(sid))
-        found.append(value)
-    return tuple(found)
-
-
-def named_roles(sources: Iterable[Source], world: World) -> World:
-    """The world with the ARNs of teams and roles that have a path or a name of their own."""
-    named = dict(world.named)
-    for source in sources:
-        for short, config in (source.configs or {}).items():
-            if config.extras.path != "/" or config.extras.name:
-                account = world.accounts[source.account]
-                assert source.naming is not None
-                name = config.extras.name or source.naming.role_name(short)
-                named[source.account, short] = account.arn(f"role{config.extras.path}{name}")
-    return replace(world, named=named)

@@ -12,7 +12,8 @@ from gatepass.teams.directory import Directory, DirectoryReader, informed
 from gatepass.teams.imported import read_imported
 from gatepass.teams.merging import Merger
 from gatepass.teams.model import Compiled, Component, Finding, Handover, Resources
-from gatepass.teams.native import Declared, named_roles, read_organizations, role_sources
+from gatepass.teams.native import Declared, read_organizations
+from gatepass.teams.native_roles import named_roles, role_sources
 from gatepass.teams.nodes import Mapping, read_yaml
 from gatepass.teams.people import People, Peopled
 from gatepass.teams.world import World

@@ -17,21 +17,10 @@ from gatepass.clock import EPOCH, iso
 from gatepass.policy import dangling
 from gatepass.teams.center import AssignmentKind, Center, DirectoryGroupKind, SetKind
 from gatepass.teams.guard import lockouts
-from gatepass.teams.kinds import (
-    PROTECT,
-    REVOKED,
-    Field,
-    GroupKind,
-    Kind,
-    OidcKind,
-    PolicyKind,
-    RoleKind,
-    SamlKind,
-    UserKind,
-    fingerprint,
-    owned,
-    with_owner,
-)
+from gatepass.teams.kinds import PROTECT, REVOKED, Field, Kind, fingerprint, owned, with_owner
+from gatepass.teams.kinds_federation import OidcKind, SamlKind
+from gatepass.teams.kinds_people import GroupKind, UserKind
+from gatepass.teams.kinds_roles import PolicyKind, RoleKind
 from gatepass.teams.live import Live, ours_to_touch
 from gatepass.teams.meaning import Meaning, candidates_of, meaning
 from gatepass.teams.model import Compiled, Document, Resources, Role

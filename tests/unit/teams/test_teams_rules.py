@@ -306,3 +306,10 @@ def test_a8_the_live_quota_decides_in_a_plan(tmp_path: Path) -> None:
     (blocked,) = plan_live(iam, VirtualClock(), compiled, replace(Options("acme"))).blocked
     assert "trust-too-long" in blocked.reason
     assert "L-C07B4B0D" in blocked.reason
+
+
+@pytest.mark.parametrize(
+    "tags", [{f"k{number}": "v" for number in range(50)}, {"k" * 129: "v"}, {"k": "v" * 257}]
+)
+def test_tags_that_iam_does_not_take(tags: dict[str, str], tmp_path: Path) -> None:
+    assert "tags-invalid" in ids(compile_teams(tmp_path, {"a": attributes()}, tags=tags))
