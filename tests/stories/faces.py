@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import secrets
 import socket
 import threading
 import time
@@ -15,6 +17,7 @@ import uvicorn
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 from tests.installation import Whole
+from tests.unit.web.browsing import Browser
 
 from gatepass.access.decide import Refused
 from gatepass.access.requests import Answer
@@ -157,6 +160,49 @@ class CliFace:
                 hashed = json.loads(shown.stdout)["content_hash"]
                 return [word, request, *lasts, *message, "--content-hash", hashed]
         return [str(step["do"]), request, *lasts]
+
+
+class WebFace:
+    """The portal: pages and forms, as a browser without JavaScript sends them."""
+
+    STATUS: Mapping[str, tuple[int, ...]] = {
+        "is_requester": (403,),
+        "answered": (409,),
+        "not_open": (409,),
+        "bad_fields": (422,),
+        "not_found": (404,),
+    }
+
+    def __init__(self, whole: Whole) -> None:
+        self._app = application(whole.parts, pick_a_person=True)
+        self._desk = whole.parts.desk
+
+    def do(self, step: Step, request: str) -> Went:
+        browser = Browser(
+            self._app, str(step["by"])
+        )  # signed in anew: stories last longer than a session idles
+        hidden = {"csrf": browser.hidden("/", "/logout")["csrf"], "key": secrets.token_hex(8)}
+        lasts = parse_duration(step["for"]) if "for" in step else None
+        if step["do"] == "ask":
+            seconds = int(lasts.total_seconds()) if lasts else 0
+            given = {"flow": "aws-access", "target": step["target"], "f.reason": "story"}
+            answer = browser.post("/ask/form", **hidden, **given, **{"f.duration": f"{seconds}s"})
+        elif step["do"] in ("approve", "deny"):
+            shown = self._desk.show(Caller("cleo", "story"), request).request.content_hash
+            given = {"answer": step["do"], "shown": shown, "message": step.get("message", "")}
+            given |= {"duration": step["for"]} if lasts else {}
+            answer = browser.post(f"/requests/{request}/answer", **hidden, **given)
+        elif step["do"] == "extend":
+            answer = browser.post(f"/requests/{request}/extend", **hidden, duration=step["for"])
+        else:
+            word = {"revoke": "end"}.get(str(step["do"]), str(step["do"]))
+            answer = browser.post(f"/requests/{request}/{word}", **hidden)
+        if answer.status_code >= 400:
+            wanted = str(step.get("refused", ""))
+            right = answer.status_code in self.STATUS.get(wanted, ())
+            return Went(request, refused=wanted if right else f"status {answer.status_code}")
+        place = re.match(r"/requests/(\w+)", answer.headers["location"])
+        return Went(place[1] if place else request)
 
 
 @contextmanager

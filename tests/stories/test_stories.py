@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 from tests.installation import Whole
-from tests.stories.faces import ApiFace, CliFace, DeskFace, Face, served
+from tests.stories.faces import ApiFace, CliFace, DeskFace, Face, WebFace, served
 
 from gatepass.desk import Caller
 from gatepass.desk.office import Scope
@@ -31,6 +31,7 @@ class Stage:
             "desk": DeskFace(self.whole),
             "api": ApiFace(self.whole),
             "cli": CliFace(self.whole, url),
+            "web": WebFace(self.whole),
         }
 
     def kinds(self) -> Counter[str]:
@@ -39,7 +40,8 @@ class Stage:
         for line in self.whole.parts.office.export(CLEO):
             said = json.loads(json.loads(line)["body"])
             found[f"{said['kind']}:{said['fields'].get('by') or said['fields'].get('why') or ''}"] += 1
-        del found["identity.stored:discovered"]
+        for once in [key for key in found if key.startswith(("identity.stored", "login"))]:
+            del found[once]
         return found
 
     def clear(self) -> None:
@@ -88,3 +90,4 @@ def test_a_story_is_the_same_through_every_face(stage: Stage, name: str) -> None
         stage.clear()
     assert logs["api"] == logs["desk"]
     assert logs["cli"] == logs["desk"]
+    assert logs["web"] == logs["desk"]
