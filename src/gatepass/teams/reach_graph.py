@@ -1,4 +1,4 @@
-"""The ground of reachability: every node of some resources, the edges that need no policy, and who might assume what.
+"""The ground of reachability: the nodes of some resources, the edges that need no policy, and who might assume what.
 
 Candidates are looked up by exact ARN, by account and by pattern, so that a question about one role does not look at all
 the others (T-97).
@@ -9,26 +9,16 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from functools import cached_property
 
 from gatepass.policy import Form
 from gatepass.policy.request import account_of
 from gatepass.policy.wildcards import arn_matches, matches
-from gatepass.teams.model import Account, Document, Resources, Role, Tags
+from gatepass.teams.model import Document, Resources
 from gatepass.teams.reach_hops import NOBODY, OUTSIDE
-from gatepass.teams.reach_nodes import (
-    CALLING,
-    RESERVED,
-    SET_ROLE,
-    Edge,
-    EdgeKind,
-    Node,
-    NodeKind,
-    set_name,
-    set_role_arn,
-)
-from gatepass.teams.reach_permissions import Side, Sides
+from gatepass.teams.reach_nodes import CALLING, SET_ROLE, Edge, Node, NodeKind
+from gatepass.teams.reach_permissions import Side
+from gatepass.teams.reach_population import Population
 from gatepass.teams.reach_trust import ANYONE, Opening, Trust, read_trust
 
 
@@ -36,24 +26,13 @@ class Graph:
     """Nodes, plain edges and candidates of one state. Nothing in it changes after it is made."""
 
     def __init__(self, resources: Resources, managed: Mapping[str, Document] | None = None) -> None:
+        known = Population(resources, managed or {})
         self.resources = resources
-        self.nodes: dict[str, Node] = {}
-        self.roles: dict[str, Role] = {}
-        self.accounts: dict[str, Account] = {account.id: account for account in resources.accounts}
-        self._sides = Sides(resources, managed or {})
-        self._side_of: dict[str, Side] = {}
-        self._entering: dict[str, list[Edge]] = defaultdict(list)
-        self._leaving: dict[str, list[Edge]] = defaultdict(list)
-        self._joined: set[tuple[str, str]] = set()
-        self._organizations = {organization.name: organization for organization in resources.organizations}
+        self.nodes = known.nodes
+        self.roles = known.roles
+        self.accounts = known.accounts
+        self._known = known
         self._trusts: dict[str, Trust] = {}
-        names = [account.name for account in resources.accounts]
-        self._shared_names = (
-            {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
-        )
-        self._add_roles()
-        self._add_users()
-        self._add_directory()
         self.by_arn = {node.arn: node for node in self.nodes.values() if node.kind in CALLING}
         self._sorted_arns = sorted(self.by_arn)
         self._matches: dict[str, list[Node]] = {}
@@ -61,25 +40,19 @@ class Graph:
         for node in self.by_arn.values():
             self._of_account[node.account.id if node.account else ""].append(node)
 
-    def account_label(self, account: Account) -> str:
-        """The account's name; with its organization where the name alone is not enough (T-70)."""
-        if account.name in self._shared_names:
-            return account.full_name
-        return account.name or account.id
-
     def entering(self, node: Node) -> list[Edge]:
         """Edges to the node that need no policy."""
-        return self._entering.get(node.id, [])
+        return self._known.entering.get(node.id, [])
 
     def leaving(self, node: Node) -> list[Edge]:
         """Edges from the node that need no policy."""
-        return self._leaving.get(node.id, [])
+        return self._known.leaving.get(node.id, [])
 
     def side(self, node: Node) -> Side:
         """What the node's own policies allow."""
         if node.is_outside:
             return OUTSIDE
-        return self._side_of.get(node.id, NOBODY)
+        return self._known.sides.get(node.id, NOBODY)
 
     def trust(self, node: Node) -> Trust:
         """The role's trust policy with its openings, read once."""
@@ -244,7 +217,10 @@ class Graph:
         kind = "user" if ":user/" in pattern else "role"
         name = pattern.split(":", 5)[5].partition("/")[2]
         if SET_ROLE in pattern:
-            kind, name = "session of a permission set", name.rpartition(SET_ROLE)[2].removesuffix("_*")
+            kind, name = (
+                "session of a permission set",
+                name.rpartition(SET_ROLE)[2].rstrip("*?").removesuffix("_"),
+            )
         label = f"any {kind} of {where} matching {name}"
         return self._extra(NodeKind.OPEN, f"open:{account}:{pattern}", label, self._filled(account, pattern))
 
@@ -266,96 +242,10 @@ class Graph:
 
     def _account_name(self, number: str) -> str:
         known = self.accounts.get(number)
-        return self.account_label(known) if known else number
+        return self._known.account_label(known) if known else number
 
     def _extra(self, kind: NodeKind, identifier: str, label: str, arn: str) -> Node:
         return self.nodes.setdefault(identifier, Node(kind, identifier, label, arn))
-
-    def _organization_id(self, account: Account) -> str:
-        organization = self._organizations.get(account.organization)
-        return organization.id if organization else ""
-
-    def _add(
-        self,
-        kind: NodeKind,
-        identifier: str,
-        label: str,
-        arn: str = "",
-        account: Account | None = None,
-        tags: Tags | None = None,
-    ) -> Node:
-        organization = self._organization_id(account) if account else ""
-        node = Node(kind, identifier, label, arn, account, organization, tuple(sorted((tags or {}).items())))
-        return self.nodes.setdefault(identifier, node)
-
-    def _join(self, source: Node, target: Node, kind: EdgeKind, lasts: timedelta | None = None) -> None:
-        if (source.id, target.id) not in self._joined:
-            self._joined.add((source.id, target.id))
-            edge = Edge(source, target, kind, lasts)
-            self._entering[target.id].append(edge)
-            self._leaving[source.id].append(edge)
-
-    def _add_roles(self) -> None:
-        for role in self.resources.roles:
-            self.accounts.setdefault(role.account.id, role.account)
-            where = self.account_label(role.account)
-            if role.path.startswith(f"/{RESERVED}") and (name := set_name(role.name)):
-                node = self._add(
-                    NodeKind.SET, _set_id(name, role.account), f"{name}@{where}", role.arn, role.account
-                )
-            else:
-                label = f"{role.short or role.name}@{where}"
-                node = self._add(NodeKind.ROLE, f"role:{role.arn}", label, role.arn, role.account, role.tags)
-                self.roles[node.id] = role
-            self._side_of[node.id] = self._sides.of_role(role)
-
-    def _add_users(self) -> None:
-        for user in self.resources.users:
-            self.accounts.setdefault(user.account.id, user.account)
-            label = f"{user.name}@{self.account_label(user.account)}"
-            node = self._add(NodeKind.USER, f"user:{user.arn}", label, user.arn, user.account, user.tags)
-            self._side_of[node.id] = self._sides.of_user(user)
-            if user.person:
-                self._join(self._person(user.person), node, EdgeKind.IS)
-
-    def _add_directory(self) -> None:
-        sets = {(found.organization, found.name): found for found in self.resources.permission_sets}
-        for group in self.resources.directory_groups:
-            node = self._group(group.organization, group.name)
-            for member in group.members:
-                self._join(self._person(member), node, EdgeKind.MEMBER_OF)
-        for assignment in self.resources.assignments:
-            account, name = assignment.account, assignment.permission_set
-            self.accounts.setdefault(account.id, account)
-            found = sets.get((assignment.organization, name))
-            node = self.nodes.get(_set_id(name, account)) or self._add_set(name, account)
-            if found is not None and node.id not in self._side_of:
-                self._side_of[node.id] = self._sides.of_set(found, account)
-            by_group = assignment.principal_kind == "group"
-            holder = (
-                self._group(assignment.organization, assignment.principal)
-                if by_group
-                else self._person(assignment.principal)
-            )
-            lasts = timedelta(seconds=found.session_seconds) if found else None
-            self._join(holder, node, EdgeKind.ASSIGNED, lasts)
-
-    def _add_set(self, name: str, account: Account) -> Node:
-        organization = self._organizations.get(account.organization)
-        arn = set_role_arn(name, account, organization.region if organization else "")
-        label = f"{name}@{self.account_label(account)}"
-        return self._add(NodeKind.SET, _set_id(name, account), label, arn, account)
-
-    def _group(self, organization: str, name: str) -> Node:
-        label = f"{organization}/{name}" if len(self._organizations) > 1 else name
-        return self._add(NodeKind.GROUP, f"group:{organization}/{name}", label)
-
-    def _person(self, name: str) -> Node:
-        return self._add(NodeKind.PERSON, f"person:{name}", name)
-
-
-def _set_id(name: str, account: Account) -> str:
-    return f"set:{name}@{account.id}"
 
 
 def starts(graph: Graph, node: Node) -> bool:

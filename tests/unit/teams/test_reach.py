@@ -28,7 +28,7 @@ from tests.unit.teams.reach_world import (
     team_arn,
 )
 
-from gatepass.teams.model import DirectoryGroup, Group, Organization, Policy, Resources, User
+from gatepass.teams.model import Account, DirectoryGroup, Group, Organization, Policy, Resources, User
 from gatepass.teams.reach import Reach
 from gatepass.teams.reach_explain import explain
 from gatepass.teams.reach_names import Unknown
@@ -331,6 +331,37 @@ def test_a_name_that_is_not_one_thing_is_refused_with_what_is_near(text: str, pa
 )
 def test_a_role_can_be_written_in_many_ways(text: str) -> None:
     assert Reach(company()).role(text).label == "terraform@dev"
+
+
+def test_accounts_of_two_organizations_may_share_a_name() -> None:
+    """T-70, T-71: `organization/account` tells them apart, in questions and in answers."""
+    other = Account("dev", "444444444444", organization="beta")
+    roles = (*company().roles, role(other, "terraform", allow(IDENTITY, team_arn("admin"))))
+    reach = Reach(
+        company(
+            accounts=(IDENTITY, DEV, PROD, other),
+            roles=roles,
+            organizations=(*company().organizations, Organization("beta", id="o-beta")),
+        )
+    )
+    with pytest.raises(Unknown):
+        reach.role("terraform@dev")
+    target = reach.role("terraform@beta/dev")
+    assert target.label == "terraform@beta/dev"
+    assert labels(reach.who_can(target))[-1] == f"{JANE} > acme/{ADMIN_WAY} > terraform@beta/dev"
+    assert reach.account("acme/dev") == DEV
+
+
+def test_an_open_set_is_called_by_the_name_before_the_suffix() -> None:
+    """H-2: the exact suffix of the hardened profile is no part of the set's name."""
+    exact = set_pattern("Ops").removesuffix("*") + "?" * 16
+    unknown = company(
+        permission_sets=(),
+        assignments=(),
+        directory_groups=(),
+        roles=(role(DEV, "r", allow(IDENTITY, exact)),),
+    )
+    assert who(unknown, "r@dev") == ["any session of a permission set of identity matching Ops > r@dev"]
 
 
 def test_explain_gives_the_statements_of_both_sides_of_each_hop() -> None:
