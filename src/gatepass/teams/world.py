@@ -71,7 +71,10 @@ def read_world(node: Node | None, findings: list[Finding], base: World | None = 
     context = reader.mapping(node, "context")
     if context is None:
         return world
-    account_map = reader.mapping(context.get("account_map"), "account_map")
+    nested = context.get("account_map")
+    account_map = (
+        reader.mapping(nested, "account_map") if nested or not context.get("full_account_map") else context
+    )
     if account_map is not None:
         world = read_account_map(account_map, reader, world)
     world = replace(
@@ -154,10 +157,12 @@ def _is_id(reader: Reader, node: Mapping, name: str, text: str) -> bool:
 
 
 def _texts(reader: Reader, node: Node | None, path: str) -> dict[str, str]:
+    """A mapping of strings; null counts as absent, as it does in Terraform's outputs."""
     entries = reader.mapping(node, path)
     read = {
         key: reader.text(value, f"{path}.{key}")
         for key, value in (entries.entries if entries else {}).items()
+        if not is_null(value)
     }
     return {key: value for key, value in read.items() if value is not None}
 
@@ -166,7 +171,7 @@ def _provider_lists(reader: Reader, node: Node | None) -> dict[str, tuple[str, .
     entries = reader.mapping(node, "saml_providers")
     found = {}
     for name, value in (entries.entries if entries else {}).items():
-        read = reader.texts(value, f"saml_providers.{name}")
+        read = reader.words(value, f"saml_providers.{name}")
         if read:
             found[name] = read
     return found

@@ -313,3 +313,17 @@ def test_a8_the_live_quota_decides_in_a_plan(tmp_path: Path) -> None:
 )
 def test_tags_that_iam_does_not_take(tags: dict[str, str], tmp_path: Path) -> None:
     assert "tags-invalid" in ids(compile_teams(tmp_path, {"a": attributes()}, tags=tags))
+
+
+def test_a1_a_context_may_be_written_loosely(tmp_path: Path) -> None:
+    arn = f"arn:aws:iam::{IDENTITY}:saml-provider/okta"
+    context = {
+        **account_map(),
+        "saml_providers": {"core-identity": arn},
+        "oidc_providers": {"core-identity": None},
+    }
+    compiled = compile_teams(tmp_path, {"a": attributes(aws_saml_login_enabled=True)}, context)
+    assert not compiled.faults
+    found = statement(compiled, "a", "SamlProviderAssume")
+    assert found is not None
+    assert found["Principal"] == {"Federated": arn}
