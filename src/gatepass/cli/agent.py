@@ -8,7 +8,6 @@ import click
 
 from gatepass.cli.laptop import face, places, say
 from gatepass.cli.listing import listing_options, show_list
-from gatepass.sessions.workspace import load_workspace, require
 
 COLUMNS = (
     "name",
@@ -90,24 +89,30 @@ def logs(lines: int) -> None:
 @face
 def status(name: str | None, output: str, columns: str | None, filters: tuple[str, ...]) -> None:
     """Which sessions are active, until when, and what they wait for."""
+    rows = _from_agent(name) if os.path.exists(places().socket) else None
+    show_list(_inactive(name) if rows is None else rows, COLUMNS, output, columns, filters)
+
+
+def _inactive(name: str | None) -> list[dict[str, object]]:
+    """Without an agent nothing is held: every session is inactive."""
+    from gatepass.sessions.workspace import load_workspace, require
+
     workspace = load_workspace(places().workspace)
-    names = [require(workspace, name).name] if name else sorted(workspace.sessions)
-    if os.path.exists(places().socket) and (rows := _from_agent(name)) is not None:
-        show_list(rows, COLUMNS, output, columns, filters)
-        return
-    inactive = [
+    chosen = (
+        [require(workspace, name)] if name else [workspace.sessions[n] for n in sorted(workspace.sessions)]
+    )
+    return [
         {
-            "name": n,
-            "kind": workspace.sessions[n].kind,
-            "profile": workspace.sessions[n].profile,
-            "account_id": workspace.sessions[n].account_id,
+            "name": session.name,
+            "kind": session.kind,
+            "profile": session.profile,
+            "account_id": session.account_id,
             "state": "inactive",
             "cause": "the agent is not running",
-            "prod": workspace.sessions[n].prod,
+            "prod": session.prod,
         }
-        for n in names
+        for session in chosen
     ]
-    show_list(inactive, COLUMNS, output, columns, filters)
 
 
 def _from_agent(name: str | None) -> list[dict[str, object]] | None:
@@ -137,6 +142,7 @@ def whoami(name: str | None) -> None:
     if name is None:
         from gatepass.sessions.agent.minter import identity_of
         from gatepass.sessions.plan import role_session_name
+        from gatepass.sessions.workspace import load_workspace
 
         identity = identity_of(load_workspace(places().workspace).settings, os.environ)
         click.echo(f"identity      {identity}")

@@ -189,3 +189,23 @@ def test_every_kind_of_the_specification_is_there() -> None:
         "process",
         "static-endpoint",
     }
+
+
+def test_the_quick_look_agrees_with_the_whole_reading_or_says_nothing() -> None:
+    """`agent.start` may answer "locked" early only when the whole reading would find a root that needs the vault."""
+    from gatepass.sessions.agent.start import needs_vault
+
+    workspace = parse_workspace(GOOD.replace("  # the one with keys", ""), PLACE)
+    text = GOOD.replace("  # the one with keys", "")
+    for name in ("gateway", "dev", "corp/Admin"):
+        assert needs_vault(text, name)
+        assert workspace.chain(name)[0].kind in ("iam-user", "sso-role")
+    assert not needs_vault(
+        GOOD, "gateway"
+    )  # a comment behind the header: not our writing, so no quick answer
+    assert not needs_vault(text, "nosuch")
+    assert not needs_vault(text.replace('kind = "iam-user"', 'kind = "process"'), "dev")
+    assert not needs_vault(text.replace('via = "gateway"', 'via = "dev"'), "dev")
+    assert not needs_vault(text + '[session."gateway"]\n', "gateway")
+    other = text + '[session."other"]\nkind = "process"\nprofile = "gateway"\n'
+    assert not needs_vault(other, "gateway")

@@ -1,8 +1,8 @@
 """The first milliseconds of the agent: alone, hardened, and quick to answer what needs no event loop.
 
 asyncio takes seven times as long to import as an interpreter takes to start (specification 6.2). So the request that
-started us is looked at before: a greeting, an unknown session and a locked vault are answered at once; everything else
-is handed on, unread bytes and all, to `agent.process`.
+started us is looked at before: a greeting and a locked vault are answered at once; everything else is handed on,
+unread bytes and all, to `agent.process`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import sys
 from dataclasses import dataclass
 
 from gatepass.errors import GatepassError
-from gatepass.sessions.agent.protocol import OK, answer, parse_request, refusal
+from gatepass.sessions.agent.protocol import OK, answer, refusal
 from gatepass.sessions.errors import Locked, SessionError
-from gatepass.sessions.files import private_dir, try_lock
+from gatepass.sessions.files import private_dir, read_private, try_lock
 from gatepass.sessions.paths import Paths
 
 PR_SET_DUMPABLE = 4
@@ -149,27 +149,54 @@ def quick_answer(paths: Paths, line: bytes) -> bytes | None:
     """The answer if it needs neither event loop nor AWS; None otherwise."""
     if line == b"hello 1\n":
         return answer(OK, f"1 {os.getpid()}\n".encode())
-    if not line.startswith(b"get ") or not line.endswith(b"\n"):
+    if not line.startswith(b"get ") or line.count(b" ") != 1 or not line.endswith(b"\n"):
         return None
     try:
-        _refuse_if_locked(paths, parse_request(line).words[0])
+        if _is_locked(paths, line[4:-1].decode("utf-8", "replace")):
+            raise Locked(
+                "the vault is locked: its vault passphrase is needed", advice="run: gatepass vault unlock"
+            )
     except GatepassError as error:
         return refusal(error)
+    except OSError:
+        return None
     return None
 
 
-def _refuse_if_locked(paths: Paths, name: str) -> None:
-    """Raises what `get` would: an unknown session, or a vault that only a person can open."""
-    from gatepass.sessions.workspace import load_workspace, require
+def _is_locked(paths: Paths, name: str) -> bool:
+    """Whether the session plainly needs the vault, and the vault plainly needs a person. False when in doubt."""
+    if b'"kind": "passphrase"' not in read_private(paths.vault):
+        return False
+    return needs_vault(read_private(paths.workspace).decode("utf-8", "replace"), name)
 
-    workspace = load_workspace(paths.workspace)
-    session = require(workspace, name)
-    root = workspace.chain(session.name)[0]
-    if root.kind not in ("iam-user", "sso-role"):
-        return
-    from gatepass.sessions.vault.store import read_sealed
 
-    if read_sealed(paths.vault).provider.get("kind") == "passphrase":
-        raise Locked(
-            "the vault is locked: its vault passphrase is needed", advice="run: gatepass vault unlock"
-        )
+def needs_vault(text: str, name: str) -> bool:
+    """Whether the session's root keeps its secret in the vault, read off the lines as our writer writes them.
+
+    A whole reading costs twice the start of an interpreter. Whatever is written otherwise is left to it: False.
+    """
+    lines = text.splitlines()
+    if any(line.lstrip().startswith("profile") and name in line for line in lines):
+        return False  # it may be another session's profile
+    seen: set[str] = set()
+    while name not in seen:
+        seen.add(name)
+        table = _table(lines, f'[session."{name}"]')
+        if table.get("kind") != "role":
+            return table.get("kind") in ("iam-user", "sso-role")
+        name = table.get("via", "")
+    return False
+
+
+def _table(lines: list[str], header: str) -> dict[str, str]:
+    """The plain text values below a header that is there once."""
+    if lines.count(header) != 1:
+        return {}
+    found: dict[str, str] = {}
+    for line in lines[lines.index(header) + 1 :]:
+        if line.startswith("["):
+            break
+        key, equals, value = line.partition(" = ")
+        if equals and len(value) > 1 and value[0] == value[-1] == '"' and "\\" not in value:
+            found[key] = value[1:-1]
+    return found
