@@ -6,6 +6,7 @@ it was worked out for (architecture.md 3). AWS is read outside of any transactio
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -29,6 +30,10 @@ from gatepass.handlers.hooks import Stepped, Then
 from gatepass.handlers.submission import Fate, Requested
 from gatepass.store import Store, Tx, View
 
+log = logging.getLogger("gatepass.identity")
+
+NOT_IN_DIRECTORY = "not_found_in_aws"
+"""The code of a `Finder`'s error that says so."""
 IDENTITY_SERVICE = "aws_sso"
 """Under this word people's ids in identity stores are kept, by instance ARN (spec/sym.md 4.5)."""
 
@@ -112,6 +117,8 @@ class Preparing:
         except GatepassError as problem:
             if self.transient(problem) and self.clock.now() < request.asked_at + self.patience:
                 raise
+            if stored is not None and problem.code == NOT_IN_DIRECTORY:
+                self._identity_failed(version, request, str(problem))
             return self._finish(request, Outcome(why=str(problem)))
         if found is not None and found.discovered:
             self._keep_identity(version, request, found.user_id)
@@ -177,6 +184,14 @@ class Preparing:
         instance = version.estate.organizations[request.organization].connector.instance_arn
         with self.store.write() as tx:
             tx.people.store_identity(request.requester, IDENTITY_SERVICE, instance, user_id, by=by)
+
+    def _identity_failed(self, version: Version, request: Request, why: str) -> None:
+        """A stored identity is not there any more: never looked for again by e-mail; an operator is told."""
+        assert request.organization is not None
+        instance = version.estate.organizations[request.organization].connector.instance_arn
+        log.error("the identity stored for %s in %s failed: %s", request.requester, request.organization, why)
+        with self.store.write() as tx:
+            tx.people.fail_identity(request.requester, IDENTITY_SERVICE, instance, why)
 
     def _finish(self, seen: Request, outcome: Outcome) -> None:
         """Apply the result to the version it was worked out for; a request that changed meanwhile is left alone."""
