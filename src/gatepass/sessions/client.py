@@ -67,11 +67,13 @@ class Conversation:
                 raise _error(message["error"])
 
     def events(self) -> Iterator[Answer]:
-        """Messages as they come, after a `watch`."""
+        """Events as they come, after a `watch`; questions in between are put to the person."""
         while True:
             message = self._receive()
             if "event" in message:
                 yield message["event"]
+            elif "ask" in message:
+                self._answer(message["ask"])
 
     def close(self) -> None:
         """End the conversation; what was opened for it (endpoints) ends too."""
