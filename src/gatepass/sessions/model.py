@@ -196,6 +196,8 @@ class Settings:
     endpoints: tuple[tuple[str, str], ...] = ()
     """Service to address, like the `AWS_ENDPOINT_URL_<SERVICE>` variables but independent of the environment."""
     server: str | None = None
+    registry: tuple[str, ...] = ()
+    """Shared files whose sessions are read too; local ones of the same name win (S-57)."""
 
 
 @dataclass(frozen=True)

@@ -228,6 +228,7 @@ SETTINGS: dict[str, Check] = {
     "confirm_prod": _flag,
     "endpoints": _endpoints,
     "server": _url,
+    "registry": _words,
 }
 
 

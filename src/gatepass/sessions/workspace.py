@@ -24,6 +24,7 @@ from gatepass.sessions.model import (
     WebIdentity,
     Workspace,
 )
+from gatepass.sessions.registry import merged
 from gatepass.sessions.schema import (
     BY_KIND,
     COMMON,
@@ -64,7 +65,9 @@ def parse_workspace(text: str, path: Path) -> Workspace:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise WorkspaceError(path, [f"not TOML: {error}"]) from error
+    document, faults = merged(document, path.parent)
     reader = _Reader(text)
+    reader.faults += faults
     workspace = reader.read(document)
     if reader.faults:
         raise WorkspaceError(path, reader.faults)

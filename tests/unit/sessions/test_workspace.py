@@ -209,3 +209,46 @@ def test_the_quick_look_agrees_with_the_whole_reading_or_says_nothing() -> None:
     assert not needs_vault(text + '[session."gateway"]\n', "gateway")
     other = text + '[session."other"]\nkind = "process"\nprofile = "gateway"\n'
     assert not needs_vault(other, "gateway")
+
+
+SHARED = """\
+[integration."team"]
+kind = "identity-center"
+start_url = "https://team.awsapps.com/start"
+[session."shared"]
+kind = "role"
+role_arn = "arn:aws:iam::222222222222:role/shared"
+via = "gateway"
+[session."dev"]
+kind = "role"
+role_arn = "arn:aws:iam::999999999999:role/not-ours"
+via = "gateway"
+"""
+
+
+def test_s57_a_registry_adds_sessions_and_local_ones_win(short_tmp: Path) -> None:
+    (short_tmp / "team.toml").write_text(SHARED)
+    text = GOOD.replace("version = 1", 'version = 1\n[settings]\nregistry = ["team.toml"]')
+    workspace = parse_workspace(text, short_tmp / "workspace.toml")
+    assert workspace.sessions["shared"].source == "registry:team.toml"
+    assert workspace.sessions["dev"].account_id == "222222222222"
+    assert "team" in workspace.integrations
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '[session."x"]\nkind = "process"\ncommand = ["sh"]\n',
+        '[session."x"]\nkind = "process"\n',
+        '[session."x"]\nkind = "iam-user"\nmfa_source = "command:sh -c x"\n',
+        '[session."x"]\nkind = "web-identity"\nrole_arn = "arn:aws:iam::222222222222:role/x"\ntoken_command = ["sh"]\n',
+        '[integration."x"]\nkind = "saml"\nstart_url = "https://x"\nassertion_command = ["sh"]\n',
+    ],
+)
+def test_s57_a_registry_cannot_make_anything_run(short_tmp: Path, more: str) -> None:
+    (short_tmp / "team.toml").write_text(SHARED + more)
+    text = GOOD.replace("version = 1", 'version = 1\n[settings]\nregistry = ["team.toml", "gone.toml"]')
+    with pytest.raises(WorkspaceError) as caught:
+        parse_workspace(text, short_tmp / "workspace.toml")
+    assert "not taken from shared files" in str(caught.value)
+    assert "no such file" in str(caught.value)

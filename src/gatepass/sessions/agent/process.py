@@ -42,26 +42,36 @@ class LiveWorkspace:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._mark: tuple[int, int] | None = None
+        self._mark: tuple[tuple[int, int], ...] | None = None
         self._held = Workspace()
         self._fault: SessionError | None = None
 
     def __call__(self) -> Workspace:
         """Raises the file's fault when there never was a sound one."""
-        try:
-            found = os.stat(self._path)
-            mark = (found.st_mtime_ns, found.st_ino)
-        except FileNotFoundError:
-            mark = (0, 0)
+        mark = self._marks()
         if mark != self._mark:
-            self._mark = mark
             try:
                 self._held, self._fault = load_workspace(self._path), None
             except SessionError as error:
                 self._fault = error
+            self._mark = self._marks()
         if self._fault is not None and not self._held.sessions:
             raise self._fault
         return self._held
+
+    def _marks(self) -> tuple[tuple[int, int], ...]:
+        """Of the file and of the shared files it names."""
+        shared = (self._path.parent / Path(n).expanduser() for n in self._held.settings.registry)
+        return tuple(_changed_at(path) for path in (self._path, *shared))
+
+
+def _changed_at(path: Path) -> tuple[int, int]:
+    """What changes whenever the file is written or replaced."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_ino)
 
 
 def assemble(paths: Paths, clock: Clock, source: GrantSource | None = None) -> Service:
