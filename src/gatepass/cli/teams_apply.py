@@ -93,6 +93,7 @@ def _made(wanted: Wanted, estate: str, more: dict[str, Any]) -> tuple[Plan, Plan
     only = (wanted.account,) if wanted.account else None
     now = clock.now()
     made = plan_live(calls, clock, compiled, options, only, now=now)
+    options = replace(options, leaving=made.leaving)
     file = PlanFile(
         replace(wanted, account=""), options, now, only, apply_role=role, acknowledged=acknowledged
     )

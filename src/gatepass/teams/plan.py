@@ -82,6 +82,8 @@ class Options:
     used_within: timedelta = timedelta(days=90)
     revoke_sessions: bool = False
     """End living sessions of roles whose trust loses somebody (T-82)."""
+    leaving: tuple[str, ...] = ()
+    """ARNs of users that an earlier look at all accounts found to be leaving; a plan file carries them to its apply."""
     actors: tuple[str, ...] = ()
     """ARNs of which one must keep a way into every account: the apply identity, and break-glass principals."""
 
@@ -98,6 +100,8 @@ class Plan:
     dangling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     foreign: tuple[str, ...] = ()
     """Roles nobody declares that trust our teams (T-88)."""
+    leaving: tuple[str, ...] = ()
+    """ARNs of the users whose sessions end with them."""
     ways: tuple[str, ...] = ()
     """In words: which people and other starts gain or lose which role, by whatever path (T-75)."""
 
@@ -207,9 +211,10 @@ def make_plan(
     ]
     existing = {entry.key: entry for entry in entries(live.resources)}
     people = candidates_of(wanted.resources, live.resources)
-    planner = _Planner(options, live, people, now)
-    changes = [planner.change(entry, _value(existing.get(entry.key))) for entry in readable]
     wanted_keys = {entry.key for entry in readable}
+    leaving = {*options.leaving, *_leaving(existing, wanted_keys, options)}
+    planner = _Planner(options, live, people, now, frozenset(leaving))
+    changes = [planner.change(entry, _value(existing.get(entry.key))) for entry in readable]
     for key, entry in existing.items():
         if key not in wanted_keys and (chosen is None or entry.account_id in chosen):
             removal = planner.removal(entry)
@@ -224,6 +229,20 @@ def make_plan(
     )
 
 
+def _leaving(
+    existing: Mapping[tuple[str, str, str], Entry], wanted: set[tuple[str, str, str]], options: Options
+) -> Iterator[str]:
+    """Users of ours that nobody declares any more and that may be removed."""
+    for key, entry in existing.items():
+        if (
+            options.allow_delete
+            and key[1] == "user"
+            and key not in wanted
+            and owned(entry.value.tags, options.estate)
+        ):
+            yield entry.value.arn
+
+
 def _value(entry: Entry | None) -> Any:
     return entry.value if entry is not None else None
 
@@ -234,6 +253,8 @@ class _Planner:
     live: Live
     people: set[str]
     now: datetime
+    leaving: frozenset[str] = frozenset()
+    """ARNs of users that this plan removes: their sessions of roles are ended with them."""
 
     def change(self, entry: Entry, live: Any) -> Change:
         """What becomes of one wanted thing."""
@@ -284,7 +305,10 @@ class _Planner:
         """The wanted role with the policy that ends living sessions: a new one where somebody loses access and that
         is asked for; an old one for as long as a session of before may live (T-82)."""
         ended = live.inline.get(REVOKED)
-        if self.options.revoke_sessions and self._meaning(live, wanted).loses:
+        loses = (
+            set(self._meaning(live, wanted).loses) if self.options.revoke_sessions or self.leaving else set()
+        )
+        if (self.options.revoke_sessions and loses) or loses & self.leaving:
             ended = revocation(self.now)
         elif ended is not None and self.now - revoked_at(ended) > LONGEST_SESSION:
             ended = None

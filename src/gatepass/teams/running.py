@@ -296,6 +296,7 @@ def read_plan(path: Path) -> PlanFile:
         options = dict(value["options"])
         options["used_within"] = timedelta(seconds=options["used_within"])
         options["actors"] = tuple(options["actors"])
+        options["leaving"] = tuple(options["leaving"])
         return PlanFile(
             Wanted(
                 tuple(Path(item) for item in wanted["paths"]),

@@ -384,3 +384,23 @@ def test_t55_quotas_are_asked_for_where_they_are_needed(tmp_path: Path) -> None:
     assert request_quotas(iam, _plan(iam, compiled)) == {DEV: 2048}
     (asked,) = [params for _, operation, params in iam.writes if operation == "RequestServiceQuotaIncrease"]
     assert asked == {"ServiceCode": "iam", "QuotaCode": "L-C07B4B0D", "DesiredValue": 2048.0}
+
+
+def test_a3_leaving_cuts_the_sessions_of_the_roles_it_takes_away(tmp_path: Path) -> None:
+    text = f"""
+organizations:
+  acme:
+    identity_account: identity
+    accounts: {{identity: "{IDENTITY}", dev: "{DEV}"}}
+    users: {{ana: {{}}, ben: {{}}}}
+    groups:
+      g: {{members: [ana, ben], assume: [dev/Shared]}}
+      h: {{members: [ben], assume: [dev/Other]}}
+"""
+    iam = FakeIam()
+    _apply(iam, _compiled(text, tmp_path))
+    gone = _compiled(text.replace("ana: {}, ", "").replace("[ana, ben]", "[ben]"), tmp_path)
+    assert _apply(iam, gone, allow_delete=True).is_complete
+    assert "ana" not in iam.accounts[IDENTITY].users
+    assert REVOKED in iam.accounts[DEV].roles["shared"]["inline"]
+    assert REVOKED not in iam.accounts[DEV].roles["other"]["inline"]
