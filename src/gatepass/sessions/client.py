@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman, Sessi
 from gatepass.sessions.files import private_dir
 from gatepass.sessions.launcher import launch_for
 from gatepass.sessions.paths import Paths
-from gatepass.sessions.thin import connect
+from gatepass.sessions.thin import ask, connect
 
 Answer = dict[str, Any]
 _BY_STATUS: dict[int, type[SessionError]] = {2: BadInput, 3: NeedsHuman, 4: Denied, 5: Upstream, 6: Locked}
@@ -88,10 +89,16 @@ class Conversation:
         self._send({"answer": question["n"], "value": value})
 
     def _send(self, message: Answer) -> None:
-        self._link.sendall(json.dumps(message).encode() + b"\n")
+        try:
+            self._link.sendall(json.dumps(message).encode() + b"\n")
+        except ConnectionError as error:
+            raise Upstream("the agent has ended", advice="run the command again") from error
 
     def _receive(self) -> Answer:
-        line = self._file.readline()
+        try:
+            line = self._file.readline()
+        except ConnectionError:
+            line = b""
         if not line:
             raise Upstream(
                 "the agent ended in the middle of the conversation", advice="run the command again"
@@ -136,14 +143,17 @@ def conversation(paths: Paths, person: Person | None = None) -> Iterator[Convers
 
 
 def request(paths: Paths, line: str, *, start_it: bool = True, seconds: float = 60.0) -> bytes:
-    """The payload of one plain request. Raises the agent's refusal as a `SessionError`."""
-    with link_to_agent(paths, start_it=start_it) as link:
-        link.settimeout(seconds)
-        link.sendall(line.encode() + b"\n")
-        parts = []
-        while part := link.recv(65536):
-            parts.append(part)
-    answer = b"".join(parts)
+    """The payload of one plain request. Raises the agent's refusal as a `SessionError`.
+
+    Tried again for half a second when the agent dies over it, like the launcher does.
+    """
+    answer = b""
+    for pause in (0.0, 0.02, 0.05, 0.1, 0.2):
+        time.sleep(pause)
+        with contextlib.suppress(ConnectionError), link_to_agent(paths, start_it=start_it) as link:
+            answer = ask(link, line.encode() + b"\n", seconds)
+        if answer:
+            break
     if not answer[:1].isdigit():
         raise Upstream("the agent ended without an answer", advice="run the command again")
     if answer[:2] == b"0 ":

@@ -54,7 +54,8 @@ class LiveWorkspace:
                 self._held, self._fault = load_workspace(self._path), None
             except SessionError as error:
                 self._fault = error
-            self._mark = self._marks()
+            after = self._marks()
+            self._mark = after if after[0] == mark[0] else None  # changed while it was read: look again
         if self._fault is not None and not self._held.sessions:
             raise self._fault
         return self._held
