@@ -106,9 +106,9 @@ def build(
         point=point,
     )
     runner = Runner(unisolated=settings.handlers == "unisolated")
-    coding = Coding(runner, RealWorlds(store, door, Directory(door), {}))
-    follows = CodeFollows(book)
     told = telling(settings, store, clock, book)
+    coding = Coding(runner, RealWorlds(store, door, Directory(door), told.functions))
+    follows = CodeFollows(book)
     announcer = Announcers((follows, told.announcer))
     deciding = Deciding(book, ids, settings.start_within, _forecaster(settings), announcer, follows.follow)
     ending, gatekeeper = Ending(announcer), Gatekeeper(book)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import httpx
 
@@ -13,8 +13,19 @@ from gatepass.app.references import resolve
 from gatepass.app.settings import Settings, SettingsError
 from gatepass.clock import Clock
 from gatepass.desk import Book, Desk
+from gatepass.desk.coding import About
 from gatepass.engine.ports import Notifier
-from gatepass.notify import Dispatcher, MailServer, MailSink, OutboxAnnouncer, Routing, Sink, WebhookSink
+from gatepass.handlers import Ask
+from gatepass.notify import (
+    CARD,
+    Dispatcher,
+    MailServer,
+    MailSink,
+    OutboxAnnouncer,
+    Routing,
+    Sink,
+    WebhookSink,
+)
 from gatepass.notify.notice import TIMER
 from gatepass.notify.upto import read_ref
 from gatepass.store import Store, Tx, View
@@ -61,6 +72,15 @@ class SlackRows:
         kept = rows.people.identity(person, SLACK, self.team)
         return kept.identity if kept is not None and kept.failed_at is None else None
 
+    def thread(self, request: str) -> tuple[str, str] | None:
+        """Channel and timestamp of the request's first card."""
+        with self.store.read() as view:
+            cards = [
+                m for m in view.outbox.of_request(request) if m.kind == CARD and m.channel.startswith(SLACK)
+            ]
+        refs = (read_ref(each) for each in cards)
+        return next(((ref["channel"], ref["ts"]) for ref in refs if ref.get("ts")), None)
+
     def shown(self, request: str, version: int, where: str) -> str | None:
         with self.store.read() as view:
             refs = [read_ref(each) for each in view.outbox.of_request(request) if each.sent_ref]
@@ -81,6 +101,16 @@ class Telling:
     slack: SlackClient | None
     settings: SlackSettings | None
     web: httpx.Client = field(repr=False)
+
+    def functions(self, about: About) -> Mapping[str, Callable[[Ask], Any]]:
+        """What a flow's code may ask of Slack (spec/sym.md 2.10); nothing where it is not configured."""
+        if self.slack is None or self.settings is None:
+            return {}
+        from gatepass.slack.world import SlackWorld
+
+        thread = self.rows.thread(about.request) if about.request is not None else None
+        estate = about.version.estate
+        return SlackWorld(self.slack, self.rows, self.settings.team, estate, thread).functions()
 
     def face(self, desk: Desk, clock: Clock) -> Faces:
         """What comes in, once there is a desk."""

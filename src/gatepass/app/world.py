@@ -32,16 +32,16 @@ Function = Callable[[Ask], Any]
 
 @dataclass(frozen=True, slots=True)
 class RealWorlds:
-    """Makes a `World` for each call. `more` are functions of faces (slack), by name."""
+    """Makes a `World` for each call. `more` makes the functions of faces (slack), by name."""
 
     store: Store
     door: Door
     directory: Directory
-    more: Mapping[str, Function]
+    more: Callable[[About], Mapping[str, Function]]
 
     def __call__(self, about: About) -> World:
         one = _OneWorld(self, about)
-        return Answers({**one.functions(), **self.more})
+        return Answers({**one.functions(), **self.more(about)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "handlers": "gatepass.cli.handlers:handlers",
     "teams": "gatepass.cli.teams:teams",
     "sim": "gatepass.cli.sim:sim",
+    "slack": "gatepass.cli.slack:slack",
     "agent": "gatepass.cli.agent:agent",
     "completion": "gatepass.cli.doctor:completion",
     "console": "gatepass.cli.deliver:console",

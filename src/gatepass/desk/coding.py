@@ -48,6 +48,8 @@ class About:
     organization: str | None
     person: Person
     target: str | None = None
+    request: str | None = None
+    """The request it is about; None while there is only a form."""
 
 
 Worlds = Callable[[About], World]
@@ -225,7 +227,7 @@ class Coding:
 def about(version: Version, request: Request, person: Person) -> About:
     """What a request's code is about. The flow is the one of the version it was made under."""
     flow = version.estate.flows[request.flow]
-    return About(version, flow, request.organization, person, request.target)
+    return About(version, flow, request.organization, person, request.target, request.id)
 
 
 def rules(flow: Flow, request: Request) -> Rules:

@@ -75,7 +75,7 @@ def what(notice: Notice) -> str:
     if request.account_id is not None:
         parts.append(f"in account {request.account_id}")
     organization = estate.organizations.get(request.organization or "")
-    if organization is not None:
+    if organization is not None and organization.label != parts[0]:
         parts.append(f"of {organization.label}")
     return " ".join(parts)
 

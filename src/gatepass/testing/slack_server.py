@@ -73,7 +73,7 @@ class SlackServer:
     async def _api(self, request: Request) -> JSONResponse:
         arguments: Json = dict(request.query_params)
         if request.headers.get("content-type", "").startswith("application/json"):
-            arguments |= await request.json()
+            arguments |= json.loads(await request.body() or b"{}")
         elif request.method == "POST":
             arguments |= {
                 key: value for key, value in (await request.form()).items() if isinstance(value, str)
