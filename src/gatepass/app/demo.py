@@ -7,8 +7,10 @@ AWS_ENDPOINT_URL, with credentials like any others.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from gatepass.app.build import Installation
 from gatepass.app.keys import Keys
 from gatepass.app.serve import NotLoopback, Say, serve
 from gatepass.app.settings import Settings
@@ -20,7 +22,13 @@ from gatepass.sim.seed_world import ACCESS_KEY, SECRET
 from gatepass.sim.server import SimServer
 
 
-def serve_demo(settings: Settings, estate_path: Path, *, say: Say) -> None:
+def serve_demo(
+    settings: Settings,
+    estate_path: Path,
+    *,
+    say: Say,
+    before: Callable[[Installation], None] = lambda _: None,
+) -> None:
     """Serve the estate against a simulated AWS that holds everything the estate speaks of. Blocks."""
     if settings.host not in ("127.0.0.1", "::1", "localhost"):
         raise NotLoopback(f"--demo on {settings.host}: it lets anybody in", advice="leave --host away")
@@ -42,4 +50,4 @@ def serve_demo(settings: Settings, estate_path: Path, *, say: Say) -> None:
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
             os.environ.pop(name, None)
         say(f"simulated AWS on {server.url}: AWS_ENDPOINT_URL={server.url} AWS_ACCESS_KEY_ID={ACCESS_KEY}")
-        serve(settings, estate_path, say=say, pick_a_person=True)
+        serve(settings, estate_path, say=say, pick_a_person=True, before=before)

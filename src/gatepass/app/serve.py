@@ -35,17 +35,24 @@ class NotLoopback(GatepassError):
 
 
 def serve(
-    settings: Settings, estate_path: Path, *, say: Say, point: Point = nothing, pick_a_person: bool = False
+    settings: Settings,
+    estate_path: Path,
+    *,
+    say: Say,
+    point: Point = nothing,
+    pick_a_person: bool = False,
+    before: Callable[[Installation], None] = lambda _: None,
 ) -> None:
     """Apply the estate, then serve API and portal and settle facts until SIGTERM or SIGINT. Blocks.
 
-    `pick_a_person`: the demo's sign-in, for loopback only.
+    `pick_a_person`: the demo's sign-in, for loopback only. `before`: done once the estate is applied.
     """
     estate = load_directory(estate_path)
     installation = build(settings, point=point)
     try:
         _apply(installation, estate, say)
         _first_token(installation, say)
+        before(installation)
         listener = _listen(settings)
         port = listener.getsockname()[1]
         if installation.faces.socket is not None:

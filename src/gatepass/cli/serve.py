@@ -24,7 +24,12 @@ class NotInstalled(GatepassError):
 @click.option("--port", type=int, help="Port; 0 takes a free one.  [default: 8080]")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where SQLite, keys and checkpoints lie.")
 @click.option("--demo", is_flag=True, help="With a simulated AWS in the same process; loopback only.")
-def serve(estate: Path, host: str | None, port: int | None, data_dir: Path | None, demo: bool) -> None:
+@click.option(
+    "--fake-slack", is_flag=True, help="With --demo: a fake Slack beside it, with a page to play everybody."
+)
+def serve(
+    estate: Path, host: str | None, port: int | None, data_dir: Path | None, demo: bool, fake_slack: bool
+) -> None:
     """Apply ESTATE, serve the API and settle facts until it is stopped.
 
     Settings come from GATEPASS_* (docs/operating.md lists them).
@@ -34,6 +39,13 @@ def serve(estate: Path, host: str | None, port: int | None, data_dir: Path | Non
     from gatepass.app.settings import read_settings
 
     settings = read_settings(os.environ, host=host, port=port, data_dir=data_dir)
+    if fake_slack and not demo:
+        raise click.UsageError("--fake-slack is for --demo")
+    if fake_slack:
+        from gatepass.cli.fake_slack import serve_with_slack
+
+        serve_with_slack(settings, estate, say=_say)
+        return
     if demo:
         from gatepass.app.demo import serve_demo
 

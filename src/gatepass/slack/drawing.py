@@ -48,12 +48,12 @@ def _block(block: dict[str, Any]) -> Iterator[str]:
     match block["type"]:
         case "section":
             if "text" in block:
-                yield from _wrapped(_read(block["text"]["text"]))
+                yield from _wrapped(read(block["text"]["text"]))
             for each in block.get("fields", ()):
-                yield from _wrapped("  " + _read(each["text"]).replace("\n", ": ", 1))
+                yield from _wrapped("  " + read(each["text"]).replace("\n", ": ", 1))
         case "context":
             for each in block["elements"]:
-                yield from _wrapped("  " + _read(each["text"]))
+                yield from _wrapped("  " + read(each["text"]))
         case "actions":
             yield "  ".join(f"[ {each['text']['text']} ]" for each in block["elements"])
         case "input":
@@ -77,7 +77,7 @@ def _input(block: dict[str, Any]) -> Iterator[str]:
         yield from _wrapped("  " + block["hint"]["text"])
 
 
-def _read(text: str) -> str:
+def read(text: str) -> str:
     """Marked text as it is shown."""
     text = _LINK.sub(r"\2", _DATE.sub(r"\1", text))
     for mark, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):

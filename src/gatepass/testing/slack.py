@@ -74,7 +74,7 @@ class FakeSlack:
     def __post_init__(self) -> None:
         self._lock = threading.RLock()
         self._faults: list[Fault] = []
-        self._triggers: dict[str, datetime] = {}
+        self._triggers: dict[str, tuple[datetime, str]] = {}
         self._count = 0
         self.changed = threading.Condition(self._lock)
         """Notified after every call."""
@@ -92,12 +92,12 @@ class FakeSlack:
         self.channels[channel] = {"id": channel, "name": name, "members": list(members), "app": app}
         return channel
 
-    def trigger(self) -> str:
-        """A fresh trigger id, good for three seconds."""
+    def trigger(self, user: str = "") -> str:
+        """A fresh trigger id of a user, good for three seconds."""
         with self._lock:
             self._count += 1
             trigger = f"trigger.{self._count}"
-            self._triggers[trigger] = self.clock.now() + TRIGGER_LIVES
+            self._triggers[trigger] = (self.clock.now() + TRIGGER_LIVES, user)
         return trigger
 
     def fail(self, method: str, status: int = 503, times: int = 1, retry_after: int = 1) -> None:
@@ -220,14 +220,14 @@ class FakeSlack:
         raise Refused("message_not_found")
 
     def views_open(self, arguments: Json) -> Json:
-        expires = self._triggers.pop(str(arguments["trigger_id"]), None)
+        expires, user = self._triggers.pop(str(arguments["trigger_id"]), (None, ""))
         if expires is None:
             raise Refused("invalid_trigger_id")
         if self.clock.now() > expires:
             raise Refused("expired_trigger_id")
         check_view(arguments["view"])
         self._count += 1
-        return {"view": self._keep(f"V{self._count:06d}", arguments["view"], 1)}
+        return {"view": self.keep(f"V{self._count:06d}", arguments["view"], 1, user)}
 
     def views_update(self, arguments: Json) -> Json:
         view = self.views.get(str(arguments.get("view_id")))
@@ -239,11 +239,12 @@ class FakeSlack:
         if arguments.get("hash") not in (None, view["hash"]):
             raise Refused("hash_conflict")
         check_view(arguments["view"])
-        return {"view": self._keep(view["id"], arguments["view"], view["revision"] + 1)}
+        return {"view": self.keep(view["id"], arguments["view"], view["revision"] + 1, view["user"])}
 
-    def _keep(self, view_id: str, view: Json, revision: int) -> Json:
+    def keep(self, view_id: str, view: Json, revision: int, user: str) -> Json:
+        """What a modal shows from now on, to the user whose it is."""
         kept = {**copy.deepcopy(view), "id": view_id, "root_view_id": view_id, "team_id": self.team}
-        kept |= {"hash": f"{view_id}.{revision}", "revision": revision}
+        kept |= {"hash": f"{view_id}.{revision}", "revision": revision, "user": user}
         kept.setdefault("private_metadata", "")
         kept.setdefault("callback_id", "")
         self.views[view_id] = kept

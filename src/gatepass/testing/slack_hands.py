@@ -52,14 +52,16 @@ class Hands:
             "team_id": self.slack.team,
             "user_id": self.user,
             "channel_id": channel,
-            "trigger_id": self.slack.trigger(),
+            "trigger_id": self.slack.trigger(self.user),
             "api_app_id": "A0",
         }
         return self._deliver("slash_commands", payload, urlencode(payload).encode())
 
     def shortcut(self, name: str = "gatepass_request") -> Json:
         """Use the global shortcut."""
-        return self.interact({"type": "shortcut", "callback_id": name, "trigger_id": self.slack.trigger()})
+        return self.interact(
+            {"type": "shortcut", "callback_id": name, "trigger_id": self.slack.trigger(self.user)}
+        )
 
     def click(self, message: Posted, action: str, value: str | None = None) -> Json:
         """Press a button of a message; `value` forges what it carries."""
@@ -67,11 +69,25 @@ class Hands:
         pressed = {**button, "value": value if value is not None else button["value"], "action_ts": "1.0"}
         payload = {
             "type": "block_actions",
-            "trigger_id": self.slack.trigger(),
+            "trigger_id": self.slack.trigger(self.user),
             "channel": {"id": message.channel, "name": "x"},
             "container": {"type": "message", "message_ts": message.ts, "channel_id": message.channel},
             "message": {"ts": message.ts, "text": message.text, "blocks": message.blocks},
             "actions": [pressed],
+        }
+        return self.interact(payload)
+
+    def press(self, view: Json, pressed: str) -> Json:
+        """Press a button in a modal: its action and value, with a space between them."""
+        action, _, value = pressed.partition(" ")
+        payload = {
+            "type": "block_actions",
+            "trigger_id": self.slack.trigger(self.user),
+            "container": {"type": "view", "view_id": view["id"]},
+            "view": self.slack.views[view["id"]],
+            "actions": [
+                {"type": "button", "action_id": action, "value": value, "action_ts": str(time.time())}
+            ],
         }
         return self.interact(payload)
 
@@ -85,7 +101,7 @@ class Hands:
         action |= {"block_id": found["block_id"], "action_ts": "1.0"}
         payload = {
             "type": "block_actions",
-            "trigger_id": self.slack.trigger(),
+            "trigger_id": self.slack.trigger(self.user),
             "container": {"type": "view", "view_id": view["id"]},
             "view": {**current, "state": {"values": state}},
             "actions": [action],
@@ -117,14 +133,14 @@ class Hands:
         state = _state(current, values or {})
         payload = {
             "type": "view_submission",
-            "trigger_id": self.slack.trigger(),
+            "trigger_id": self.slack.trigger(self.user),
             "view": {**current, "state": {"values": state}},
         }
         answer = self.interact(payload)
         if answer.get("response_action") == "update":
             check_view(answer["view"])
             with self.slack.changed:
-                self.slack._keep(view["id"], answer["view"], current["revision"] + 1)
+                self.slack.keep(view["id"], answer["view"], current["revision"] + 1, self.user)
                 self.slack.changed.notify_all()
         if answer.get("response_action") == "errors":
             known = {b.get("block_id") for b in current["blocks"] if b["type"] == "input"}

@@ -22,6 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gatepass.testing.slack import MUST_ACK, FakeSlack
 from gatepass.testing.slack_limits import Json
+from gatepass.testing.slack_pages import Pages
 
 _JSON_ARGUMENTS = ("blocks", "view")
 
@@ -35,13 +36,16 @@ class SlackServer:
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(("127.0.0.1", port))
         self.port = int(self._listener.getsockname()[1])
-        self.api_url = f"http://127.0.0.1:{self.port}/api/"
+        self.url = f"http://127.0.0.1:{self.port}/"
+        """Of the page to play everybody on."""
+        self.api_url = f"{self.url}api/"
         self._sockets: list[WebSocket] = []
         self._waiting: dict[str, Future[Json]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         routes = [
             Route("/api/{method}", self._api, methods=["GET", "POST"]),
             WebSocketRoute("/socket", self._socket),
+            *Pages(slack, self.envelope).routes(),
         ]
         config = uvicorn.Config(
             Starlette(routes=routes),

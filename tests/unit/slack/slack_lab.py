@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -117,11 +117,15 @@ class SlackLab:
         found = self.slack.wait_for(lambda: self.slack.seen_only_by(user))
         return str(found[-1].text)
 
-    def click(self, who: str, message: Posted, action: str) -> str:
+    def click(self, who: str, message: Posted, action: str, value: str | None = None) -> str:
         """Press; what one is told, with everything due done afterwards."""
+        return self.told_after(who, lambda: self.hands(who).click(message, f"gatepass:{action}", value))
+
+    def told_after(self, who: str, act: Callable[[], object]) -> str:
+        """What this person alone is shown after something was done."""
         user = USERS.get(who, who)
         before = len(self.slack.seen_only_by(user))
-        self.hands(who).click(message, f"gatepass:{action}")
+        act()
         self.slack.wait_for(lambda: len(self.slack.seen_only_by(user)) > before)
         self.whole.settle(3)
         return str(self.slack.seen_only_by(user)[-1].text)

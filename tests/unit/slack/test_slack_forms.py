@@ -208,7 +208,7 @@ def test_trigger_expired_is_not_fatal(desk: SlackLab, caplog: pytest.LogCaptureF
     """Slack's trigger lives three seconds; a late answer is a line in the log, not a broken thread."""
     hands = desk.hands("ana")
     trigger = desk.slack.trigger
-    desk.slack.trigger = lambda: "trigger.gone"  # type: ignore[method-assign]
+    desk.slack.trigger = lambda user="": "trigger.gone"  # type: ignore[method-assign]
     try:
         hands.slash("mine")
         desk.slack.wait_for(lambda: desk.slack.calls[-1][0] == "views.open")
