@@ -13,7 +13,7 @@ from typing import Any
 from gatepass.sessions.cold import start
 from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman, SessionError, Upstream
 from gatepass.sessions.files import private_dir
-from gatepass.sessions.launcher import launch_for
+from gatepass.sessions.launcher import launch_for, repair_if_gone
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.thin import ask, connect
 
@@ -117,6 +117,7 @@ def _error(found: Answer) -> SessionError:
 def link_to_agent(paths: Paths, *, start_it: bool = True) -> socket.socket:
     """A connection to the agent, started if need be. Raises `Upstream` when it cannot be had."""
     launch = launch_for(paths)
+    repair_if_gone(paths)
     try:
         try:
             raw = connect(launch.socket)

@@ -124,6 +124,19 @@ def launcher_faults(paths: Paths) -> list[str]:
     return []
 
 
+def repair_if_gone(paths: Paths) -> bool:
+    """Write the launcher anew when its interpreter was removed, for example by an update; whether it was (S-40)."""
+    place = installed_launcher(paths)
+    if place is None:
+        return False
+    with place.open(encoding="utf-8", errors="replace") as file:
+        named = file.readline().strip().removeprefix("#!").removesuffix(" -IS")
+    if os.access(named, os.X_OK):
+        return False
+    install_launcher(paths)
+    return True
+
+
 def repair_launcher(paths: Paths) -> bool:
     """Write the launcher anew when it is installed and not sound; whether it was."""
     try:

@@ -63,6 +63,10 @@ class Paths:
         return self.state / "learned.json"
 
     @property
+    def stopped(self) -> Path:
+        return self.state / "stopped.json"
+
+    @property
     def prompt(self) -> Path:
         return self.state / "prompt.json"
 

@@ -230,6 +230,9 @@ def test_s40_a_launcher_of_another_python_is_found_and_repaired(paths: Paths, la
     assert "is gone" in launcher_faults(paths)[0]
     assert repair_launcher(paths)
     assert launcher_faults(paths) == []
+    launcher.write_text(launcher.read_text().replace("#!/", "#!/gone/", 1))
+    request(paths, "hello 1")  # any use of the agent by the command line repairs it
+    assert launcher_faults(paths) == []
 
 
 def test_s38_the_first_line_names_the_base_interpreter_isolated(launcher: Path) -> None:
@@ -249,6 +252,9 @@ def test_s18_stop_refuses_until_start(paths: Paths, fake: FakeAws, write: Write,
         done = take(launcher, "dev")
         assert done.returncode == 1
         assert "was stopped; run: gatepass session start dev" in done.stderr
+    request(paths, "quit")  # a new agent remembers
+    assert "was stopped" in take(launcher, "dev").stderr
+    with conversation(paths) as talk:
         talk.call("start", name="dev")
     assert take(launcher, "dev").returncode == 0
 

@@ -103,6 +103,9 @@ class World:
     grants: Grants
     cache: Cache | None = None
     on_change: Callable[[], None] = field(default=lambda: None)
+    stopped: frozenset[str] = frozenset()
+    """What was stopped before this agent began."""
+    keep_stopped: Callable[[frozenset[str]], None] = field(default=lambda names: None)
 
 
 class Keeper:
@@ -112,7 +115,7 @@ class Keeper:
         self._world = world
         self.entries: dict[str, Entry] = {}
         self.standings: dict[str, Standing] = {}
-        self.stopped: set[str] = set()
+        self.stopped: set[str] = set(world.stopped)
         self._flights: dict[str, tuple[bool, asyncio.Task[Entry]]] = {}
 
     def use_cache(self, cache: Cache) -> None:
@@ -138,8 +141,10 @@ class Keeper:
         """Allow the session again and mint now, prompting now (S-17)."""
         workspace = self._world.workspace()
         session = require(workspace, name)
-        for hop in workspace.chain(session.name):
-            self.stopped.discard(hop.name)
+        hops = {hop.name for hop in workspace.chain(session.name)}
+        if hops & self.stopped:
+            self.stopped -= hops
+            self._world.keep_stopped(frozenset(self.stopped))
         return await self.get(session.name, asker, peer)
 
     async def request(self, name: str, reason: str, note: Callable[[str], None]) -> GrantView:
@@ -155,6 +160,7 @@ class Keeper:
         workspace = self._world.workspace()
         session = require(workspace, name)
         self.stopped.add(session.name)
+        self._world.keep_stopped(frozenset(self.stopped))
         gone = self._below(workspace, session.name) | self._idle_hops(workspace, session)
         for each in sorted(gone):
             self.drop(each, "stopped", peer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import json
 import os
 import signal
 import socket
@@ -26,6 +27,7 @@ from gatepass.sessions.agent.service import Service
 from gatepass.sessions.agent.start import Place, Visitor
 from gatepass.sessions.agent.strongbox import Strongbox
 from gatepass.sessions.errors import SessionError
+from gatepass.sessions.files import read_private, replace
 from gatepass.sessions.grants import GrantSource
 from gatepass.sessions.learned import Learned
 from gatepass.sessions.model import Workspace
@@ -104,11 +106,22 @@ def assemble(paths: Paths, clock: Clock, source: GrantSource | None = None) -> S
         learned=learned,
         events=events,
         grants=grants,
+        stopped=_read_stopped(paths.stopped),
+        keep_stopped=lambda names: replace(paths.stopped, json.dumps(sorted(names)).encode()),
     )
     keeper = Keeper(world)
     service = Service(keeper, strongbox, logins, transport, events, workspace, paths.prompt)
     world.on_change = service.write_prompt_file
     return service
+
+
+def _read_stopped(path: Path) -> frozenset[str]:
+    """The sessions that stay stopped although the agent began anew (S-18); a damaged file names none."""
+    try:
+        found = json.loads(read_private(path))
+    except (OSError, ValueError, SessionError):
+        return frozenset()
+    return frozenset(n for n in found if isinstance(n, str)) if isinstance(found, list) else frozenset()
 
 
 def _server_grants(strongbox: Strongbox) -> GrantSource | None:
