@@ -394,7 +394,12 @@ class _Check:
         return not any(s.fact == fact and s.since <= since and s.until > until for s in self.spans)
 
     def a_leaver_has_nothing(self) -> Iterator[Found]:
-        left = {s.fields["person"]: s.at for s in self.said if s.kind == "person.disabled"}
+        left: dict[str, datetime] = {}
+        for said in self.said:
+            if said.kind == "person.disabled":
+                left[said.fields["person"]] = said.at
+            if said.kind == "person.enabled":
+                left.pop(said.fields["person"], None)
         for fact, (person, _) in self.keys.items():
             if person not in left:
                 continue

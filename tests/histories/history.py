@@ -58,6 +58,7 @@ class History:
         self.start = self.office.clock.now()
         self.fault_until: datetime | None = None
         self.busy = False
+        self.kind = "whole"
         self.kill_after = 0
         self.pause_at = ""
         self.office.at_point = self.at_point
@@ -171,11 +172,11 @@ class History:
         """Somebody does something at the desk; not always what they may."""
         dice = self.dice
         kind, grants, pending = dice.random(), self.office.grants(), self.office.pending()
-        if kind < 0.45:
+        if kind < 0.55:
             self.ask()
-        elif kind < 0.62 and pending:
+        elif kind < 0.68 and pending:
             self.answer(dice.choice(pending))
-        elif kind < 0.80 and grants:
+        elif kind < 0.81 and grants:
             grant = dice.choice(grants)
             who = dice.choice([grant.person, "eve"])
             self.note(f"{who} ends {grant.request}: {self.office.end(who, grant.request)}")
@@ -184,17 +185,17 @@ class History:
             self.note(
                 f"{grant.person} extends {grant.request}: {self.office.extend(grant.person, grant.request, by)}"
             )
-        elif kind < 0.93 and pending:
+        elif kind < 0.92 and pending:
             request = dice.choice(pending)
             self.note(
                 f"{request.requester} cancels {request.id}: {self.office.cancel(request.requester, request.id)}"
             )
-        elif kind < 0.96:
+        elif kind < 0.95:
             person = dice.choice(["cleo", "ben"])
-            self.note(f"{person} leaves: {self.office.disable(person)}")
+            self.note(f"{person} leaves, or is back: {self.office.come_or_go(person)}")
         else:
-            kind_of_estate = dice.choice(KINDS)
-            self.note(f"estate {kind_of_estate}: {self.office.apply(kind_of_estate)}")
+            self.kind = dice.choice(KINDS) if self.kind == "whole" else "whole"
+            self.note(f"estate {self.kind}: {self.office.apply(self.kind)}")
 
     def ask(self) -> None:
         """Mostly the same few things, so that grants overlap; and mostly approved soon after."""

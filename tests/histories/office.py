@@ -192,7 +192,14 @@ class Office:
         """The directory says that somebody left; the engine's sweep of leavers does the rest."""
         with self.inner.write() as tx:
             tx.people.disable(person, "directory", "left")
-        return "disabled"
+        return "left"
+
+    def come_or_go(self, person: str) -> str:
+        """Somebody leaves; or comes back, and what was ended stays ended."""
+        with self.inner.write() as tx:
+            if tx.people.enable(person, "directory"):
+                return "back"
+        return self.disable(person)
 
     def _try(self, act: Callable[[], Request]) -> str:
         try:
