@@ -20,7 +20,7 @@ function lookup(box) {
   const chips = element("div", { class: "chips" });
   const chosen = new Map();
   const form = box.closest("form");
-  let options = [], at = -1, turn = 0, soon = 0;
+  let options = [], at = -1, turn = 0, soon = 0, looking = false, hasty = false;
 
   for (const each of box.querySelectorAll("[data-chosen]")) { chosen.set(each.value, each.dataset.label); each.remove(); }
   input.removeAttribute("name");
@@ -51,7 +51,7 @@ function lookup(box) {
   }
 
   function mark(next) {
-    at = options.length ? (next + options.length) % options.length : -1;
+    at = options.length && !looking ? (next + options.length) % options.length : -1;
     [...list.children].forEach((each, n) => each.setAttribute("aria-selected", n === at ? "true" : "false"));
     if (at >= 0 && list.children[at]) {
       input.setAttribute("aria-activedescendant", list.children[at].id);
@@ -62,6 +62,7 @@ function lookup(box) {
   function take(option) {
     if (!many) chosen.clear();
     chosen.set(option.value, option.label);
+    hasty = false;
     if (many) input.value = "";
     keep(); close();
   }
@@ -81,12 +82,16 @@ function lookup(box) {
     if (!options.length) list.replaceChildren(element("li", { role: "option", "aria-disabled": "true", "aria-selected": "false" }, "nothing holds what you typed"));
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
+    looking = false;
     if (options.length) mark(0);
+    if (hasty && options.length) take(options[0]);
+    hasty = false;
   }
 
   input.addEventListener("input", () => {
     if (!many && chosen.size) { chosen.clear(); const text = input.value; keep(); input.value = text; }
     clearTimeout(soon);
+    looking = true; hasty = false; mark(-1);
     soon = setTimeout(find, 120);
   });
   input.addEventListener("focus", () => { if (!chosen.size || many) find(); });
@@ -101,6 +106,8 @@ function lookup(box) {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (list.hidden) find(); else mark(at + (event.key === "ArrowDown" ? 1 : -1));
+    } else if (event.key === "Enter" && looking) {
+      event.preventDefault(); hasty = true;
     } else if (event.key === "Enter" && !list.hidden && at >= 0) {
       event.preventDefault(); take(options[at]);
     } else if (event.key === "Escape" && !list.hidden) {
