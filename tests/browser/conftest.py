@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from tests.browser.server import EVERY_FIELD, Server, serving
 
 FLAGS = (
@@ -24,6 +24,9 @@ FLAGS = (
     "--disable-default-apps",
     "--disable-domain-reliability",
 )
+PATIENCE = 20_000.0
+"""Milliseconds: the machine that tests may be busy with everything else."""
+expect.set_options(timeout=PATIENCE)
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -94,7 +97,7 @@ def enter(browser: Browser) -> Iterator[Enter]:
         context = browser.new_context(base_url=server.url, **given)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", lambda said: errors.append(said.text) if _wrong(said) else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto("/login")

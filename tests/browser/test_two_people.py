@@ -31,7 +31,7 @@ def test_two_people_ask_decide_and_end(server: Server, enter: Enter) -> None:
     question.get_by_role("button", name="Approve").click()
     expect(ben.get_by_text("Nothing waits for you.")).to_be_visible()
 
-    expect(ana.locator(".card .state").first).to_contain_text("active", timeout=15_000)
+    expect(ana.locator(".card .state").first).to_contain_text("active")
     assert server.holds("ana")
     ana.get_by_role("link", name="My access").click()
     expect(ana.get_by_text("No new sessions after")).to_be_visible()

@@ -26,7 +26,7 @@ class Pages(Mount):
     """Every address that is not for machines. Stands last: what another face answers never comes here."""
 
     def __init__(self, installation: Installation, pick_a_person: bool) -> None:
-        super().__init__("/", app=build_portal(_parts(installation, pick_a_person)), name="portal")
+        super().__init__("/", app=build_portal(portal_parts(installation, pick_a_person)), name="portal")
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         path = str(scope.get("path", ""))
@@ -35,7 +35,8 @@ class Pages(Mount):
         return super().matches(scope)
 
 
-def _parts(installation: Installation, pick_a_person: bool) -> Parts:
+def portal_parts(installation: Installation, pick_a_person: bool) -> Parts:
+    """What the portal of this installation is built from. Raises `SettingsError`."""
     settings = installation.settings
     address = Address(settings.public_url.rstrip("/"))
     return Parts(

@@ -10,7 +10,9 @@ from typing import Any
 from starlette.testclient import TestClient
 from tests.installation import Whole
 
+from gatepass.app.portal import portal_parts
 from gatepass.app.serve import application
+from gatepass.web import Parts
 
 HERE = "http://127.0.0.1:8080"
 
@@ -76,6 +78,11 @@ class Portal:
     def __init__(self, folder: Path, **given: Any) -> None:
         self.whole = Whole(folder, **given)
         self.app = application(self.whole.parts, pick_a_person=True)
+
+    @property
+    def parts(self) -> Parts:
+        """What the portal was built from."""
+        return portal_parts(self.whole.parts, pick_a_person=True)
 
     def browser(self, person: str = "") -> Browser:
         return Browser(self.app, person)
