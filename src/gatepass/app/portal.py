@@ -15,6 +15,7 @@ from gatepass.store import Pace
 from gatepass.web import Parts, build_portal
 from gatepass.web.address import Address
 from gatepass.web.forms import Recent
+from gatepass.web.heads import Heads
 from gatepass.web.oidc import ALGORITHMS, Client, OpenIdSignIn, check_url
 from gatepass.web.sessions import Sessions
 
@@ -48,6 +49,7 @@ def portal_parts(installation: Installation, pick_a_person: bool) -> Parts:
         sessions=Sessions(
             installation.store, installation.clock, settings.session_idle, settings.session_lasts
         ),
+        heads=Heads(installation.store, installation.clock),
         recent=Recent(installation.clock),
         sign_in=_sign_in(installation, address),
         pick_a_person=pick_a_person,

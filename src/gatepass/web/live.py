@@ -1,25 +1,24 @@
 """Live updates: a stream that says which request changed, to those who may see it. The page then reads itself anew.
 
-The cursor is the audit log's: chain by chain the last `seq` that was looked at, so a stream that broke goes on where
-it was (`Last-Event-ID`). Rights are read for every event, and the stream ends with the session (architecture.md 9).
+The cursor is the audit log's: chain by chain the last `seq` that was looked at. A stream that broke goes on where it was
+(`Last-Event-ID`), and one begins where its page was read (`after`): what happens between is told. Rights are read for
+every event, and the stream ends with the session (architecture.md 9).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from datetime import timedelta
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from gatepass.access.chain import Entry, Head
+from gatepass.access.chain import Entry
 from gatepass.access.decide import Refused
 from gatepass.desk import Caller, NotFound
-from gatepass.store import Store
+from gatepass.web.heads import Cursor, read_cursor, write_cursor
 from gatepass.web.parts import Parts
 from gatepass.web.visit import trouble, who
 
@@ -32,69 +31,29 @@ LONGEST = 3600
 RETRY = 2000
 """Milliseconds after which a browser comes back."""
 
-Cursor = dict[str, int]
-
-
-class Heads:
-    """The ends of all chains, read at most twice a second however many streams ask. Thread-safe."""
-
-    def __init__(self, store: Store, fresh: timedelta = timedelta(milliseconds=400)) -> None:
-        self._store = store
-        self._fresh = fresh.total_seconds()
-        self._lock = threading.Lock()
-        self._read_at = float("-inf")
-        self._heads: tuple[Head, ...] = ()
-
-    def now(self, at: float) -> Cursor:
-        with self._lock:
-            if at - self._read_at >= self._fresh:
-                with self._store.read() as view:
-                    self._heads = view.entries.heads()
-                self._read_at = at
-            return {head.organization: head.seq for head in self._heads}
-
-
-def write_cursor(cursor: Mapping[str, int]) -> str:
-    """`tenant_bar:17,:4`: chain and the last entry looked at; the installation's own chain has no name."""
-    return ",".join(f"{name}:{seq}" for name, seq in sorted(cursor.items()))
-
-
-def read_cursor(text: str) -> Cursor | None:
-    """The inverse; None for anything else, and then a stream begins at the end."""
-    cursor: Cursor = {}
-    for part in text.split(",") if text and len(text) < 8000 else ():
-        name, colon, seq = part.rpartition(":")
-        if not colon or not seq.isascii() or not seq.isdigit() or len(seq) > 15:
-            return None
-        cursor[name] = int(seq)
-    return cursor or None
-
 
 def events(parts: Parts) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint of the stream."""
-    heads = Heads(parts.store)
 
     async def stream(request: Request) -> Response:
         known = await run_in_threadpool(who, parts, request)
         if known is None:
             return trouble(401, "nobody is signed in here", "sign in again")
-        begun = read_cursor(request.headers.get("last-event-id", ""))
-        body = _stream(parts, heads, request, known[1].id, begun)
+        after = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        begun = read_cursor(after)
+        body = _stream(parts, request, known[1].id, begun)
         return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     return stream
 
 
-async def _stream(
-    parts: Parts, heads: Heads, request: Request, person: str, begun: Cursor | None
-) -> AsyncIterator[str]:
-    clock = asyncio.get_running_loop().time
-    cursor = begun if begun is not None else await run_in_threadpool(heads.now, clock())
+async def _stream(parts: Parts, request: Request, person: str, begun: Cursor | None) -> AsyncIterator[str]:
+    cursor = begun if begun is not None else await run_in_threadpool(parts.heads.now)
     yield f"retry: {RETRY}\nid: {write_cursor(cursor)}\nevent: begun\ndata: {{}}\n\n"
     for turn in range(1, LONGEST):
         if await request.is_disconnected():
             return
-        ends = await run_in_threadpool(heads.now, clock())
+        ends = await run_in_threadpool(parts.heads.now)
         moved = {name: seq for name, seq in ends.items() if seq > cursor.get(name, 0)}
         if moved or turn % BEAT_EVERY == 0:
             if await run_in_threadpool(who, parts, request) is None:

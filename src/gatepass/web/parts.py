@@ -16,6 +16,7 @@ from gatepass.desk.office import Office
 from gatepass.store import Store
 from gatepass.web.address import Address
 from gatepass.web.forms import Recent
+from gatepass.web.heads import Heads
 from gatepass.web.sessions import Sessions
 
 
@@ -51,6 +52,7 @@ class Parts:
     clock: Clock
     address: Address
     sessions: Sessions
+    heads: Heads
     recent: Recent
     """Options that forms were opened with, for typing."""
     sign_in: SignIn | None = None

@@ -23,6 +23,7 @@ from gatepass.desk import Caller, Repeat
 from gatepass.errors import GatepassError
 from gatepass.estate.model import ADMINS, Person
 from gatepass.store import WebSession
+from gatepass.web.heads import write_cursor
 from gatepass.web.parts import Parts
 from gatepass.web.words import draw
 
@@ -57,6 +58,8 @@ class Visit:
     request: Request
     person: Person
     session: WebSession
+    cursor: str
+    """Where the log stood before anything was read for the page: live updates go on from there."""
     sent: Mapping[str, list[str]] = field(default_factory=dict)
     """The form that was posted; empty for a GET."""
 
@@ -98,6 +101,7 @@ class Visit:
             "now": self.parts.clock.now(),
             "said": self.asked("said"),
             "demo": self.parts.pick_a_person,
+            "cursor": self.cursor,
         }
         return draw(template, status, **{**common, **shown})
 
@@ -156,7 +160,8 @@ def _visit(parts: Parts, view: View, request: Request, body: bytes, counts: bool
         _check_ours(parts, request, session, sent, origin)
     if counts:
         parts.sessions.seen(session)
-    return view(Visit(parts, request, person, session, sent))
+    cursor = write_cursor(parts.heads.now())
+    return view(Visit(parts, request, person, session, cursor, sent))
 
 
 def who(parts: Parts, request: Request) -> tuple[WebSession, Person] | None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.unit.web.browsing import Portal
 
 from gatepass.desk import Ask, Caller
-from gatepass.web.live import Heads, news, read_cursor, write_cursor
+from gatepass.web.heads import Heads, read_cursor, write_cursor
+from gatepass.web.live import news
 
 ANA, DAN = Caller("ana", "web"), Caller("dan", "web")
 
@@ -23,7 +24,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 
 
 def ends(portal: Portal) -> dict[str, int]:
-    return Heads(portal.whole.parts.store).now(0)
+    return Heads(portal.whole.parts.store, portal.whole.clock).now()
 
 
 def ask(portal: Portal, who: Caller) -> str:
@@ -53,6 +54,15 @@ def test_a_broken_stream_goes_on_where_it_was(portal: Portal) -> None:
     assert resumed == at
     second = ask(portal, ANA)
     assert set(news(portal.parts, "ana", resumed or {}, ends(portal))[1]) == {second}
+
+
+def test_a_page_says_where_it_was_read(portal: Portal) -> None:
+    """What happens between a page and its stream is not lost: the stream begins where the page was read."""
+    ana = portal.browser("ana")
+    portal.whole.clock.sleep(1)
+    said = ana.page("/").partition('data-cursor="')[2].partition('"')[0]
+    request = ask(portal, ANA)
+    assert set(news(portal.parts, "ana", read_cursor(said) or {}, ends(portal))[1]) == {request}
 
 
 def test_nobody_signed_in_hears_nothing(portal: Portal) -> None:

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from gatepass.access.events import KINDS
 from gatepass.desk.log import Wanted
-from gatepass.web.live import read_cursor, write_cursor
+from gatepass.web.heads import read_cursor, write_cursor
 from gatepass.web.visit import Visit
 
 PAGE = 100

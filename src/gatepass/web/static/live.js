@@ -41,11 +41,13 @@ async function read(dress, tick) {
 
 export function follow(dress, tick) {
   let soon = 0;
-  const source = new EventSource("/events");
+  const cursor = document.querySelector("[data-cursor]").dataset.cursor;
+  const source = new EventSource(`/events?after=${encodeURIComponent(cursor)}`);
   source.addEventListener("changed", () => {
     clearTimeout(soon);
     soon = setTimeout(() => read(dress, tick), 150);
   });
   source.addEventListener("over", () => { source.close(); location.assign("/login"); });
   addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
