@@ -14,6 +14,7 @@ from gatepass.engine import forecast
 from gatepass.store import Pace
 from gatepass.web import Parts, build_portal
 from gatepass.web.address import Address
+from gatepass.web.command_line import CommandLine
 from gatepass.web.forms import Recent
 from gatepass.web.heads import Heads
 from gatepass.web.oidc import ALGORITHMS, Client, OpenIdSignIn, check_url
@@ -49,6 +50,7 @@ def portal_parts(installation: Installation, pick_a_person: bool) -> Parts:
         sessions=Sessions(
             installation.store, installation.clock, settings.session_idle, settings.session_lasts
         ),
+        command_line=CommandLine(installation.store, installation.office, installation.keys.login),
         heads=Heads(installation.store, installation.clock),
         recent=Recent(installation.clock),
         sign_in=_sign_in(installation, address),

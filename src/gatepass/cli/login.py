@@ -16,31 +16,47 @@ from gatepass.sessions.workspace import load_workspace
 @click.option("--fd", type=int, metavar="N", help="Read the vault's passphrase from file descriptor N.")
 @face
 def login(integration: str | None, no_browser: bool, fd: int | None) -> None:
-    """Log in to INTEGRATION; without one, to the gatepass server, with a token that it issued."""
+    """Log in to INTEGRATION; without one, to the gatepass server."""
     from gatepass.cli.person import Terminal
     from gatepass.sessions.client import conversation
 
     if integration is None:
-        _login_to_server(fd)
+        _login_to_server(fd, browser=not no_browser)
         return
     with conversation(places(), Terminal(fd=fd, browser=not no_browser)) as talk:
         found = talk.call("login", name=integration)
     say(f"logged in to {integration} until {found['expires_at']}")
 
 
-def _login_to_server(fd: int | None) -> None:
-    """Check the token with the server, then keep it in the vault (S-25)."""
+def _by_browser(url: str, browser: bool) -> str:
+    """A token for this command line, once a person let it in at the portal."""
+    from gatepass.cli.person import Terminal
+    from gatepass.client.login import log_in
+
+    terminal = Terminal(browser=browser)
+    return log_in(url, lambda address: terminal.show(address, None)).token
+
+
+def _login_to_server(fd: int | None, *, browser: bool) -> None:
+    """By the browser (authorization code with PKCE on a loopback port), or with a token that is piped in.
+
+    The token is kept in the vault (S-25), and with mode 0600 where the commands that ask the server look.
+    """
     import os
+    import sys
 
     from gatepass.cli.person import Terminal
-    from gatepass.cli.server import DEFAULT_URL
+    from gatepass.cli.server import DEFAULT_URL, token_file
     from gatepass.client import Client
     from gatepass.sessions.client import conversation
+    from gatepass.sessions.files import private_dir, replace
     from gatepass.sessions.server import SECRET
 
     url = os.environ.get("GATEPASS_URL") or load_workspace(places().workspace).settings.server or DEFAULT_URL
-    token = read_secret(f"token of {url} (gatepass token issue)", fd)
+    given = fd is not None or not sys.stdin.isatty()
+    token = read_secret(f"token of {url}", fd) if given else _by_browser(url, browser)
     me = Client(url, token).get("/v1/me")
+    replace(private_dir(token_file().parent) / token_file().name, token.encode())
     with conversation(places(), Terminal(fd=fd)) as talk:
         talk.call("put_secret", name=SECRET, value={"url": url, "token": token})
     say(f"logged in to {url} as {me['id']}")

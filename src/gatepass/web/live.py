@@ -1,8 +1,8 @@
 """Live updates: a stream that says which request changed, to those who may see it. The page then reads itself anew.
 
-The cursor is the audit log's: chain by chain the last `seq` that was looked at. A stream that broke goes on where it was
-(`Last-Event-ID`), and one begins where its page was read (`after`): what happens between is told. Rights are read for
-every event, and the stream ends with the session (architecture.md 9).
+The cursor is the audit log's: chain by chain the last `seq` that was looked at. A stream that broke goes on where
+it was (`Last-Event-ID`), and one begins where its page was read (`after`): what happens between is told. Rights are
+read for every event, and the stream ends with the session (architecture.md 9).
 """
 
 from __future__ import annotations

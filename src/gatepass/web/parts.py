@@ -15,6 +15,7 @@ from gatepass.desk import Desk
 from gatepass.desk.office import Office
 from gatepass.store import Store
 from gatepass.web.address import Address
+from gatepass.web.command_line import CommandLine
 from gatepass.web.forms import Recent
 from gatepass.web.heads import Heads
 from gatepass.web.sessions import Sessions
@@ -52,6 +53,7 @@ class Parts:
     clock: Clock
     address: Address
     sessions: Sessions
+    command_line: CommandLine
     heads: Heads
     recent: Recent
     """Options that forms were opened with, for typing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -9,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gatepass.web import command_line
 from gatepass.web.headers import Headers
 from gatepass.web.live import events
 from gatepass.web.pages import access, ask, audit, decide, flows, login, organizations, people, requests
 from gatepass.web.parts import Parts
 from gatepass.web.static import asset
-from gatepass.web.visit import View, public, trouble, visited
+from gatepass.web.visit import View, for_programs, public, trouble, visited
 
 
 def build_portal(parts: Parts) -> Starlette:
@@ -26,11 +29,17 @@ def build_portal(parts: Parts) -> Starlette:
     def post(path: str, view: View) -> Route:
         return Route(path, visited(parts, view), methods=["POST"])
 
+    def take_code(request: Request, sent: Mapping[str, list[str]]) -> Response:
+        return command_line.token(parts.command_line, request, sent)
+
     routes = [
         Route("/static/{digest}/{name}", asset, methods=["GET"]),
         *login.routes(parts, public),
         get("/", access.mine),
         post("/logout", login.sign_out),
+        get("/login/cli", command_line.ask),
+        post("/login/cli", command_line.allow),
+        Route("/login/cli/token", for_programs(parts, take_code), methods=["POST"]),
         get("/ask", ask.choose),
         get("/ask/form", ask.form),
         post("/ask/form", ask.send),

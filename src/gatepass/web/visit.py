@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from gatepass.access.decide import Reason, Refused
 from gatepass.desk import Caller, Repeat
@@ -130,6 +130,22 @@ def public(parts: Parts, view: Callable[[Request, Mapping[str, list[str]]], Resp
     async def answer(request: Request) -> Response:
         body = await request.body() if request.method == "POST" else b""
         return await run_in_threadpool(_guarded, request, lambda: _public(parts, view, request, body))
+
+    return answer
+
+
+def for_programs(parts: Parts, view: Callable[[Request, Mapping[str, list[str]]], Response]) -> Endpoint:
+    """An endpoint for programs: no cookie counts here, so it needs no Origin; errors are JSON in words."""
+
+    def told(request: Request, body: bytes) -> Response:
+        try:
+            parts.address.origin(request)
+            return view(request, _form(request, body))
+        except GatepassError as error:
+            return JSONResponse({"detail": error.message, "advice": error.advice}, status_of(error))
+
+    async def answer(request: Request) -> Response:
+        return await run_in_threadpool(told, request, await request.body())
 
     return answer
 
