@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from tests.installation import Whole
 from tests.stories.faces import ApiFace, CliFace, DeskFace, Face, WebFace, served
+from tests.stories.slack_face import SlackFace
+from tests.unit.slack.slack_lab import lab
 
 from gatepass.desk import Caller
 from gatepass.desk.office import Scope
+from gatepass.testing.slack import FakeSlack
+from gatepass.testing.slack_server import SlackServer
 
 STORIES: dict[str, list[dict[str, Any]]] = YAML(typ="safe").load(Path(__file__).with_name("decisions.yaml"))
 CLEO = Caller("cleo", "test")
@@ -25,13 +28,15 @@ class Stage:
     """One installation on which stories are told one after another, through several faces."""
 
     def __init__(self, folder: Path, open_until: ExitStack) -> None:
-        self.whole = Whole(folder)
+        office = open_until.enter_context(lab(folder, open_until.enter_context(SlackServer(FakeSlack()))))
+        self.whole = office.whole
         url = open_until.enter_context(served(self.whole))
         self.faces: dict[str, Face] = {
             "desk": DeskFace(self.whole),
             "api": ApiFace(self.whole),
             "cli": CliFace(self.whole, url),
             "web": WebFace(self.whole),
+            "slack": SlackFace(office),
         }
 
     def kinds(self) -> Counter[str]:
@@ -56,7 +61,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with ExitStack() as open_until:
         stage = Stage(tmp_path_factory.mktemp("stage"), open_until)
         yield stage
-        stage.whole.close()
 
 
 def tell(stage: Stage, face: Face, story: list[dict[str, Any]]) -> None:
@@ -91,3 +95,4 @@ def test_a_story_is_the_same_through_every_face(stage: Stage, name: str) -> None
     assert logs["api"] == logs["desk"]
     assert logs["cli"] == logs["desk"]
     assert logs["web"] == logs["desk"]
+    assert logs["slack"] == logs["desk"]

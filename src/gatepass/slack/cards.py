@@ -105,7 +105,10 @@ def _deciding(notice: Notice) -> list[Block]:
     message = flow is not None and flow.include_decision_message
     approve = "approve_with" if message else "approve"
     value = value_of(request)
-    return [button(approve, "Approve", value, "primary"), button("deny", "Deny", value, "danger")]
+    buttons = [button(approve, "Approve", value, "primary"), button("deny", "Deny", value, "danger")]
+    if request.duration is not None and request.terms.timed:
+        buttons.append(button("approve_less", "Approve for less…", value))
+    return buttons
 
 
 def _live(notice: Notice) -> bool:

@@ -22,7 +22,6 @@ from gatepass.slack.text import Block, button, context, date, escape, section
 from gatepass.slack.visitors import TurnedAway, Visitor
 
 _VALUE = re.compile(r"(r[a-z0-9]{4,40}):([0-9]{1,9})")
-_LENGTHS = tuple(timedelta(minutes=each) for each in (15, 30, 60, 120, 240, 480))
 
 
 class Memory(Protocol):
@@ -68,12 +67,14 @@ class Answers:
         self._memory = memory
         self._clock = clock
 
-    def press(self, visitor: Visitor, pressed: Pressed, message: str = "") -> str:
+    def press(
+        self, visitor: Visitor, pressed: Pressed, message: str = "", lasts: timedelta | None = None
+    ) -> str:
         """Do it; what to tell who pressed. Raises `Refused`, `NotFound`, `Conflict`, in words for them."""
         self._guests(visitor, pressed)
         match pressed.action:
-            case "approve" | "approve_with":
-                return self._answer(visitor, pressed, Answer.APPROVE, message)
+            case "approve" | "approve_with" | "approve_less":
+                return self._answer(visitor, pressed, Answer.APPROVE, message, lasts)
             case "deny":
                 return self._answer(visitor, pressed, Answer.DENY, message)
             case "end":
@@ -84,10 +85,17 @@ class Answers:
                 return "Withdrawn."
         raise NotFound("this button is not one of gatepass")
 
-    def _answer(self, visitor: Visitor, pressed: Pressed, answer: Answer, message: str) -> str:
+    def _answer(
+        self,
+        visitor: Visitor,
+        pressed: Pressed,
+        answer: Answer,
+        message: str,
+        lasts: timedelta | None = None,
+    ) -> str:
         request = self._desk.show(visitor.caller, pressed.request).request
         shown = self._shown(request, pressed)
-        said = Said(request.id, answer, shown, message[:2000])
+        said = Said(request.id, answer, shown, message[:2000], lasts)
         after = self._desk.answer(visitor.caller, said, self._repeat(pressed, message))
         if answer is Answer.DENY:
             return "You denied it."
@@ -120,7 +128,7 @@ class Answers:
         """The choice of more time, up to what the request's rule allows."""
         request = self._desk.show(visitor.caller, Pressed("extend", value, "", "").request).request
         cap = request.terms.max_duration or timedelta(0)
-        return forms.more_view(value, [each for each in _LENGTHS if each <= cap] or [cap])
+        return forms.more_view(value, [each for each in forms.LENGTHS if each <= cap] or [cap])
 
     def extend(self, visitor: Visitor, pressed: Pressed, seconds: int) -> str:
         """Ask for more time."""

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from datetime import timedelta
 from typing import Any
 
 from slack_bolt import Ack, App
@@ -105,7 +106,7 @@ class SlackFace:
         app.global_shortcut(SHORTCUT)(self.on_shortcut)
         app.action(re.compile(f"^{forms.CHANGE}"))(self.on_change)
         app.action("gatepass:extend")(self.on_extend)
-        app.action(re.compile("^gatepass:(deny|approve_with)$"))(self.on_message_wanted)
+        app.action(re.compile("^gatepass:(deny|approve_with|approve_less)$"))(self.on_message_wanted)
         app.action(re.compile("^gatepass:"))(self.on_press)
         app.action(re.compile(".*"))(_ignore)
         app.options(re.compile(".*"))(self.on_options)
@@ -257,12 +258,15 @@ class SlackFace:
     def on_answer(self, ack: Ack, body: Body, view: Body) -> None:
         ack()
         meta = json.loads(view["private_metadata"])
-        message = str(forms.read_state(view).get("message", ""))
+        state = forms.read_state(view)
+        message, seconds = str(state.get("message", "")), str(state.get("for", ""))
+        lasts = timedelta(seconds=int(seconds)) if seconds.isdecimal() else None
         pressed = Pressed(str(meta["a"]), str(meta["v"]), str(meta["w"]), str(view["id"]))
-        self._tell(body, lambda visitor: self._answers.press(visitor, pressed, message), pressed.where)
+        self._tell(body, lambda visitor: self._answers.press(visitor, pressed, message, lasts), pressed.where)
 
     def on_more(self, ack: Ack, body: Body, view: Body) -> None:
-        seconds = int(str(forms.read_state(view).get("by", "0")))
+        by = str(forms.read_state(view).get("by", ""))
+        seconds = int(by) if by.isdecimal() else 0
         mark = _marked(ack, _SENDING)
         pressed = Pressed("extend", str(json.loads(view["private_metadata"])["v"]), "", str(view["id"]))
 

@@ -34,6 +34,8 @@ from gatepass.slack.text import (
 TARGET = "target_id"
 FORM, CHOOSER, ANSWER, MORE = "gatepass:form", "gatepass:chooser", "gatepass:answer", "gatepass:more"
 """What a modal is for, as it comes back with a submission."""
+LENGTHS = tuple(timedelta(minutes=each) for each in (10, 15, 30, 60, 120, 240, 480))
+"""What an approver may shorten to, and ask for beyond, as far as the request and its rule allow it."""
 FIELD, CHANGE = "field:", "change:"
 """Prefixes of action ids; fields of the second report each change."""
 
@@ -304,6 +306,9 @@ def answer_view(action: str, value: str, where: str) -> Block:
         "max_length": 2000,
     }
     blocks = [_input("message", "Message to the requester", element, optional=True)]
+    if action == "approve_less":
+        choices = [Option(str(plain(each)), shown(each)) for each in LENGTHS]
+        blocks.insert(0, _input("for", "For how long?", _select("for", choices, many=False, action=FIELD)))
     metadata = json.dumps({"a": action, "v": value, "w": where})
     return modal(f"{verb} the request", blocks, verb, callback_id=ANSWER, private_metadata=metadata)
 

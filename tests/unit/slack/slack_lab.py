@@ -119,7 +119,9 @@ class SlackLab:
 
     def click(self, who: str, message: Posted, action: str, value: str | None = None) -> str:
         """Press; what one is told, with everything due done afterwards."""
-        return self.told_after(who, lambda: self.hands(who).click(message, f"gatepass:{action}", value))
+        told = self.told_after(who, lambda: self.hands(who).click(message, f"gatepass:{action}", value))
+        self.whole.settle(3)
+        return told
 
     def told_after(self, who: str, act: Callable[[], object]) -> str:
         """What this person alone is shown after something was done."""
@@ -127,7 +129,6 @@ class SlackLab:
         before = len(self.slack.seen_only_by(user))
         act()
         self.slack.wait_for(lambda: len(self.slack.seen_only_by(user)) > before)
-        self.whole.settle(3)
         return str(self.slack.seen_only_by(user)[-1].text)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ ASK = {"target_id": "tenant_foo-main", "duration": "1800", "reason": "disk <!cha
 def test_s1_s2_ask_decide_hold_give_back(office: SlackLab) -> None:
     office.ask("ana", "aws-access", **ASK)
     card = office.card()
-    assert set(card.buttons()) == {"gatepass:approve", "gatepass:deny"}
+    assert set(card.buttons()) == {"gatepass:approve", "gatepass:deny", "gatepass:approve_less"}
     assert "ana" in card.words().lower()
     assert "333333333333" in card.words()
     assert "&lt;!channel&gt; full &amp; &lt;@U0BEN&gt;" in card.words()
