@@ -32,7 +32,7 @@ def serve(
 ) -> None:
     """Apply ESTATE, serve the API and settle facts until it is stopped.
 
-    Settings come from GATEPASS_* (docs/operating.md lists them).
+    Settings come from GATEPASS_* (docs/settings.md lists them).
     """
     _need_server()
     from gatepass.app.serve import serve as run

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -23,18 +22,9 @@ class NoToken(GatepassError):
     code = "bad_token"
 
 
-def token_file() -> Path:
-    """Where `gatepass login` keeps the server's token, mode 0600."""
-    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "gatepass" / "token"
-
-
 def connect() -> Client:
-    """The server that GATEPASS_URL names, with the token of GATEPASS_TOKEN or of the last login."""
+    """The server that GATEPASS_URL names, with the token of GATEPASS_TOKEN or of the last login, from the vault."""
     token = os.environ.get("GATEPASS_TOKEN", "")
-    kept = token_file()
-    if not token and kept.is_file():
-        token = kept.read_text(encoding="utf-8").strip()
     if not token and (found := _token_in_vault()) is not None:
         return Client(os.environ.get("GATEPASS_URL") or found["url"], found["token"])
     if not token:

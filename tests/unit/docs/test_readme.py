@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -36,3 +37,12 @@ def test_every_command_in_the_pages_exists(page: Path) -> None:
     )
     unknown = {word for word in lines if main.get_command(context, word) is None}
     assert unknown == set()
+
+
+def test_the_page_of_settings_is_what_the_code_reads() -> None:
+    spec = importlib.util.spec_from_file_location("settings_docs", ROOT / "scripts" / "settings_docs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs" / "settings.md").read_text() == module.page(), "run scripts/settings_docs.py"
