@@ -40,23 +40,21 @@ def _by_browser(url: str, browser: bool) -> str:
 def _login_to_server(fd: int | None, *, browser: bool) -> None:
     """By the browser (authorization code with PKCE on a loopback port), or with a token that is piped in.
 
-    The token is kept in the vault (S-25), and with mode 0600 where the commands that ask the server look.
+    The token is kept in the vault and nowhere else (S-25); the commands that ask the server find it there.
     """
     import os
     import sys
 
     from gatepass.cli.person import Terminal
-    from gatepass.cli.server import DEFAULT_URL, token_file
+    from gatepass.cli.server import DEFAULT_URL
     from gatepass.client import Client
     from gatepass.sessions.client import conversation
-    from gatepass.sessions.files import private_dir, replace
     from gatepass.sessions.server import SECRET
 
     url = os.environ.get("GATEPASS_URL") or load_workspace(places().workspace).settings.server or DEFAULT_URL
     given = fd is not None or not sys.stdin.isatty()
     token = read_secret(f"token of {url}", fd) if given else _by_browser(url, browser)
     me = Client(url, token).get("/v1/me")
-    replace(private_dir(token_file().parent) / token_file().name, token.encode())
     with conversation(places(), Terminal(fd=fd)) as talk:
         talk.call("put_secret", name=SECRET, value={"url": url, "token": token})
     say(f"logged in to {url} as {me['id']}")
