@@ -89,6 +89,19 @@ KINDS: Mapping[str, Mapping[str, Level]] = {
     "clock.skew": {"what": P, "skew_ms": P},
     "handler.fault": {"request": P, "flow": P, "handler": P, "why": P, "code_hash": P},
     "handler.outcome": {"request": P, "flow": P, "handler": P, "result": P, "code_hash": P},
+    # jobs, and what they change in AWS
+    "job.asked": {"job": P, "kind": P, "by": P, "items": P},
+    "job.ended": {"job": P, "items": P, "complete": P},
+    "teams.write": {
+        "job": P,
+        "actor": P,
+        "plan": P,
+        "change": P,
+        "operation": P,
+        "request_id": P,
+        "before": P,
+        "error": P,
+    },
 }
 
 

@@ -104,6 +104,18 @@ class Fleet(FleetReads):
         fresh = {name: insert.excluded[name] for name in ("version", "beat_at")}
         self._link.run(insert.on_conflict_do_update(index_elements=["id"], set_=fresh), row)
 
+    def lock_dead(self, before: datetime, me: str) -> str | None:
+        """A worker last heard of earlier than `before`, locked until this transaction ends; not one that another
+        transaction holds. Make sure of its jobs, then let it `leave`."""
+        silent = select(workers.c.id).where(workers.c.beat_at < to_ms(before), workers.c.id != me)
+        rows = self._link.all(silent.order_by(workers.c.beat_at).limit(1).with_for_update(skip_locked=True))
+        return str(rows[0]["id"]) if rows else None
+
+    def expect(self, worker: str, now: datetime) -> None:
+        """Somebody of this name holds work and is not known: alive if it is heard of soon, else dead like any other."""
+        row = {"id": worker, "version": "", "started_at": to_ms(now), "beat_at": to_ms(now)}
+        self._link.run(self._link.insert(workers).on_conflict_do_nothing(), row)
+
     def leave(self, worker: str) -> None:
         """The worker stops, or was found dead (may be repeated)."""
         self._link.run(delete(workers).where(workers.c.id == worker))

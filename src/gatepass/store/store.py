@@ -35,6 +35,7 @@ from gatepass.store.engines import BadDatabase, Engines, SoleOwner, Turns, check
 from gatepass.store.estates import EstateReads, Estates
 from gatepass.store.facts import LEASED_FACTS, ClaimedFact, FactReads, Facts
 from gatepass.store.fleet import Fleet, FleetReads
+from gatepass.store.jobs import JobReads, Jobs
 from gatepass.store.leases import Lease, Leased
 from gatepass.store.limiter import FULL_PACE, Pace
 from gatepass.store.link import Link, Row
@@ -65,6 +66,7 @@ class View:
         self.people = PeopleReads(link)
         self.estates = EstateReads(link)
         self.fleet = FleetReads(link)
+        self.jobs = JobReads(link)
         self.entries = AuditReads(link)
 
 
@@ -82,6 +84,7 @@ class Tx:
         self.estates = Estates(link, self.audit, now)
         self.once = Once(link, now)
         self.fleet = Fleet(link)
+        self.jobs = Jobs(link, self.audit, now)
 
     def audit(self, event: Event) -> None:
         """Add an entry to its chain when this transaction commits."""

@@ -377,3 +377,31 @@ idempotency = Table(
     PrimaryKeyConstraint("person", "route", "key"),
     Index("ix_idempotency_at", "at"),
 )
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _words("kind"),
+    _words("by"),
+    _words("input"),
+    _moment("made_at", optional=False),
+    _moment("ended_at"),
+    _where("ix_jobs_open", "made_at", where="ended_at IS NULL"),
+)
+
+job_items = Table(
+    "job_items",
+    metadata,
+    Column("job", Text, ForeignKey("jobs.id"), nullable=False),
+    Column("phase", Integer, nullable=False),
+    _words("item"),
+    Column("generation", Integer, nullable=False),
+    _words("state"),
+    Column("complete", Boolean, nullable=False),
+    Column("stops", Boolean, nullable=False),
+    _words("result"),
+    _words("worker", optional=True),
+    _moment("ended_at"),
+    PrimaryKeyConstraint("job", "phase", "item"),
+)
