@@ -102,3 +102,11 @@ class EndBody(Body):
     person: Name | None = None
     organization: Name | None = None
     account_id: Name | None = None
+
+
+class TeamsApplyBody(Body):
+    """A plan document as `gatepass teams plan --out` writes it, and the files of the declaration it was made from, by
+    the names the plan has for them."""
+
+    plan: dict[str, Any]
+    files: Annotated[dict[str, str], Field(min_length=1, max_length=2000)]

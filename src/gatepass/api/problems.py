@@ -27,6 +27,8 @@ STATUS: Mapping[str, int] = {
     "idempotency_key_reused": 422,
     "estate": 422,
     "bad_body": 422,
+    "teams": 422,
+    "stale_plan": 409,
     "too_many": 429,
     "unavailable": 503,
     "no_estate": 503,

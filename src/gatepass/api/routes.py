@@ -44,6 +44,18 @@ class Applier(Protocol):
         ...
 
 
+class Applies(Protocol):
+    """Applies teams to many accounts as a job; the composition root has it."""
+
+    def start(self, caller: Caller, plan: dict[str, Any], files: dict[str, str]) -> Json:
+        """Starts a plan or joins it. Raises errors that name every fault, before anything is kept."""
+        ...
+
+    def show(self, caller: Caller, job_id: str) -> Json:
+        """How far it is, and what came of each account."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the routes hand words to."""
@@ -51,6 +63,7 @@ class Parts:
     desk: Desk
     office: Office
     applier: Applier
+    applies: Applies
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,7 @@ def build(parts: Parts) -> APIRouter:
     _answers(router, parts, bearer)
     _tokens(router, parts, bearer)
     _admin(router, parts, bearer)
+    _teams(router, parts, bearer)
     return router
 
 
@@ -296,3 +310,15 @@ def _admin(router: APIRouter, parts: Parts, bearer: Any) -> None:
             yield from lines
 
         return StreamingResponse(all_lines(), media_type="application/x-ndjson")
+
+
+def _teams(router: APIRouter, parts: Parts, bearer: Any) -> None:
+    @router.post("/teams/applies", status_code=202, tags=["teams"])
+    def start(body: bodies.TeamsApplyBody, who: Bearer = bearer) -> Json:
+        """Apply a plan of `gatepass teams plan --out` to every account it names, as a job. The same plan is one job."""
+        return parts.applies.start(who.need("admin"), body.plan, body.files)
+
+    @router.get("/teams/applies/{job_id}", tags=["teams"])
+    def progress(job_id: str, who: Bearer = bearer) -> Json:
+        """How far an apply is, and what came of each account."""
+        return parts.applies.show(who.need("admin"), job_id)

@@ -12,6 +12,7 @@ import botocore.session
 
 from gatepass.access.checkpoint import Signer
 from gatepass.access.requests import Claim
+from gatepass.app.applies import TeamsApplies
 from gatepass.app.channels import Announcers, Channels
 from gatepass.app.estates import EstateInventory, EstateReaches, FileApplier
 from gatepass.app.health import LoggedAlarms, ProcessHealth
@@ -29,6 +30,10 @@ from gatepass.desk.deciding import Forecast
 from gatepass.desk.following import CHANNEL, CodeFollows, Following
 from gatepass.desk.office import Office
 from gatepass.engine import forecast
+from gatepass.engine.jobs_loop import JobLoop
+from gatepass.engine.jobs_loop import Pace as JobPace
+from gatepass.engine.jobs_loop import Runner as JobRunner
+from gatepass.engine.jobs_teams import KIND, TeamsApply
 from gatepass.engine.loop import Engine, EngineCore
 from gatepass.engine.points import Point, nothing
 from gatepass.engine.ports import Ports, alone
@@ -39,6 +44,9 @@ from gatepass.store import Pace, Store, Tx, View, open_store
 from gatepass.store.checkpoints import DirectorySink, SignedCheckpoints
 from gatepass.strategies.claims import Finder
 from gatepass.strategies.plugins import load as load_strategies
+from gatepass.teams.calls import Calls
+from gatepass.teams.entering import calls_for
+from gatepass.teams.model import Compiled
 
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 """Letters and digits that people do not mistake for each other."""
@@ -60,6 +68,8 @@ class Installation:
     door: Door
     runner: Runner
     engine: Engine
+    jobs: JobLoop
+    applies: TeamsApplies
     health: ProcessHealth
     faces: Faces
 
@@ -149,6 +159,8 @@ def build(
     )
     applying = Applying(store, book, ending)
     desk = Desk(store, clock, book, deciding, ending, coding)
+    office = Office(store, clock, book, ids, lambda: secrets.token_urlsafe(32), ending, keys.external_id)
+    jobs = _jobs(settings, store, clock, core.settings.worker, source)
     return Installation(
         settings=settings,
         clock=clock,
@@ -156,12 +168,14 @@ def build(
         store=store,
         book=book,
         desk=desk,
-        office=Office(store, clock, book, ids, lambda: secrets.token_urlsafe(32), ending, keys.external_id),
+        office=office,
         applying=applying,
         applier=FileApplier(applying, runner),
         door=door,
         runner=runner,
         engine=engine,
+        jobs=jobs,
+        applies=TeamsApplies(store, clock, office, jobs.wake),
         health=ProcessHealth(store, clock, engine, alarms),
         faces=told.face(desk, clock),
     )
@@ -182,6 +196,24 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         pace=Pace(limit=settings.calls_per_second),
         limits=settings.limits,
     )
+
+
+def _jobs(
+    settings: Settings, store: Store, clock: Clock, worker: str, source: botocore.session.Session | None
+) -> JobLoop:
+    """The jobs of this process. What runs them is imported when there is one: it takes seconds."""
+
+    def enter(compiled: Compiled, role: str) -> Calls:
+        return calls_for(compiled, clock, source=source, apply_role=role)
+
+    def begin() -> JobRunner:
+        from gatepass.engine.jobs import Runner as DbosRunner
+
+        works = {KIND: TeamsApply(store, clock, worker, enter)}
+        return DbosRunner(settings.database, worker, works, settings.job_threads)
+
+    pace = JobPace(dead_after=settings.dead_after)
+    return JobLoop(store, clock, worker, begin, pace, shared=not settings.database.startswith("sqlite"))
 
 
 def _forecaster(settings: Settings) -> Forecast:

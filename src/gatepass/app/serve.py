@@ -57,7 +57,7 @@ def serve(
         port = listener.getsockname()[1]
         if installation.faces.socket is not None:
             installation.faces.socket.connect()
-        with _engine(installation):
+        with _engine(installation), _jobs(installation):
             say(
                 f"serving on http://{settings.host}:{port} (worker {installation.engine.core.settings.worker})"
             )
@@ -74,14 +74,15 @@ def work(settings: Settings, *, say: Say, point: Point = nothing) -> None:
         signal.signal(number, lambda *_: stop.set())
     try:
         say(f"working as {installation.engine.core.settings.worker}")
-        installation.engine.run(stop)
+        with _jobs(installation):
+            installation.engine.run(stop)
     finally:
         installation.close()
 
 
 def application(installation: Installation, *, pick_a_person: bool = False) -> object:
     """The HTTP application of an installation: the API, and the portal for every other address."""
-    parts = Parts(installation.desk, installation.office, installation.applier)
+    parts = Parts(installation.desk, installation.office, installation.applier, installation.applies)
     health = Health(installation.health.problems, installation.health.metrics)
     app = build_api(parts, health, installation.clock, version("gatepass"))
     route = installation.faces.route
@@ -102,6 +103,19 @@ def _engine(installation: Installation) -> Iterator[None]:
         stop.set()
         installation.store.wake()
         thread.join(installation.settings.lease.total_seconds())
+
+
+@contextmanager
+def _jobs(installation: Installation) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=installation.jobs.run, args=(stop,), name="jobs", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        installation.jobs.wake()
+        thread.join(10)
 
 
 def _run_http(installation: Installation, listener: socket.socket, pick_a_person: bool) -> None:

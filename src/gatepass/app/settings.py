@@ -87,6 +87,10 @@ class Settings:
     """The documented limit of one Identity Center instance; 98 % of it is used."""
     outstanding: int = 10
     """Asynchronous writes in flight at one instance."""
+    job_threads: int = 8
+    """Accounts that teams are applied to at the same time by one process."""
+    dead_after: timedelta = timedelta(seconds=10)
+    """A process that has not been heard of for so long is dead: another goes on with its jobs."""
     handlers: str = "isolated"
     """`unisolated` lets implementations run where the isolation cannot be had (security.md 26)."""
 

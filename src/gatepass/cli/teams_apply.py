@@ -23,6 +23,7 @@ from gatepass.cli.teams_common import (
     print_findings,
     print_json,
 )
+from gatepass.cli.teams_server import on_server
 from gatepass.clock import SystemClock
 from gatepass.teams.apply import Manner, Result, Written, report_json
 from gatepass.teams.declaration import Wanted, compile_wanted
@@ -162,6 +163,7 @@ def plan(
     "--dead-after", default=10.0, metavar="S", help="--database: seconds of silence that mean dead.  [10]"
 )
 @output("table", "json")
+@on_server
 @guarded
 def apply(
     planfile: Path,

@@ -257,6 +257,11 @@ class Office:
             backlog=backlog.get(connector.instance_arn),
         )
 
+    def need_admin(self, caller: Caller) -> None:
+        """Raises `Refused` for anybody who is not an admin, as they are now."""
+        with self._store.read() as view:
+            require(_admin(self._person(view, caller)))
+
     # -- the log
 
     def export(self, caller: Caller, organizations: list[str | None] | None = None) -> Iterator[str]:

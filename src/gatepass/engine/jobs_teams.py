@@ -10,7 +10,7 @@ import hashlib
 import json
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -96,6 +96,7 @@ class Opened:
 
 def opened(sent: Sent) -> Opened:
     """Compiles what was sent. Raises `TeamsError` with every fault, `StalePlan` where it is not what was planned."""
+    changes = _changes(sent)
     with tempfile.TemporaryDirectory(prefix="gatepass-plan-") as folder:
         root = Path(folder).resolve()
         file = _laid_out(root, sent)
@@ -108,7 +109,15 @@ def opened(sent: Sent) -> Opened:
     teams = {
         f"{role.account.id}/role/{role.name}" for role in compiled.resources.roles if role.kind == "team"
     }
-    return Opened(file, compiled, frozenset(teams), sent.changes)
+    return Opened(file, compiled, frozenset(teams), changes)
+
+
+def _changes(sent: Sent) -> dict[str, tuple[int, str]]:
+    try:
+        return sent.changes
+    except (AttributeError, KeyError, TypeError, ValueError) as odd:
+        advice = "make one with gatepass teams plan --out"
+        raise TeamsError(f"what was sent is no plan document: {odd!r}", advice=advice) from odd
 
 
 def _laid_out(root: Path, sent: Sent) -> PlanFile:
@@ -265,11 +274,3 @@ def _event(job: str, written: Written) -> Event:
         "error": written.error,
     }
     return Event("teams.write", None, fields)
-
-
-def slim(
-    plan: Mapping[str, Any], keep: Iterable[str] = ("id", "action", "phase", "fingerprint")
-) -> dict[str, Any]:
-    """The plan document without what only people read: what a server needs of it."""
-    changes = [{key: change[key] for key in keep} for change in plan["changes"]]
-    return {**plan, "changes": changes, "ways": [], "dangling": {}, "foreign_trust": []}

@@ -1,0 +1,64 @@
+"""H3: kill -9 in the middle of 200 accounts on two workers; the other finishes, and nothing is done twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.crash.jobs_lab import WAY_IN, installation, numbers, planned, until, workers, world
+from tests.postgres import DatabaseMaker
+
+from gatepass.desk import Caller
+from gatepass.sim import Simulator
+from gatepass.sim.server import SimServer
+
+BEFORE = [f"6000000000{number:02}" for number in range(5)]
+ADMIN = Caller("cleo", "test")
+
+
+def _writes(sim: Simulator, operation: str) -> list[tuple[int, str, str]]:
+    """Place in the log, account and role of every write of this kind that AWS did."""
+    return [
+        (place, str(record.account), str(record.params["RoleName"]))
+        for place, record in enumerate(sim.calls)
+        if record.operation == operation and record.outcome == "ok"
+    ]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.long)])
+def test_h3_killed_in_the_middle_the_other_worker_finishes_and_nothing_is_done_twice(
+    count: int, tmp_path: Path, postgres_database: DatabaseMaker
+) -> None:
+    url, sim = postgres_database(), world(tmp_path, count, BEFORE)
+    sent = planned(tmp_path, sim, count)
+    parts = installation(tmp_path, sim, url)
+    with SimServer(sim) as server:
+        job = parts.applies.start(ADMIN, sent["plan"], sent["files"])
+        assert job["progress"] == {"done": 0, "whole": count + 1}
+        with workers(tmp_path, server.url, url) as running:
+            until(lambda: len(_writes(sim, "CreateRole")) >= count // 4, 60)
+            running[0].kill()
+            running[0].join()
+            until(lambda: _shown(parts, job)["state"] == "ended", 150)
+    shown = _shown(parts, job)
+    parts.close()
+    assert shown["complete"], [account for account in shown["accounts"] if not account["complete"]]
+    # nothing twice
+    created, moved = _writes(sim, "CreateRole"), _writes(sim, "UpdateAssumeRolePolicy")
+    assert set(Counter((account, role) for _, account, role in created).values()) == {1}
+    assert set(Counter((account, role) for _, account, role in moved).values()) == {1}
+    assert {account for _, account, _ in created} | set(BEFORE) >= set(numbers(count).values())
+    # grants everywhere before the first revocation anywhere (T-79)
+    assert {account for _, account, _ in moved} == set(BEFORE)
+    assert max(place for place, _, _ in created) < min(place for place, _, _ in moved)
+    # nobody is ever without a way in: no call touches it
+    touching = [record for record in sim.calls if record.params.get("RoleName") == WAY_IN]
+    assert {record.operation for record in touching} <= {"GetRole", "ListRoleTags"}
+    for account in numbers(count).values():
+        assert any(role.name == WAY_IN for role in sim.world.iam_of(account).roles.values())
+
+
+def _shown(parts, job):  # type: ignore[no-untyped-def]
+    return parts.applies.show(ADMIN, job["id"])

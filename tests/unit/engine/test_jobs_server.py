@@ -1,0 +1,130 @@
+"""A plan sent to a server: the command line, HTTP, rows, DBOS on a temporary SQLite file, AWS simulated."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from click.testing import CliRunner
+from starlette.testclient import TestClient
+from tests.crash.jobs_lab import Json, installation, numbers, planned, until, world
+
+from gatepass.app.build import Installation
+from gatepass.app.serve import _listen, application
+from gatepass.cli.main import main
+from gatepass.desk import Caller
+from gatepass.sim import Simulator
+
+ADMIN = Caller("cleo", "test")
+COUNT = 6
+
+
+@dataclass
+class Server:
+    """One server on SQLite with its jobs, and what was planned for it."""
+
+    folder: Path
+    parts: Installation
+    sim: Simulator
+    sent: Json
+
+    def token(self, person: str, *scopes: str) -> str:
+        return self.parts.office.issue_token(ADMIN, person, frozenset(scopes), timedelta(days=1))[1]
+
+    def post(self, body: Json, person: str = "cleo", *scopes: str) -> Any:
+        client = TestClient(application(self.parts), raise_server_exceptions=False)  # type: ignore[arg-type]
+        bearer = {"Authorization": f"Bearer {self.token(person, *(scopes or ('admin',)))}"}
+        return client.post("/v1/teams/applies", json=body, headers=bearer)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    sim = world(tmp_path, COUNT)
+    parts = installation(tmp_path, sim)
+    yield Server(tmp_path, parts, sim, planned(tmp_path, sim, COUNT))
+    parts.close()
+
+
+def test_a_plan_is_applied_by_the_server_and_followed_from_the_command_line(server: Server) -> None:
+    stop = threading.Event()
+    jobs = threading.Thread(target=server.parts.jobs.run, args=(stop,))
+    listener = _listen(server.parts.settings)
+    http = uvicorn.Server(uvicorn.Config(application(server.parts), log_level="error"))  # type: ignore[arg-type]
+    serving = threading.Thread(target=http.run, kwargs={"sockets": [listener]})
+    jobs.start(), serving.start()
+    environment = {
+        "GATEPASS_URL": f"http://127.0.0.1:{listener.getsockname()[1]}",
+        "GATEPASS_TOKEN": server.token("cleo", "admin"),
+    }
+    words = ["teams", "apply", str(server.folder / "plan.json"), "--server", "--wait", "--output", "json"]
+    try:
+        until(lambda: http.started, 20)
+        told = CliRunner().invoke(main, words, env=environment)
+        assert told.exit_code == 0, told.output
+        job = json.loads(told.stdout)
+        again = CliRunner().invoke(main, words, env=environment)
+    finally:
+        stop.set(), server.parts.jobs.wake()
+        http.should_exit = True
+        jobs.join(), serving.join()
+    assert (job["state"], job["complete"], job["by"]) == ("ended", True, "cleo")
+    assert job["progress"] == {"done": COUNT + 1, "whole": COUNT + 1}
+    assert {account["account"] for account in job["accounts"]} >= set(numbers(COUNT).values())
+    assert all(account["writes"] > 0 for account in job["accounts"])
+    assert f"{COUNT + 1} of {COUNT + 1} accounts and phases done" in told.stderr
+    assert json.loads(again.stdout)["ended_at"] == job["ended_at"]  # the same plan is the same job
+    for account in numbers(COUNT).values():
+        assert any(role.name == "deployer" for role in server.sim.world.iam_of(account).roles.values())
+    with server.parts.store.read() as view:
+        text = "".join(view.entries.export([None]))
+    assert text.count("teams.write") == sum(account["writes"] for account in job["accounts"])  # T-87
+    assert "job.asked" in text
+    assert "job.ended" in text
+
+
+def test_only_admins_apply(server: Server) -> None:
+    assert server.post(server.sent, "cleo", "ask").status_code == 403
+    refused = server.post(server.sent, "ana", "admin")
+    assert refused.status_code == 403, refused.text
+
+
+def test_t76_a_declaration_that_is_not_the_planned_one_is_refused_before_anything_is_kept(
+    server: Server,
+) -> None:
+    (name,) = server.sent["files"]
+    other = {name: server.sent["files"][name].replace("platform", "plotform")}
+    refused = server.post({**server.sent, "files": other})
+    assert (refused.status_code, refused.json()["code"]) == (409, "stale_plan")
+    with server.parts.store.read() as view:
+        assert view.jobs.open() == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"files": {"../../etc/passwd": "x"}}, "leads out of the folder"),
+        ({"plan": {"gatepass_plan": 1}}, "no plan file"),
+        ({"plan": {"changes": [{"id": 3, "action": "create"}]}}, "no plan document"),
+    ],
+)
+def test_h5_what_is_no_plan_is_refused_in_words(server: Server, change: Json, said: str) -> None:
+    refused = server.post({**server.sent, **change})
+    assert refused.status_code == 422, refused.text
+    assert said in refused.json()["detail"]
+    assert str(server.folder) not in refused.text
+    assert "/tmp/gatepass" not in refused.text
+
+
+def test_nothing_of_the_servers_disk_is_read(server: Server) -> None:
+    secret = server.folder / "installation.key"
+    plan = {**server.sent["plan"], "wanted": {**server.sent["plan"]["wanted"], "paths": [str(secret)]}}
+    refused = server.post({**server.sent, "plan": plan})
+    assert refused.status_code in {409, 422}
+    assert secret.read_text(errors="replace")[:10] not in refused.text
