@@ -79,11 +79,12 @@ def body_of(planfile: Path) -> Json:
 
 def _files(root: Path) -> Iterator[Path]:
     """What compiling a path may read: a folder; around an Atmos file its stacks; beside a native file metadata."""
-    folder, kinds = root, _KINDS
+    folder = root
+    kinds: tuple[str, ...] = _KINDS
     if root.is_file():
         yield root
         stacks = [parent for parent in root.parents if parent.name == "stacks"]
-        folder, kinds = stacks[-1] if stacks else root.parent, _KINDS
+        folder = stacks[-1] if stacks else root.parent
         if native_files([root]):
             folder, kinds = root.parent, (".xml",)
     for path in sorted(folder.rglob("*")):

@@ -166,35 +166,57 @@ def _hash(compiled: Compiled, root: Path) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+Begin = Callable[[frozenset[str]], frozenset[str]]
+"""Told which changes were found as planned; answers which are this job's to finish, as it was said at the first run."""
+
+
 def apply_account(
-    plan: Opened, calls: Calls, clock: Clock, phase: int, item: str, manner: Manner
+    plan: Opened, calls: Calls, clock: Clock, place: tuple[int, str], manner: Manner, begin: Begin
 ) -> dict[str, Any]:
-    """One account's (or Identity Center's) share of one phase. May run again: what is done is found done.
+    """One phase of one account (or of Identity Center). May run again, after a crash in the middle of a change too:
+    what is done is found done, what was begun is finished.
 
     Plain JSON: `results` per change, `complete`, `stops` when a team could not be made. An account that cannot be
     reached, and a plan that would lock everybody out of it, are answers, not errors.
     """
-    mine = sorted(change for change, place in plan.changes.items() if place == (phase, item))
+    phase, item = place
+    mine = sorted(change for change, where in plan.changes.items() if where == place)
     options = plan.file.options
     try:
         if options.actors:
             options = replace(options, actors=(calls.identity(), *options.actors))
         live = plan_live(calls, clock, plan.compiled, options, (item,), now=plan.file.made_at)
-        live = only_planned(live, plan.file)
+        live = _continued(live, plan.file, mine, phase, begin)
         manner = replace(manner, phases=(phase,), plan_id=plan.file.id, parallel=1)
         report = apply_plan(calls, clock, plan.compiled, live, manner)
     except Unavailable:
         raise
     except GatepassError as refused:
         return _answer(plan, {change: _result("failed", str(refused)) for change in mine})
-    results = {change: _before(live, change, phase, report.unread) for change in mine}
+    results = {change: _before(live, change, report.unread) for change in mine}
     for result in report.results:
         if result.change.id in results and result.change.phase == phase:
             results[result.change.id] = _result(str(result.outcome), result.reason, result.writes)
     return _answer(plan, results)
 
 
-def _before(plan: Plan, change_id: str, phase: int, unread: Mapping[str, str]) -> dict[str, Any]:
+def _continued(live: Plan, file: PlanFile, mine: list[str], phase: int, begin: Begin) -> Plan:
+    """The plan's writes here. A change that was as planned when the job began it is half done, not stale, when it is
+    met again half way; and it is finished in the phase it was begun in."""
+    found = {change.id: change for change in live.changes if change.is_write and change.id in mine}
+    as_planned = {name for name, change in found.items() if file.changes[name][1] == change.fingerprint}
+    begun = begin(frozenset(as_planned)) if not live.unread else frozenset()
+    planned = only_planned(live, file)
+    changes = tuple(
+        replace(change, fingerprint=found[change.id].fingerprint, phase=phase)
+        if change.id in begun and change.id in found
+        else change
+        for change in planned.changes
+    )
+    return replace(planned, changes=changes)
+
+
+def _before(plan: Plan, change_id: str, unread: Mapping[str, str]) -> dict[str, Any]:
     """What is said of a planned change that this run found nothing to write for."""
     if unread:
         return _result(str(Outcome.FAILED), "; ".join(unread.values()))
@@ -241,8 +263,12 @@ class TeamsApply:
             with self.store.write() as tx:
                 tx.audit(_event(job, written))
 
+        def begin(found: frozenset[str]) -> frozenset[str]:
+            with self.store.write() as tx:
+                return tx.jobs.begin_item(job, phase, item, found)
+
         manner = Manner(audit=heard, patience=self.patience)
-        answer = apply_account(plan, calls, self.clock, phase, item, manner)
+        answer = apply_account(plan, calls, self.clock, (phase, item), manner, begin)
         ended = JobItem(
             job, phase, item, state=ItemState.ENDED, complete=answer["complete"], stops=answer["stops"],
             result=answer, worker=self.worker,

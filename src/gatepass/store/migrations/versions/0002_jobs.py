@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("stops", sa.Boolean(), nullable=False),
+        sa.Column("begun", sa.Text(), nullable=True),
         sa.Column("result", sa.Text(), nullable=False),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
