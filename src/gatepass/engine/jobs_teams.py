@@ -40,6 +40,7 @@ from gatepass.teams.wire import compiled_json
 
 KIND = "teams-apply"
 MOST_FILES = 2000
+_MAKE_ONE = "make one with gatepass teams plan --out"
 _OF_CENTER = frozenset({"permission-set", "assignment", "directory-group"})
 _GOOD = frozenset({str(Outcome.DONE), str(Outcome.UNCHANGED)})
 
@@ -116,8 +117,7 @@ def _changes(sent: Sent) -> dict[str, tuple[int, str]]:
     try:
         return sent.changes
     except (AttributeError, KeyError, TypeError, ValueError) as odd:
-        advice = "make one with gatepass teams plan --out"
-        raise TeamsError(f"what was sent is no plan document: {odd!r}", advice=advice) from odd
+        raise TeamsError(f"what was sent is no plan document: {odd!r}", advice=_MAKE_ONE) from odd
 
 
 def _laid_out(root: Path, sent: Sent) -> PlanFile:
@@ -126,17 +126,21 @@ def _laid_out(root: Path, sent: Sent) -> PlanFile:
             f"{len(sent.files)} files of the declaration came with the plan; 1 to {MOST_FILES} are needed",
             advice="send it with: gatepass teams apply PLANFILE --server",
         )
+    for kind in ("relative", "absolute"):
+        (root / kind).mkdir()
     for name, text in sent.files.items():
         place = _place(root, name)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+        except (OSError, ValueError) as odd:
+            found = getattr(odd, "strerror", "") or "it is not text"
+            raise NoDeclaration(
+                f"no file can be called {name[:200]!r}: {found}", advice="name files as the plan does"
+            ) from odd
     kept = root / "plan.json"
     kept.write_text(json.dumps(sent.plan), encoding="utf-8")
-    try:
-        file = read_plan(kept)
-    except TeamsError as unread:
-        found = unread.message.replace(str(kept), "what was sent")
-        raise TeamsError(found, advice=unread.advice) from unread
+    file = _read(kept)
     wanted = file.wanted
     moved = replace(
         wanted,
@@ -145,6 +149,26 @@ def _laid_out(root: Path, sent: Sent) -> PlanFile:
         base=_place(root, str(wanted.base)) if wanted.base else None,
     )
     return replace(file, wanted=moved)
+
+
+def _read(kept: Path) -> PlanFile:
+    try:
+        file = read_plan(kept)
+    except TeamsError as unread:
+        found = unread.message.replace(str(kept), "what was sent")
+        raise TeamsError(found, advice=unread.advice) from unread
+    except AttributeError as odd:
+        raise TeamsError(f"what was sent is no plan document: {odd}", advice=_MAKE_ONE) from odd
+    words = (
+        file.wanted.component,
+        file.wanted.account,
+        file.options.estate,
+        file.apply_role,
+        file.estate_hash,
+    )
+    if not all(isinstance(word, str) for word in (*words, *file.options.actors, *file.acknowledged)):
+        raise TeamsError("what was sent is no plan document: a name is no text", advice=_MAKE_ONE)
+    return file
 
 
 def _place(root: Path, name: str) -> Path:

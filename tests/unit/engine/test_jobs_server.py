@@ -44,6 +44,16 @@ class Server:
         return client.post("/v1/teams/applies", json=body, headers=bearer)
 
 
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on which nothing is changed."""
+    folder = tmp_path_factory.mktemp("idle")
+    sim = world(folder, 2)
+    parts = installation(folder, sim)
+    yield Server(folder, parts, sim, planned(folder, sim, 2))
+    parts.close()
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     sim = world(tmp_path, COUNT)
@@ -89,20 +99,20 @@ def test_a_plan_is_applied_by_the_server_and_followed_from_the_command_line(serv
     assert "job.ended" in text
 
 
-def test_only_admins_apply(server: Server) -> None:
-    assert server.post(server.sent, "cleo", "ask").status_code == 403
-    refused = server.post(server.sent, "ana", "admin")
+def test_only_admins_apply(idle: Server) -> None:
+    assert idle.post(idle.sent, "cleo", "ask").status_code == 403
+    refused = idle.post(idle.sent, "ana", "admin")
     assert refused.status_code == 403, refused.text
 
 
 def test_t76_a_declaration_that_is_not_the_planned_one_is_refused_before_anything_is_kept(
-    server: Server,
+    idle: Server,
 ) -> None:
-    (name,) = server.sent["files"]
-    other = {name: server.sent["files"][name].replace("platform", "plotform")}
-    refused = server.post({**server.sent, "files": other})
+    (name,) = idle.sent["files"]
+    other = {name: idle.sent["files"][name].replace("platform", "plotform")}
+    refused = idle.post({**idle.sent, "files": other})
     assert (refused.status_code, refused.json()["code"]) == (409, "stale_plan")
-    with server.parts.store.read() as view:
+    with idle.parts.store.read() as view:
         assert view.jobs.open() == ()
 
 
@@ -110,21 +120,25 @@ def test_t76_a_declaration_that_is_not_the_planned_one_is_refused_before_anythin
     ("change", "said"),
     [
         ({"files": {"../../etc/passwd": "x"}}, "leads out of the folder"),
+        ({"files": {".": "x"}}, "no file can be called"),
+        ({"files": {"": "x"}}, "no file can be called"),
+        ({"files": {"a": "x", "a/b": "y"}}, "no file can be called"),
+        ({"files": {"n" * 300: "x"}}, "no file can be called"),
         ({"plan": {"gatepass_plan": 1}}, "no plan file"),
         ({"plan": {"changes": [{"id": 3, "action": "create"}]}}, "no plan document"),
     ],
 )
-def test_h5_what_is_no_plan_is_refused_in_words(server: Server, change: Json, said: str) -> None:
-    refused = server.post({**server.sent, **change})
+def test_h5_what_is_no_plan_is_refused_in_words(idle: Server, change: Json, said: str) -> None:
+    refused = idle.post({**idle.sent, **change})
     assert refused.status_code == 422, refused.text
     assert said in refused.json()["detail"]
-    assert str(server.folder) not in refused.text
+    assert str(idle.folder) not in refused.text
     assert "/tmp/gatepass" not in refused.text
 
 
-def test_nothing_of_the_servers_disk_is_read(server: Server) -> None:
-    secret = server.folder / "installation.key"
-    plan = {**server.sent["plan"], "wanted": {**server.sent["plan"]["wanted"], "paths": [str(secret)]}}
-    refused = server.post({**server.sent, "plan": plan})
+def test_nothing_of_the_servers_disk_is_read(idle: Server) -> None:
+    secret = idle.folder / "installation.key"
+    plan = {**idle.sent["plan"], "wanted": {**idle.sent["plan"]["wanted"], "paths": [str(secret)]}}
+    refused = idle.post({**idle.sent, "plan": plan})
     assert refused.status_code in {409, 422}
     assert secret.read_text(errors="replace")[:10] not in refused.text
