@@ -6,9 +6,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.crash.jobs_lab import WAY_IN, installation, numbers, planned, until, workers, world
+from tests.crash.jobs_lab import WAY_IN, Json, installation, numbers, planned, until, workers, world
 from tests.postgres import DatabaseMaker
 
+from gatepass.app.build import Installation
 from gatepass.desk import Caller
 from gatepass.sim import Simulator
 from gatepass.sim.server import SimServer
@@ -60,5 +61,26 @@ def test_h3_killed_in_the_middle_the_other_worker_finishes_and_nothing_is_done_t
         assert any(role.name == WAY_IN for role in sim.world.iam_of(account).roles.values())
 
 
-def _shown(parts, job):  # type: ignore[no-untyped-def]
+def test_h3_killed_on_sqlite_the_next_start_goes_on(tmp_path: Path) -> None:
+    count = 12
+    sim = world(tmp_path, count)
+    sent = planned(tmp_path, sim, count)
+    parts = installation(tmp_path, sim)
+    with SimServer(sim) as server:
+        job = parts.applies.start(ADMIN, sent["plan"], sent["files"])
+        with workers(tmp_path, server.url, "", 1) as running:
+            until(lambda: len(_writes(sim, "CreateRole")) >= 2, 60)
+            running[0].kill()
+            running[0].join()
+        assert _shown(parts, job)["state"] == "running"
+        with workers(tmp_path, server.url, "", 1):
+            until(lambda: _shown(parts, job)["state"] == "ended", 60)
+    shown = _shown(parts, job)
+    parts.close()
+    assert shown["complete"], [account for account in shown["accounts"] if not account["complete"]]
+    created = _writes(sim, "CreateRole")
+    assert set(Counter((account, role) for _, account, role in created).values()) == {1}
+
+
+def _shown(parts: Installation, job: Json) -> Json:
     return parts.applies.show(ADMIN, job["id"])
