@@ -325,7 +325,11 @@ ASK_WHERE = Record(
     "Where a decision is asked for.",
     {
         **_DESTINATIONS,
-        "timeout": Key(Length(), "The next is asked when nobody answered for so long.", default="never"),
+        "timeout": Key(
+            Length(),
+            "The next is asked when nobody answered for so long; after the last the request expires.",
+            default="never",
+        ),
     },
 )
 TELL_WHERE = Record(

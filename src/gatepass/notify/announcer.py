@@ -91,12 +91,12 @@ class OutboxAnnouncer:
 
 
 def ask_at(tx: Tx, request: Request, steps: Sequence[Step], number: int, event: str) -> None:
-    """Ask the people of one step, and set the time after which the next are asked."""
+    """Ask the people of one step, and set the time after which the next are asked, or after the last nobody is."""
     step = steps[number]
     body = {"event": event, "round": request.round, "step": number}
     for channel in step.channels:
         tx.outbox.add(Message(request.id, channel, CARD, body), tx.now)
-    if step.timeout is not None and step.on_timeout and number + 1 < len(steps):
+    if step.timeout is not None and (step.on_timeout or number + 1 == len(steps)):
         row = Message(
             request.id, f"{TIMER}:forward:{request.round}:{number}", TIMER, {**body, "event": "forward"}
         )

@@ -126,6 +126,9 @@ class Dispatcher:
         if not close and step < len(steps) and not steps[step].on_failure:
             log.warning("request %s: its flow asks nobody else", request.id)
             return
+        if step + 1 >= len(steps) and close:
+            tx.requests.save(replace(request, expires_at=tx.now))  # the engine expires what is due
+            return
         if step + 1 >= len(steps):
             log.warning("request %s: no destination is left to ask", request.id)
             return

@@ -33,11 +33,15 @@ _MANY = ("multi_static_select", "multi_external_select", "multi_users_select")
 class Pages:
     """The pages of one workspace; `deliver` hands interactions to the app."""
 
-    def __init__(self, slack: FakeSlack, deliver: Callable[[str, Json], Json]) -> None:
-        self._slack = slack
+    def __init__(self, slack: Callable[[], FakeSlack], deliver: Callable[[str, Json], Json]) -> None:
+        self._workspace = slack
         self._deliver = deliver
         self._closed: set[str] = set()
         self._faults: dict[str, Mapping[str, str]] = {}
+
+    @property
+    def _slack(self) -> FakeSlack:
+        return self._workspace()
 
     def routes(self) -> list[Route]:
         """Where they are."""

@@ -45,7 +45,7 @@ class SlackServer:
         routes = [
             Route("/api/{method}", self._api, methods=["GET", "POST"]),
             WebSocketRoute("/socket", self._socket),
-            *Pages(slack, self.envelope).routes(),
+            *Pages(lambda: self.slack, self.envelope).routes(),
         ]
         config = uvicorn.Config(
             Starlette(routes=routes),

@@ -45,7 +45,6 @@ flows:
       choice:  {type: string, allowed_values: [one, two]}
       number:  {type: int, required: false}
       flag:    {type: bool, required: false}
-      length:  {type: duration_, required: false}
       user:    {type: slack_user, required: false}
       users:   {type: slack_user_list, required: false}
       words:   {type: str_list, required: false}
@@ -88,15 +87,15 @@ flows:
 """
 
 
-def everything() -> Estate:
-    """The example's estate with these flows beside it."""
+def everything(hook: str = "http://127.0.0.1:1/hook") -> Estate:
+    """The example's estate with these flows beside it; `hook` is told of denials."""
     files = {
         str(path.relative_to(EXAMPLE)): path.read_text()
         for path in EXAMPLE.rglob("*")
         if path.suffix in (".yaml", ".py")
     }
     files |= {
-        "more.yaml": FLOWS.replace("      length:  {type: duration_, required: false}\n", ""),
+        "more.yaml": FLOWS.replace("http://127.0.0.1:1/hook", hook),
         "impls/many.py": IMPL,
         "impls/slow.py": SLOW,
         "impls/shape.py": CHANGE,

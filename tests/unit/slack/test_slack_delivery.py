@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from dataclasses import replace
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 from tests.unit.slack.slack_estate import everything
@@ -10,6 +15,9 @@ from tests.unit.slack.slack_lab import SlackLab
 
 from gatepass.access.requests import Answer
 from gatepass.desk import Ask, Caller, Said
+from gatepass.estate.model import Notify, Reach
+from gatepass.notify import Routing
+from gatepass.notify.webhook import sign
 
 ASK = {"target_id": "tenant_foo-main", "duration": "1800", "reason": "disk full"}
 
@@ -102,6 +110,75 @@ def test_s2_the_next_is_asked_when_one_cannot_be_reached_and_when_nobody_answers
     assert len(handed_on.slack.in_channel("C0ACCESS")) == 1
     replies = handed_on.slack.in_channel(GROUP, thread=True)
     assert any("somebody else is asked now" in m.text for m in replies)
+    assert handed_on.newest().state == "pending"  # the last has no time-out of its own
+
+
+def test_s2_after_the_last_time_out_the_request_expires(office: SlackLab) -> None:
+    estate = office.whole.estate
+    ask = (Reach(slack=("#access",), timeout=timedelta(minutes=5)),)
+    flow = replace(estate.flows["aws-access"], notify=Notify(ask=ask))
+    office.whole.parts.applying.apply("test", replace(estate, flows={**estate.flows, "aws-access": flow}))
+    request_id = _ask_elsewhere(office)
+    office.whole.settle(240, step=60)
+    assert office.request(request_id).state == "pending"
+    office.whole.settle(120, step=60)
+    assert office.request(request_id).state == "expired"
+    assert office.card().buttons() == {}
+    assert "Nobody answered in time" in office.slack.in_channel("U0ANA")[-1].text
+
+
+class _Hook(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        server: Any = self.server
+        server.got.append(
+            (self.headers["gatepass-signature"], self.rfile.read(int(self.headers["content-length"])))
+        )
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        return None
+
+
+def test_n1_a_webhook_hears_of_the_events_it_was_named_for(
+    office: SlackLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until its key can be found nothing is sent; then it is, signed, and of denials only."""
+    with HTTPServer(("127.0.0.1", 0), _Hook) as server:
+        server.got = []  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/hook"
+        office.whole.parts.applying.apply("test", everything(url))
+        desk = office.whole.parts.desk
+        asked = desk.ask(Caller("ana", "cli"), Ask("handed-on", fields={"change": "x"}))
+        office.whole.settle(3)
+        shown = desk.show(Caller("ben", "web"), asked.id).request.content_hash
+        desk.answer(Caller("ben", "web"), Said(asked.id, Answer.DENY, shown, "no"))
+        office.whole.settle(3)
+        assert server.got == []  # type: ignore[attr-defined]
+        monkeypatch.setenv("NO_HOOK", "key")
+        office.whole.settle(60, step=10)
+        server.shutdown()
+        ((signature, body),) = server.got  # type: ignore[attr-defined]
+    assert json.loads(body)["event"] == "denied"
+    stamp = signature.partition(",")[0].removeprefix("t=")
+    assert signature == sign("key", int(stamp), body)
+
+
+def test_i15_a_fault_in_routing_does_not_undo_what_it_is_about(
+    office: SlackLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request_id = _ask_elsewhere(office)
+    _approve_elsewhere(office, request_id)
+    assert office.whole.holds("ana")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("routing")
+
+    monkeypatch.setattr(Routing, "told", broken)
+    office.whole.parts.desk.end(Caller("ana", "web"), request_id)
+    office.whole.settle(5)
+    assert not office.whole.holds("ana")
 
 
 def test_s2_deny_with_a_message_reaches_the_requester(handed_on: SlackLab) -> None:

@@ -8,11 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from tests.installation import EXAMPLE
 from tests.unit.slack.slack_estate import everything
-from tests.unit.slack.slack_lab import TEAM, USERS, lab
+from tests.unit.slack.slack_lab import TEAM, USERS, SlackLab, lab
 
 from gatepass.cli.main import main
 from gatepass.clock import SystemClock
@@ -45,8 +46,28 @@ def test_s1_socket_mode_end_to_end(tmp_path: Path, slack_server: SlackServer) ->
             view = office.modal_after(before)
             answer = hands.submit(view, {"change": "x", "risk": "low"})
             assert office.sent(answer).flow == "freeze-exception"
+            _play(slack_server, office)
         finally:
             socket.close()
+
+
+def _play(server: SlackServer, office: SlackLab) -> None:
+    """The page of the demo: the same, by forms."""
+    with httpx.Client(base_url=server.url, follow_redirects=True) as page:
+        before = set(office.slack.views)
+        page.post("/act", data={"as": "U0ANA", "what": "slash", "text": "req freeze-exception"})
+        view = office.modal_after(before)
+        assert "Which change?" in page.get("/", params={"as": "U0ANA"}).text
+        filled = {"field change": "<script>", "field risk": "low", "view": view["id"]}
+        sent = page.post("/act", data={"as": "U0ANA", "what": "submit", **filled}).text
+        assert "was sent" in sent
+        office.whole.settle(3)
+        card = office.card()
+        shown = page.get("/", params={"as": "U0CLEO"}).text
+        assert "&lt;script&gt;" in shown
+        assert "<script>" not in shown
+        press = {"as": "U0CLEO", "what": "press", "ts": card.ts, "action": "gatepass:approve"}
+        assert office.told_after("cleo", lambda: page.post("/act", data=press)) == "You approved it."
 
 
 def _every_flow() -> Iterator[Any]:
