@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
@@ -110,10 +109,3 @@ def enter(browser: Browser) -> Iterator[Enter]:
     for context in contexts:
         context.close()
     assert errors == []
-
-
-@pytest.fixture(scope="session")
-def pictures() -> Path | None:
-    """Where screenshots are kept, when somebody asked for them: GATEPASS_SCREENSHOTS."""
-    wanted = os.environ.get("GATEPASS_SCREENSHOTS")
-    return Path(wanted) if wanted else None

@@ -14,7 +14,7 @@ import uvicorn
 
 from gatepass.app.build import Installation, build
 from gatepass.app.keys import Keys
-from gatepass.app.serve import application
+from gatepass.app.serve import StreamEndingServer, application
 from gatepass.app.settings import Settings
 from gatepass.clock import SystemClock
 from gatepass.estate.sources import load_directory
@@ -63,7 +63,7 @@ def serving(folder: Path, estate_path: Path = EXAMPLE, **given: Any) -> Iterator
     parts = build(settings, clock=clock, source=own, exclusive=False)
     parts.applying.apply("test", estate)
     try:
-        with _engine(parts), _http(application(parts, pick_a_person=True)) as url:
+        with _engine(parts), _http(parts) as url:
             yield Server(parts, sim, url)
     finally:
         parts.close()
@@ -83,10 +83,12 @@ def _engine(parts: Installation) -> Iterator[None]:
 
 
 @contextmanager
-def _http(app: object) -> Iterator[str]:
+def _http(parts: Installation) -> Iterator[str]:
+    closing = threading.Event()
+    app = application(parts, pick_a_person=True, closing=closing)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)  # type: ignore[arg-type]
-    server = uvicorn.Server(config)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)  # type: ignore[arg-type]
+    server = StreamEndingServer(config, closing)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

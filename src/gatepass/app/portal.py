@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
+from gatepass.app.aws_names import AwsNames
 from gatepass.app.build import Installation
 from gatepass.app.settings import Settings, SettingsError
 from gatepass.engine import forecast
@@ -27,8 +29,9 @@ FOR_MACHINES = ("/v1", "/openapi.json", "/healthz", "/readyz", "/metrics")
 class Pages(Mount):
     """Every address that is not for machines. Stands last: what another face answers never comes here."""
 
-    def __init__(self, installation: Installation, pick_a_person: bool) -> None:
-        super().__init__("/", app=build_portal(portal_parts(installation, pick_a_person)), name="portal")
+    def __init__(self, installation: Installation, pick_a_person: bool, closing: threading.Event) -> None:
+        parts = portal_parts(installation, pick_a_person, closing)
+        super().__init__("/", app=build_portal(parts), name="portal")
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         path = str(scope.get("path", ""))
@@ -37,7 +40,9 @@ class Pages(Mount):
         return super().matches(scope)
 
 
-def portal_parts(installation: Installation, pick_a_person: bool) -> Parts:
+def portal_parts(
+    installation: Installation, pick_a_person: bool = False, closing: threading.Event | None = None
+) -> Parts:
     """What the portal of this installation is built from. Raises `SettingsError`."""
     settings = installation.settings
     address = Address(settings.public_url.rstrip("/"))
@@ -53,7 +58,9 @@ def portal_parts(installation: Installation, pick_a_person: bool) -> Parts:
         command_line=CommandLine(installation.store, installation.office, installation.keys.login),
         heads=Heads(installation.store, installation.clock),
         recent=Recent(installation.clock),
+        aws=AwsNames(installation.door, installation.clock),
         sign_in=_sign_in(installation, address),
+        closing=closing or threading.Event(),
         pick_a_person=pick_a_person,
         problems=installation.health.wrong,
         late=_lateness(installation),
@@ -100,12 +107,12 @@ def _client(settings: Settings) -> Client:
     )
 
 
-def _lateness(installation: Installation) -> Callable[[str], timedelta]:
+def _lateness(installation: Installation) -> Callable[[str, timedelta], timedelta]:
     pace = Pace(limit=installation.settings.calls_per_second)
 
-    def late(scope: str) -> timedelta:
+    def late(scope: str, after: timedelta) -> timedelta:
         now = installation.clock.now()
         with installation.store.read() as view:
-            return forecast.lateness(view, scope, now, now, pace)
+            return forecast.lateness(view, scope, now + after, now, pace)
 
     return late

@@ -80,15 +80,20 @@ def work(settings: Settings, *, say: Say, point: Point = nothing) -> None:
         installation.close()
 
 
-def application(installation: Installation, *, pick_a_person: bool = False) -> object:
-    """The HTTP application of an installation: the API, and the portal for every other address."""
+def application(
+    installation: Installation, *, pick_a_person: bool = False, closing: threading.Event | None = None
+) -> object:
+    """The HTTP application of an installation: the API, and the portal for every other address.
+
+    `closing` is set when the process is about to stop: streams end then.
+    """
     parts = Parts(installation.desk, installation.office, installation.applier, installation.applies)
     health = Health(installation.health.problems, installation.health.metrics)
     app = build_api(parts, health, installation.clock, version("gatepass"))
     route = installation.faces.route
     if route is not None:
         app.add_route("/slack/events", route.serve, methods=["POST"], include_in_schema=False)
-    app.router.routes.append(Pages(installation, pick_a_person))
+    app.router.routes.append(Pages(installation, pick_a_person, closing or threading.Event()))
     return app
 
 
@@ -119,7 +124,8 @@ def _jobs(installation: Installation) -> Iterator[None]:
 
 
 def _run_http(installation: Installation, listener: socket.socket, pick_a_person: bool) -> None:
-    app = application(installation, pick_a_person=pick_a_person)
+    closing = threading.Event()
+    app = application(installation, pick_a_person=pick_a_person, closing=closing)
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         log_level="warning",
@@ -127,7 +133,19 @@ def _run_http(installation: Installation, listener: socket.socket, pick_a_person
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    StreamEndingServer(config, closing).run(sockets=[listener])
+
+
+class StreamEndingServer(uvicorn.Server):
+    """Says that it stops before it waits for what is running, so that live updates hold nothing up."""
+
+    def __init__(self, config: uvicorn.Config, closing: threading.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._closing.set()
+        await super().shutdown(sockets)
 
 
 def _listen(settings: Settings) -> socket.socket:

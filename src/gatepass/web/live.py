@@ -51,7 +51,7 @@ async def _stream(parts: Parts, request: Request, person: str, begun: Cursor | N
     cursor = begun if begun is not None else await run_in_threadpool(parts.heads.now)
     yield f"retry: {RETRY}\nid: {write_cursor(cursor)}\nevent: begun\ndata: {{}}\n\n"
     for turn in range(1, LONGEST):
-        if await request.is_disconnected():
+        if parts.closing.is_set() or await request.is_disconnected():
             return
         ends = await run_in_threadpool(parts.heads.now)
         moved = {name: seq for name, seq in ends.items() if seq > cursor.get(name, 0)}

@@ -5,12 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 from urllib.parse import quote
 
 from gatepass.access.requests import Request
 from gatepass.desk.asking import ACCOUNT
 from gatepass.estate.model import Estate, Target, Who
 from gatepass.store import Store
+
+
+class AwsTells(Protocol):
+    """Names that only AWS knows; empty while they are not known. Answers at once."""
+
+    def permission_set(self, organization: str, arn: str) -> str:
+        """The name of a permission set that the estate gives by its ARN."""
+        ...
+
+    def store(self, organization: str) -> str:
+        """The identity store's id, which names the organization's access portal."""
+        ...
+
+
+class NothingTold:
+    """AWS is not asked."""
+
+    def permission_set(self, organization: str, arn: str) -> str:
+        return ""
+
+    def store(self, organization: str) -> str:
+        return ""
+
 
 NAMED = 8
 """So many people are named where it is said who decides; the rest is counted."""
@@ -55,8 +79,9 @@ class What:
 class Names:
     """Looks names up for one page; accounts of an organization are read once. Not thread-safe."""
 
-    def __init__(self, estate: Estate, store: Store) -> None:
+    def __init__(self, estate: Estate, store: Store, aws: AwsTells | None = None) -> None:
         self._estate = estate
+        self._aws = aws or NothingTold()
         self._store = store
         self._accounts: dict[str, Mapping[str, str]] = {}
 
@@ -106,6 +131,8 @@ class Names:
         account_id = account_id or settings.get(ACCOUNT)
         group = target.type == "aws_sso_group"
         name = settings.get("group_name" if group else "permission_set_name", "")
+        if not name and not group and "permission_set_arn" in settings:
+            name = self._aws.permission_set(target.organization, settings["permission_set_arn"])
         return What(
             flow=flow,
             organization=organization.label,
@@ -116,7 +143,7 @@ class Names:
             kind="group" if group else "permission set",
             region=organization.connector.region,
             role="" if group else name,
-            store_id=organization.connector.identity_store_id or "",
+            store_id=organization.connector.identity_store_id or self._aws.store(target.organization),
         )
 
     def deciders(self, who: Who, but_not: str = "") -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from gatepass.web.address import Address
 from gatepass.web.command_line import CommandLine
 from gatepass.web.forms import Recent
 from gatepass.web.heads import Heads
+from gatepass.web.naming import AwsTells, NothingTold
 from gatepass.web.sessions import Sessions
 
 
@@ -57,12 +59,16 @@ class Parts:
     heads: Heads
     recent: Recent
     """Options that forms were opened with, for typing."""
+    aws: AwsTells = field(default_factory=NothingTold)
+    """Names that the estate does not have."""
     sign_in: SignIn | None = None
+    closing: threading.Event = field(default_factory=threading.Event)
+    """Set when the process is about to stop: streams end then, and nobody waits for them."""
     pick_a_person: bool = False
     """The demo's sign-in: anybody may be anybody. Only ever on loopback."""
     problems: Callable[[], list[str]] = list
     """What is wrong with the process: why it is not ready, and every alarm. Empty: nothing."""
-    late: Callable[[str], timedelta] = lambda scope: timedelta(0)
-    """How late access at this AWS instance would be taken back if it ended now (security.md 4)."""
+    late: Callable[[str, timedelta], timedelta] = lambda scope, after: timedelta(0)
+    """How late access at this AWS instance would be taken back if it ended after so long (security.md 4)."""
     calls_per_second: int = 20
     outstanding: int = 10

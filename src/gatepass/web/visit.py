@@ -24,6 +24,7 @@ from gatepass.errors import GatepassError
 from gatepass.estate.model import ADMINS, Person
 from gatepass.store import WebSession
 from gatepass.web.heads import write_cursor
+from gatepass.web.naming import Names
 from gatepass.web.parts import Parts
 from gatepass.web.words import draw
 
@@ -104,6 +105,10 @@ class Visit:
             "cursor": self.cursor,
         }
         return draw(template, status, **{**common, **shown})
+
+    def names(self) -> Names:
+        """Names for everything that this page shows."""
+        return Names(self.parts.desk.estate(), self.parts.store, self.parts.aws)
 
     def go(self, path: str) -> Response:
         """After a change: look at the result, so that reloading repeats nothing."""

@@ -6,7 +6,6 @@ Everything is escaped by the templates' engine; a name that is not given is an e
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -143,11 +142,15 @@ def happened(kind: str) -> str:
 
 
 def pretty(fields: Mapping[str, object]) -> str:
-    """The fields of an audit entry on one line."""
-    said = {name: each for name, each in fields.items() if each not in (None, "")}
-    return "  ".join(
-        f"{name}={each if isinstance(each, str) else json.dumps(each)}" for name, each in said.items()
-    )
+    """The fields of an audit entry on a line or two, long values cut in the middle; the export has them whole."""
+    said = {name: each for name, each in fields.items() if each not in (None, "") and name != "request"}
+    return "  ".join(f"{name}={_cut(str(each))}" for name, each in said.items())
+
+
+def _cut(text: str) -> str:
+    if "|" in text:
+        return "|".join(_cut(part.rpartition("/")[2]) for part in text.split("|"))
+    return text if len(text) <= 36 else f"{text[:16]}…{text[-6:]}"
 
 
 @cache

@@ -30,7 +30,7 @@ def test_the_red_button_says_first_what_it_ends(portal: Portal) -> None:
     cleo = portal.browser("cleo")
     assert "1 live grants" in words(cleo.page("/organizations"))
     for scope in ("organization=tenant_foo", "person=ana", "account=333333333333"):
-        assert "These 1 grants end at once" in words(cleo.page(f"/organizations/end?{scope}"))
+        assert "This grant ends at once" in words(cleo.page(f"/organizations/end?{scope}"))
     assert "nothing to end" in words(cleo.page("/organizations/end?organization=tenant_bar"))
     assert cleo.get("/organizations/end").status_code == 400
     assert portal.whole.holds("ana")

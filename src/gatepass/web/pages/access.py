@@ -34,7 +34,7 @@ class Holding:
 def mine(visit: Visit) -> Response:
     """The first page: everything held, nearest end first; and what was asked and is not decided yet."""
     desk = visit.parts.desk
-    names = Names(desk.estate(), visit.parts.store)
+    names = visit.names()
     found = []
     for held in desk.held(visit.caller):
         shown = desk.show(visit.caller, held.request.id)

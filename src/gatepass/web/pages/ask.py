@@ -35,7 +35,7 @@ class Choice:
 def choose(visit: Visit) -> Response:
     """Everything this person may ask for, narrowed by what was typed."""
     desk = visit.parts.desk
-    names = Names(desk.estate(), visit.parts.store)
+    names = visit.names()
     typed = visit.asked("q")[:100]
     choices = [_choice(visit, names, offer) for offer in desk.offers(visit.caller)]
     fitting = [each for each in choices if all(word in each.words for word in typed.casefold().split())]
@@ -87,7 +87,7 @@ def _form(
     sheet: forms.Sheet | None = None,
 ) -> Response:
     desk = visit.parts.desk
-    names = Names(desk.estate(), visit.parts.store)
+    names = visit.names()
     sheet = sheet or forms.opened(desk, visit.caller, ask, faults)
     visit.parts.recent.keep(visit.person.id, ask, sheet)
     offer = sheet.offer

@@ -9,7 +9,6 @@ from gatepass.access.requests import Answer
 from gatepass.desk import NotFound, Said
 from gatepass.errors import GatepassError
 from gatepass.web.lengths import read
-from gatepass.web.naming import Names
 from gatepass.web.pages.questions import question
 from gatepass.web.pages.requests import render
 from gatepass.web.visit import Visit, status_of
@@ -17,7 +16,7 @@ from gatepass.web.visit import Visit, status_of
 
 def waiting(visit: Visit) -> Response:
     """The open questions this person may answer, oldest first."""
-    names = Names(visit.parts.desk.estate(), visit.parts.store)
+    names = visit.names()
     open_ = visit.parts.desk.to_decide(visit.caller)
     return visit.page("decide.html", questions=[question(visit, names, each) for each in open_])
 

@@ -35,7 +35,7 @@ def listing(visit: Visit) -> Response:
         workers: tuple[Worker, ...] = view.fleet.workers()
         accounts = {state.name: len(view.estates.accounts(state.name)) for state in states}
     for state in states:
-        late = visit.parts.late(state.instance_arn)
+        late = visit.parts.late(state.instance_arn, timedelta(0))
         standings.append(Standing(state, declared[state.name], late, accounts[state.name]))
     return visit.page(
         "organizations.html",
@@ -57,7 +57,7 @@ def _scope(person: str, organization: str, account: str) -> Scope:
 def confirm(visit: Visit) -> Response:
     """What the red button would end, before it is pressed."""
     scope = _scope(visit.asked("person"), visit.asked("organization"), visit.asked("account"))
-    names = Names(visit.parts.desk.estate(), visit.parts.store)
+    names = visit.names()
     grants = visit.parts.office.covered(visit.caller, scope)
     rows = [(grant, _about(visit, names, grant)) for grant in grants]
     return visit.page("end.html", scope=scope, rows=rows)

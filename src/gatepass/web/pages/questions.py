@@ -26,6 +26,8 @@ class Question:
     shorter: tuple[timedelta, ...]
     answered: tuple[str, ...]
     """Who approved already."""
+    late: timedelta
+    """By how much the end would be taken back too late, by the backlog known now (security.md 4)."""
 
     @property
     def asked_for(self) -> timedelta | None:
@@ -47,5 +49,13 @@ def question(visit: Visit, names: Names, request: Request) -> Question:
         requester=names.person(request.requester),
         history=tuple(each for each in earlier if each.id != request.id)[:HISTORY],
         shorter=lengths(names, request, below=asked_for) if asked_for is not None else (),
+        late=_late(visit, request),
         answered=tuple(names.person(d.by) for d in counted),
     )
+
+
+def _late(visit: Visit, request: Request) -> timedelta:
+    if request.duration is None:
+        return timedelta(0)
+    after = request.extension or request.duration
+    return max((visit.parts.late(each.fact.scope, after) for each in request.claims), default=timedelta(0))

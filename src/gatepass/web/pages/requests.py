@@ -42,7 +42,7 @@ def listing(visit: Visit) -> Response:
     estate = desk.estate()
     chosen = {name: visit.asked(name)[:200] for name in FILTERS}
     page = desk.requests(visit.caller, _filter(chosen), cursor=visit.asked("cursor") or None, limit=PAGE)
-    names = Names(estate, visit.parts.store)
+    names = visit.names()
     older = {name: each for name, each in chosen.items() if each} | {"cursor": page.next or ""}
     return visit.page(
         "requests.html",
@@ -90,7 +90,7 @@ def one(visit: Visit) -> Response:
 def render(visit: Visit, request_id: str, status: int = 200, problem: str = "", advice: str = "") -> Response:
     """The page of a request; with what went wrong when somebody tried to change it."""
     desk = visit.parts.desk
-    names = Names(desk.estate(), visit.parts.store)
+    names = visit.names()
     shown = desk.show(visit.caller, request_id)
     request = shown.request
     return visit.page(
