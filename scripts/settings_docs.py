@@ -49,8 +49,10 @@ def _default(value: ast.expr | None) -> str:
         unit, _, number = text.removeprefix("timedelta(").removesuffix(")").partition("=")
         short = {"milliseconds": "ms", "seconds": "s", "minutes": "m", "hours": "h", "days": "d"}[unit]
         return f"`{number}{short}`"
-    if text.startswith("field("):
+    if text.startswith("field(default_factory"):
         return "`~/.local/share/gatepass`"
+    if text.startswith("field("):
+        return ""
     return "" if text in ("''", "None") else f"`{text.strip(chr(39))}`"
 
 

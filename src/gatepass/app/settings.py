@@ -53,13 +53,17 @@ class Settings:
     oidc_issuer: str = ""
     """Whose word is taken for who signs in at the portal; empty: nobody can, outside the demo."""
     oidc_client_id: str = ""
+    """As which gatepass is registered there; its redirect URI is `GATEPASS_PUBLIC_URL/login/callback`."""
     oidc_client_secret: str = field(default="", repr=False)
     """Empty: a public client. Or `GATEPASS_OIDC_CLIENT_SECRET_FILE` names a file that holds it."""
     oidc_client_secret_file: Path | None = None
+    """The file that holds the client's secret."""
     oidc_scopes: str = "openid email profile"
+    """What is asked for, separated by blanks; `openid` is needed."""
     oidc_algorithms: str = "RS256 ES256 PS256 EdDSA"
     """How the issuer may sign, separated by blanks."""
     oidc_groups_claim: str = "groups"
+    """Where in the identity the groups stand."""
     oidc_groups: str = ""
     """Separated by commas: only members of one of these may sign in; empty: everybody whom the estate knows."""
     threads: int = 8
