@@ -18,7 +18,7 @@ from gatepass.app.estates import EstateInventory, EstateReaches, FileApplier
 from gatepass.app.health import LoggedAlarms, ProcessHealth
 from gatepass.app.keys import Keys
 from gatepass.app.settings import Settings
-from gatepass.app.telling import Faces, telling
+from gatepass.app.telling import CardsFirst, Faces, telling
 from gatepass.app.world import RealWorlds
 from gatepass.aws.directory import Directory
 from gatepass.aws.door import Door, Patience
@@ -144,7 +144,7 @@ def build(
         alarms=alarms,
         roster=gatekeeper,
         decider=preparing,
-        notifier=Channels({CHANNEL: following, **told.notifiers}),
+        notifier=Channels({CHANNEL: CardsFirst(store, following), **told.notifiers}),
         checkpoints=checkpoints,
         inventory=EstateInventory(store, book, door),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import httpx
@@ -14,7 +15,7 @@ from gatepass.app.settings import Settings, SettingsError
 from gatepass.clock import Clock
 from gatepass.desk import Book, Desk
 from gatepass.desk.coding import About
-from gatepass.engine.ports import Notifier
+from gatepass.engine.ports import Notifier, TryLater
 from gatepass.handlers import Ask
 from gatepass.notify import (
     CARD,
@@ -28,7 +29,7 @@ from gatepass.notify import (
 )
 from gatepass.notify.notice import TIMER
 from gatepass.notify.upto import read_ref
-from gatepass.store import Store, Tx, View
+from gatepass.store import Message, Store, Tx, View
 
 if TYPE_CHECKING:  # the extra `slack` is needed only where Slack is configured
     from gatepass.slack import SlackClient, SlackFace, SlackRoute, SlackSettings
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # the extra `slack` is needed only where Slack is configured
 
 SLACK = "slack"
 PAGE = "/requests/{id}"
+SOON = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,22 @@ class SlackRows:
             if ref.get("version") == version and where == f"{ref.get('channel')}:{ref.get('ts')}":
                 return str(ref["hash"])
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class CardsFirst:
+    """Code that follows a step runs after the message about it was tried: it may reply in that message's thread."""
+
+    store: Store
+    code: Notifier
+
+    def send(self, message: Message) -> str | None:
+        """Run what follows; asked again in a moment while the step's own message has not been tried yet."""
+        with self.store.read() as view:
+            beside = [m for m in view.outbox.of_request(message.request) if m.made_at == message.made_at]
+        if any(m.kind == CARD and m.sent_at is None and not m.tries and "step" in m.body for m in beside):
+            raise TryLater("the message about this step goes first", SOON)
+        return self.code.send(message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,26 @@ from gatepass.sdk.field_option import FieldOption
 def hosts(event):
     return [FieldOption(value=f"host-{i:04d}", label=f"Host {i:04d} in row {i % 7}") for i in range(5000)]
 """
+TALKS = """
+from gatepass.sdk.annotations import hook, reducer
+from gatepass.sdk.integrations import slack
+from gatepass.sdk.notifications import Notification
+
+
+@reducer
+def get_request_notifications(event):
+    return [Notification(destinations=[slack.channel("#general")])]
+
+
+@hook
+def after_request(event):
+    slack.send_thread_message("code was here")
+
+
+@hook
+def after_approve(event):
+    slack.send_message(event.user, "thank you")
+"""
 SLOW = """
 import time
 from gatepass.sdk.annotations import prefetch
@@ -63,6 +83,11 @@ flows:
     fields:
       host: {type: string, prefetch: true}
     decide: {ask: {groups: [engineers]}, rules: [{approve: {groups: [oncall]}}]}
+  talks:
+    label: Talks
+    implementation: impls/talks.py
+    fields: {change: {type: string}}
+    decide: {ask: {groups: [engineers]}, rules: [{approve: {groups: [oncall]}}]}
   shape:
     label: Shape
     implementation: impls/many.py
@@ -98,6 +123,7 @@ def everything(hook: str = "http://127.0.0.1:1/hook") -> Estate:
         "more.yaml": FLOWS.replace("http://127.0.0.1:1/hook", hook),
         "impls/many.py": IMPL,
         "impls/slow.py": SLOW,
+        "impls/talks.py": TALKS,
         "impls/shape.py": CHANGE,
     }
     return load(files)

@@ -244,3 +244,15 @@ def test_s1_mine_shows_what_is_held_and_gives_it_back(office: SlackLab) -> None:
     office.slack.wait_for(lambda: office.slack.views[view["id"]]["revision"] > revision)
     office.whole.settle(5)
     assert not office.whole.holds("ana")
+
+
+def test_s4_code_names_the_destination_and_talks_in_the_thread(office: SlackLab) -> None:
+    office.whole.parts.applying.apply("test", everything())
+    office.whole.parts.desk.ask(Caller("ana", "cli"), Ask("talks", fields={"change": "x"}))
+    office.whole.settle(3)
+    (card,) = office.slack.in_channel("C0GENERAL")
+    assert office.slack.in_channel("C0ACCESS") == []
+    replies = [m.text for m in office.slack.in_channel("C0GENERAL", thread=True) if m.thread_ts == card.ts]
+    assert replies == ["code was here"]
+    office.click("ben", card, "approve")
+    assert office.slack.in_channel("U0BEN")[-1].text == "thank you"
