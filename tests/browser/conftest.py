@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
@@ -47,8 +50,10 @@ def _install() -> None:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Where Chromium is. Absent: a failure where CI=true, elsewhere a skip that says so."""
-    if _find() is None:
-        _install()
+    with (Path(tempfile.gettempdir()) / f"gatepass-chromium-{os.getuid()}.lock").open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)  # of the processes of one run only one installs
+        if _find() is None:
+            _install()
     found = _find()
     if found is not None:
         return found

@@ -34,6 +34,21 @@ class AuditCases:
             assert [e.seq for e in view.entries.entries("foo", limit=1)] == [1]
             assert [e.said["kind"] for e in view.entries.entries(None)] == ["security"]
 
+    def test_a_chain_is_searched_from_its_end(self, lab: StoreLab) -> None:
+        with lab.store.write() as tx:
+            for detail in ("r1", "r2", "100%", "r1"):
+                tx.audit(said("foo", detail))
+            tx.audit(said(None, "r1"))
+        with lab.store.read() as view:
+            find = view.entries.search
+            assert [e.seq for e in find("foo")] == [4, 3, 2, 1]
+            assert [e.seq for e in find("foo", holding="r1")] == [4, 1]
+            assert [e.seq for e in find("foo", holding="r1", before=4)] == [1]
+            assert [e.seq for e in find("foo", holding="0%")] == [3]
+            assert [e.seq for e in find("foo", holding="_")] == []
+            assert [e.seq for e in find("foo", kind="request.cancelled", limit=2)] == [4, 3]
+            assert [e.seq for e in find(None, kind="security")] == [1]
+
     def test_an_entry_says_what_happened_and_hides_what_is_sensitive(self, lab: StoreLab) -> None:
         """security.md 15."""
         with lab.store.write() as tx:

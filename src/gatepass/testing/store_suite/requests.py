@@ -86,6 +86,7 @@ class RequestCases:
             (RequestFilter(), ["r2", "r1"]),
             (RequestFilter(flow="a"), ["r1"]),
             (RequestFilter(target="t2"), ["r2"]),
+            (RequestFilter(organization="nowhere"), []),
             (RequestFilter(requester="p1"), ["r1"]),
             (RequestFilter(states=frozenset({RequestState.DENIED, RequestState.FAILED})), ["r2"]),
             (RequestFilter(since=late), ["r2"]),
