@@ -33,6 +33,8 @@ def _by_browser(url: str, browser: bool) -> str:
     from gatepass.cli.person import Terminal
     from gatepass.client.login import log_in
 
+    if not places().vault.exists():  # said before the person goes to the browser, not after
+        raise BadInput("there is no vault to keep the login in", advice="run: gatepass vault init")
     terminal = Terminal(browser=browser)
     return log_in(url, lambda address: terminal.show(address, None)).token
 
