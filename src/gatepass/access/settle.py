@@ -152,8 +152,11 @@ def due(s: Situation) -> Plan:
 
 
 def read(s: Situation, reading: Reading) -> Plan:
-    """What follows from a complete read of AWS; also the sweep's, of a fact that is not due."""
-    work = _Work(s)
+    """What follows from a complete read of AWS; also the sweep's, of a fact that is not due.
+
+    However long the process slept since, lists lag by the moment of the reading and not by the moment of the decision.
+    """
+    work = _Work(s, reading.read_at)
     work.pass_time()
     work.doubt_unanswered()
     work.change_fact(read_at=reading.read_at)
@@ -340,8 +343,10 @@ def _known_at(attempt: Attempt) -> datetime:
 class _Work:
     """The changes one decision gathers. Lives for one call; what leaves it is the frozen `Plan`."""
 
-    def __init__(self, s: Situation) -> None:
+    def __init__(self, s: Situation, seen_at: datetime | None = None) -> None:
+        """`seen_at`: when AWS was read for this decision; None: it was not."""
         self.s = s
+        self.seen_at = s.now if seen_at is None else min(seen_at, s.now)
         self.fact = s.fact
         self.grants = {g.id: g for g in s.grants}
         self.moves: list[Grant] = []
@@ -412,8 +417,8 @@ class _Work:
         return [g for g in self.grants.values() if g.live(self.s.now)]
 
     def passed(self, attempt: Attempt, length: timedelta) -> bool:
-        """Whether so much time has passed since the attempt's outcome (or intent) was known."""
-        return self.s.now > _known_at(attempt) + length
+        """Whether what was seen was seen so much later than the attempt's outcome (or intent) was known."""
+        return self.seen_at > _known_at(attempt) + length
 
     def late_delete(self) -> bool:
         """Whether a paused process sent a delete of ours late, or still may (security.md rule 10)."""

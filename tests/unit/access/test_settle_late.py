@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from tests.unit.access.test_settle_story import HOUR, KEY, SECOND, Desk
 
-from gatepass.access.facts import Attempt
+from gatepass.access import settle
+from gatepass.access.facts import Attempt, Reading
 from gatepass.access.settle import Called, Next
 from gatepass.access.states import GrantState, Outcome, Verb
 
@@ -131,3 +132,20 @@ def test_another_membership_is_not_ours_when_nothing_of_ours_is_open_I3() -> Non
     desk.read(True, "m-2")
     assert desk.state("g") is GrantState.ENDED
     assert not desk.fact.ours
+
+
+def test_a_process_that_slept_after_a_stale_read_takes_nothing_for_removed_I1() -> None:
+    """Lists lag by the moment of the read: what was read too early is not proof because we looked at it late."""
+    for over in (False, True):
+        desk = Desk()
+        desk.ask("g", 5 * SECOND if over else HOUR)
+        desk.due()
+        desk.read(False)
+        desk.called(Called.DONE)
+        early = Reading(False, desk.now + SECOND)  # the list does not show yet what AWS made
+        desk.now += timedelta(minutes=10)  # and here the machine was suspended
+        plan = desk.keep(settle.read(desk.situation(), early))
+        assert desk.fact.ours
+        assert not desk.grants["g"].final
+        assert plan.fact.due_at is not None
+        assert plan.next is (Next.SEND if over else Next.REST)  # taken back, or read anew
