@@ -210,6 +210,7 @@ def _answers(router: APIRouter, parts: Parts, bearer: Any) -> None:
     @router.post("/requests/{request_id}/revoke", tags=["answers"])
     def revoke(request: Request, request_id: str, key: Key = None, who: Bearer = bearer) -> Json:
         """Take back now what the request gave: its requester, an approver, or an admin."""
+        _need_for_ending(parts, who, request_id)
         repeat = _repeat(request, key, bodies.Body())
         return render.request_json(parts.desk.end(who.caller, request_id, repeat))
 
@@ -226,18 +227,27 @@ def _answers(router: APIRouter, parts: Parts, bearer: Any) -> None:
     @router.post("/requests/{request_id}/cancel", tags=["answers"])
     def cancel(request: Request, request_id: str, key: Key = None, who: Bearer = bearer) -> Json:
         """Withdraw a request that is not decided yet."""
+        _need_for_ending(parts, who, request_id)
         repeat = _repeat(request, key, bodies.Body())
         return render.request_json(parts.desk.cancel(who.caller, request_id, repeat))
+
+
+def _need_for_ending(parts: Parts, who: Bearer, request_id: str) -> None:
+    """Any token ends what is one's own; what is somebody else's needs one that decides, or an admin's."""
+    request = parts.desk.show(who.caller, request_id).request
+    own = who.caller.person in (request.requester, request.asked_by)
+    if not own and "admin" not in who.scopes:
+        who.need("decide")
 
 
 def _tokens(router: APIRouter, parts: Parts, bearer: Any) -> None:
     @router.post("/tokens", status_code=201, tags=["tokens"])
     def issue(body: bodies.TokenBody, response: Response, who: Bearer = bearer) -> Json:
-        """Issue a token; its text is in this answer and nowhere else."""
+        """Issue a token; its text is in this answer and nowhere else. Somebody else's, or a wider one: as an admin."""
         lasts = bodies.length(body.lasts)
         assert lasts is not None
         wider = set(body.scopes) - who.scopes
-        if wider:
+        if wider or body.person != who.caller.person:
             who.need("admin")
         token, text = parts.office.issue_token(
             who.caller, body.person, frozenset(body.scopes), lasts, body.label
@@ -248,12 +258,21 @@ def _tokens(router: APIRouter, parts: Parts, bearer: Any) -> None:
     @router.get("/tokens", tags=["tokens"])
     def tokens(who: Bearer = bearer) -> Json:
         """My tokens; for an admin everybody's. Never their texts."""
-        return {"tokens": [render.token_json(token) for token in parts.office.tokens(who.caller)]}
+        found = [each for each in parts.office.tokens(who.caller) if _within(who, each.person)]
+        return {"tokens": [render.token_json(token) for token in found]}
 
     @router.delete("/tokens/{token_id}", status_code=204, tags=["tokens"])
     def revoke(token_id: str, who: Bearer = bearer) -> None:
         """End a token at once."""
+        known = {each.id: each.person for each in parts.office.tokens(who.caller)}
+        if not _within(who, known.get(token_id, who.caller.person)):
+            who.need("admin")
         parts.office.revoke_token(who.caller, token_id)
+
+
+def _within(who: Bearer, person: str) -> bool:
+    """Whether this token reaches what is this person's: one's own always, others' as an admin."""
+    return person == who.caller.person or "admin" in who.scopes
 
 
 def _admin(router: APIRouter, parts: Parts, bearer: Any) -> None:

@@ -205,6 +205,32 @@ def test_tokens_are_hashed_scoped_listed_and_revoked(api: Api) -> None:
     )
 
 
+def test_a_token_reaches_no_further_than_its_scopes_although_its_person_is_an_admin(api: Api) -> None:
+    """Otherwise a token for asking could be turned into somebody else's, and answer as them (I7)."""
+    theirs = api.ok("ana", "POST", "/tokens", {"person": "ana", "lasts": "1h"})
+    for scopes in (["ask"], ["decide"]):
+        made = api.ok("cleo", "POST", "/tokens", {"person": "cleo", "scopes": scopes, "lasts": "1h"})
+        api.tokens["narrow"] = made["token"]
+        other = {"person": "ben", "scopes": scopes, "lasts": "1h"}
+        assert api.send("narrow", "POST", "/tokens", other).status_code == 403
+        assert api.send("narrow", "DELETE", f"/tokens/{theirs['id']}").status_code == 403
+        assert {each["person"] for each in api.ok("narrow", "GET", "/tokens")["tokens"]} == {"cleo"}
+        assert api.send("narrow", "DELETE", f"/tokens/{made['id']}").status_code == 204
+    assert api.send("cleo", "DELETE", f"/tokens/{theirs['id']}").status_code == 204
+
+
+def test_a_token_for_asking_ends_only_what_is_ones_own(api: Api) -> None:
+    for name in ("cleo", "ana"):
+        made = api.ok(name, "POST", "/tokens", {"person": name, "scopes": ["ask"], "lasts": "1h"})
+        api.tokens[f"{name} asks"] = made["token"]
+    request = api.ask()
+    assert api.send("cleo asks", "POST", f"/requests/{request['id']}/cancel").status_code == 403
+    api.approve("ben", request)
+    api.whole.settle(5)
+    assert api.send("cleo asks", "POST", f"/requests/{request['id']}/revoke").status_code == 403
+    assert api.send("ana asks", "POST", f"/requests/{request['id']}/revoke").status_code == 200
+
+
 def test_a_token_ends_with_its_time(api: Api) -> None:
     made = api.ok("ana", "POST", "/tokens", {"person": "ana", "lasts": "1h"})
     api.tokens["short"] = made["token"]
