@@ -10,6 +10,8 @@ from gatepass.desk.asking import account_options
 from gatepass.desk.book import Book
 from gatepass.desk.forms import still_offered
 from gatepass.desk.people import find
+from gatepass.estate.change import Held, orphans
+from gatepass.estate.model import Estate
 from gatepass.store import Tx, View
 
 
@@ -38,6 +40,9 @@ class Gatekeeper:
         if request.organization is not None and request.organization not in estate.organizations:
             return f"organization {request.organization} has left the estate"
         asked_under = self.book.at(rows, request.estate_version).estate
+        changed = _changed(rows, asked_under, estate, request)
+        if changed:
+            return changed
         target = asked_under.targets.get(request.target) if request.target is not None else None
         if target is None or target.accounts is None:
             return self._still_offered(rows, request)
@@ -58,3 +63,15 @@ class Gatekeeper:
         if person is None:
             return "not in the estate any more"
         return None if person.active else "disabled"
+
+
+def _changed(rows: View | Tx, asked_under: Estate, now: Estate, request: Request) -> str:
+    """What the estate took away after it was asked for: nobody begins what the version in force does not hold (I18)."""
+    if request.target is None or request.organization is None:
+        return ""
+    if request.organization in {each.organization for each in rows.estates.tombstones()}:
+        return (
+            f"organization {request.organization} is being moved: its last access there is being taken back"
+        )
+    held = Held("", request.requester, request.flow, request.organization, request.target, request.account_id)
+    return next((orphan.why for orphan in orphans(asked_under, now, (held,))), "")

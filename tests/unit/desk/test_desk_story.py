@@ -38,7 +38,7 @@ from gatepass.estate.model import Estate, Person
 from gatepass.estate.sources import load_directory
 from gatepass.estate.wire import to_plain
 from gatepass.handlers import NOBODY, Runner
-from gatepass.store import EstateVersion, KnownAccount, open_store
+from gatepass.store import EstateVersion, KnownAccount, Tombstone, open_store
 from gatepass.testing.clock import VirtualClock
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "multi-organization"
@@ -354,3 +354,35 @@ def test_more_lateness_than_a_rule_accepts_is_refused(office: Office, estate: Es
     request = office.ask(duration="1h")
     with pytest.raises(Refused, match="taken back only"):
         office.approve(BEN, request)
+
+
+def test_what_the_estate_took_away_after_it_was_asked_is_not_begun_I18(
+    office: Office, estate: Estate
+) -> None:
+    """Requests are not grants, so applying does not look at them: the gate must."""
+    request = office.ask(duration="1h")
+    gate = Gatekeeper(Book())
+    bar, foo = estate.organizations["tenant_bar"], estate.organizations["tenant_foo"]
+    moved = replace(foo, connector=replace(foo.connector, instance_arn=bar.connector.instance_arn[:-1] + "7"))
+    for changed, told in (
+        (estate, ""),
+        (
+            replace(estate, flows={n: f for n, f in estate.flows.items() if n != "aws-access"}),
+            "flow aws-access",
+        ),
+        (replace(estate, targets={n: t for n, t in estate.targets.items() if n != request.target}), "target"),
+        (replace(estate, organizations={**estate.organizations, "tenant_foo": moved}), "another instance"),
+    ):
+        office.apply(changed)
+        with office.store.read() as view:
+            why = gate.why_not(view, request)
+        assert told in why
+        assert bool(why) == bool(told)
+
+
+def test_nothing_begins_in_an_organization_whose_old_connector_is_still_needed_I12(office: Office) -> None:
+    request = office.ask(duration="1h")
+    with office.store.write() as tx:
+        tx.estates.bury(Tombstone("tenant_foo", {"x": "y"}, 1, tx.now))
+    with office.store.read() as view:
+        assert "is being moved" in Gatekeeper(Book()).why_not(view, request)
