@@ -106,8 +106,8 @@ class Facts(FactReads):
         """Lock these facts (key to organization) until the transaction ends, making those that never were.
 
         One statement makes them, one locks them in the order of their keys, so that two transactions cannot
-        wait for each other. Grants must be read after this, never before. A fact at rest takes the organization
-        it is asked under: the estate may have renamed it since.
+        wait for each other. Grants must be read after this, never before. A fact that is not ours takes the
+        organization it is asked under: the estate may have renamed it since.
         """
         if not keys:
             return {}
@@ -117,11 +117,7 @@ class Facts(FactReads):
             for key, organization in sorted(keys.items(), key=lambda item: item[0].text)
         ]
         insert = self._link.insert(facts).values(new)
-        resting = and_(
-            facts.c.state == FactState.ABSENT.value,
-            ~facts.c.ours,
-            facts.c.organization != insert.excluded.organization,
-        )
+        resting = and_(~facts.c.ours, facts.c.organization != insert.excluded.organization)
         self._link.run(
             insert.on_conflict_do_update(
                 index_elements=["key"], set_={"organization": insert.excluded.organization}, where=resting

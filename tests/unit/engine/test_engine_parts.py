@@ -319,3 +319,19 @@ def test_it_runs_in_threads_wakes_at_once_and_stops(tmp_path: Path) -> None:
         thread.join(20)
     assert not thread.is_alive()
     assert lab.engine.health().settled >= 2
+
+
+def test_standing_access_seen_under_an_organization_s_old_name_is_reached_by_the_new_one_I18(
+    lab: Lab,
+) -> None:
+    """What is not ours belongs to nobody's connector: else a renamed organization could not be asked for it again."""
+    key = lab.key("dan")
+    lab.give(key, person="dan")
+    lab.pass_time(3 * SECOND)
+    with lab.store.write() as tx:
+        assert tx.facts.lock({key: "tenant_renamed"})[key].organization == "tenant_renamed"
+    mine = lab.key()
+    lab.give(mine)
+    lab.pass_time(5 * SECOND)
+    with lab.store.write() as tx:
+        assert tx.facts.lock({mine: "tenant_renamed"})[mine].organization == "tenant_foo"
