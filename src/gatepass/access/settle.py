@@ -227,7 +227,9 @@ def called(
         case Called.LOST:
             work.close(attempt, Outcome.UNKNOWN, detail=detail)
             work.set_state(FactState.UNKNOWN)
-            work.change_fact(last_error=detail)
+            if work.fact.tries:  # lost again: AWS is not well, and a read would only lead to the next call
+                return work.fail_try(attempt.verb, detail)
+            work.change_fact(tries=1, last_error=detail)
             return work.plan(Next.READ)
         case Called.NOTHING:
             work.close(attempt, Outcome.NOT_DONE, detail=detail)
@@ -280,7 +282,7 @@ def _read_present(work: _Work, reading: Reading) -> Plan:
     s = work.s
     work.settle_inflight(Verb.GRANT)
     if work.live() and work.deleted_lately():
-        if not s.may_start:
+        if not s.may_start or list(work.attempts.values())[-1].refused:
             return work.plan(Next.REST, due_in=s.limits.recheck)
         return work.send(Verb.GRANT, read_before=True)  # what the list shows may be what we deleted
     if work.live():
@@ -623,9 +625,11 @@ class _Work:
         return self.plan(Next.REST, due_in=wait)
 
     def fail_granting(self, why: str) -> Plan:
-        """Grants in granting share the fate of the create; waiting ones try anew."""
+        """Grants in granting share the fate of the create; active ones are over with it; waiting ones try anew."""
         for grant in self.in_state(GrantState.GRANTING):
             self.move(grant, GrantState.FAILED, why=why, ended_at=self.s.now)
+        for grant in self.live():  # it was being made again after a late delete
+            self.move(grant, GrantState.ENDING, why=why)
         self.change_fact(last_error=why)
         return self.confirm_absent()
 

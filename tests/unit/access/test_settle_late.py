@@ -149,3 +149,52 @@ def test_a_process_that_slept_after_a_stale_read_takes_nothing_for_removed_I1() 
         assert not desk.grants["g"].final
         assert plan.fact.due_at is not None
         assert plan.next is (Next.SEND if over else Next.REST)  # taken back, or read anew
+
+
+def test_an_active_grant_is_over_when_making_it_again_is_refused_I16() -> None:
+    """A late delete took it, and AWS does not let us make it again: nobody may be told that it is still there."""
+    desk = Desk()
+    late = paused(desk, Verb.REVOKE)
+    desk.give("g")
+    desk.now += timedelta(minutes=10)
+    answered(desk, late)
+    assert desk.read(False).next is Next.SEND
+    desk.called(Called.REFUSED)
+    desk.now += timedelta(minutes=5)
+    desk.read(False)
+    assert desk.state("g") is GrantState.ENDED
+    assert not desk.fact.ours
+
+
+def test_a_refused_create_is_not_sent_again_and_again_while_a_list_lags() -> None:
+    desk = Desk()
+    desk.give("g")
+    desk.now += HOUR
+    desk.take()
+    desk.ask("next")
+    assert desk.due().next is Next.READ
+    assert desk.read(True).next is Next.SEND  # what the list shows may be what we deleted
+    assert desk.called(Called.REFUSED).next is Next.READ
+    assert desk.read(True).next is Next.REST
+    assert desk.fact.due_at == desk.now + desk.situation().limits.recheck
+
+
+def test_calls_that_are_lost_again_and_again_are_sent_ever_more_slowly() -> None:
+    """The first is looked into at once; after that a service that only answers 500 is not hammered."""
+    desk = Desk()
+    desk.ask("g")
+    desk.due()
+    assert desk.read(False).next is Next.SEND
+    assert desk.called(Called.LOST).next is Next.READ
+    waits = []
+    for _ in range(3):
+        assert desk.read(False).next is Next.SEND
+        assert desk.called(Called.LOST).next is Next.REST
+        assert desk.fact.due_at is not None
+        waits.append(desk.fact.due_at - desk.now)
+        desk.now = desk.fact.due_at
+        assert desk.due().next is Next.READ
+    assert waits == sorted(waits)
+    assert waits[0] > timedelta(0)
+    desk.read(True)
+    assert (desk.state("g"), desk.fact.tries) == (GrantState.ACTIVE, 0)
