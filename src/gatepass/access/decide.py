@@ -142,11 +142,11 @@ def judge(
 ) -> Verdict:
     """Whether one answer counts: the request is open, unchanged since it was shown, and the person entitled."""
     if not open_to_answers(request):
-        return Verdict(Reason.NOT_OPEN, _no_longer_open(request, decisions))
+        return Verdict(Reason.NOT_OPEN, _no_longer_open(request, decisions), "nothing is left to decide")
     if shown_hash != request.content_hash:
         return Verdict(Reason.CHANGED, "the request changed after it was shown to you", "look at it again")
     if any(d.by == person.id and d.round == request.round for d in decisions):
-        return Verdict(Reason.ANSWERED, "you have answered this request already")
+        return Verdict(Reason.ANSWERED, "you have answered this request already", "others have to answer now")
     entitled = may_decide(request, person)
     if not entitled.allowed or duration is None:
         return entitled

@@ -70,12 +70,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
         faults = [
-            {"field": ".".join(str(part) for part in each["loc"][1:]) or "body", "found": each["msg"]}
+            {
+                "field": ".".join(str(part) for part in each["loc"][1:]) or "body",
+                "found": str(each["msg"]).removeprefix("Value error, "),
+            }
             for each in error.errors()
         ]
-        return problem(
-            422, "bad_body", "; ".join(f"{f['field']}: {f['found']}" for f in faults), faults=faults
-        )
+        words = "; ".join(f"{fault['field']}: {fault['found']}" for fault in faults)
+        return problem(422, "bad_body", words, "correct these and send again", faults=faults)
 
     @app.exception_handler(HTTPException)
     async def plain(request: Request, error: HTTPException) -> JSONResponse:

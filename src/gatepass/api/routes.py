@@ -76,7 +76,13 @@ class Bearer:
     def need(self, scope: str) -> Caller:
         if scope not in self.scopes:
             words = f"this token is not good for {scope!r}"
-            require(Verdict(Reason.NOT_ALLOWED, words, f"issue one with --scope {scope}"))
+            require(
+                Verdict(
+                    Reason.NOT_ALLOWED,
+                    words,
+                    f"an admin can issue one with: gatepass token issue PERSON --scope {scope}",
+                )
+            )
         return self.caller
 
 

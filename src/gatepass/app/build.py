@@ -101,9 +101,15 @@ def build(
     already, `ids` and `seed` make a run repeatable: for simulations.
     """
     clock = clock or SystemClock()
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.make_data_dir()
     keys = Keys.open(settings.key)
-    store = store or open_store(settings.database, clock, audit_key=keys.audit, exclusive=exclusive)
+    store = store or open_store(
+        settings.database,
+        clock,
+        audit_key=keys.audit,
+        exclusive=exclusive,
+        listen_url=settings.listen_database_url or None,
+    )
     book, alarms = Book(), LoggedAlarms()
     core = EngineCore.of(store, clock, _engine_settings(settings), replace(alone(), alarms=alarms))
     door = Door(

@@ -33,7 +33,7 @@ def serve_demo(
     if settings.host not in ("127.0.0.1", "::1", "localhost"):
         raise NotLoopback(f"--demo on {settings.host}: it lets anybody in", advice="leave --host away")
     estate = load_directory(estate_path)
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.make_data_dir()
     keys = Keys.open(settings.key)
     external = {
         name: organization.connector.external_id or keys.external_id(organization.connector.instance_arn)

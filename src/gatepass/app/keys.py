@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
+import stat
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -80,10 +81,16 @@ class Keys:
 
 def _read(path: Path) -> bytes:
     info = path.lstat()
-    if path.is_symlink() or info.st_mode & 0o077:
+    if not stat.S_ISREG(info.st_mode):
+        raise KeyFault(f"the key file {path} is a link or no file", advice="put the file itself there")
+    if info.st_mode & 0o077:
         raise KeyFault(f"the key file {path} can be read by others", advice=f"run: chmod 600 {path}")
     try:
         secret = base64.b64decode(path.read_bytes().strip(), validate=True)
+    except OSError as fault:
+        raise KeyFault(
+            f"the key file {path} cannot be read: {fault.strerror}", advice="give it to the server's user"
+        ) from None
     except ValueError:
         secret = b""
     if len(secret) != LENGTH:

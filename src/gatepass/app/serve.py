@@ -17,7 +17,7 @@ import uvicorn
 from gatepass.api import Health, Parts, build_api
 from gatepass.app.build import Installation, build
 from gatepass.app.portal import Pages
-from gatepass.app.settings import Settings
+from gatepass.app.settings import Settings, SettingsError
 from gatepass.engine.points import Point, nothing
 from gatepass.errors import GatepassError
 from gatepass.estate.model import Estate
@@ -68,6 +68,11 @@ def serve(
 
 def work(settings: Settings, *, say: Say, point: Point = nothing) -> None:
     """Settle facts for a server elsewhere on the same PostgreSQL, until SIGTERM or SIGINT. Blocks."""
+    if settings.database.startswith("sqlite"):
+        raise SettingsError(
+            "a worker shares a server's PostgreSQL, and GATEPASS_DATABASE_URL names none",
+            advice="set GATEPASS_DATABASE_URL as the server has it; on SQLite `gatepass serve` works alone",
+        )
     installation = build(settings, point=point)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -37,7 +37,7 @@ class Settings:
     data_dir: Path = field(default_factory=_data_dir)
     """Where SQLite, keys and checkpoints lie; made with mode 0700."""
     database_url: str = ""
-    """`sqlite:///...` or `postgresql+psycopg://...`; empty: SQLite in the data directory."""
+    """`sqlite:///...` or `postgresql://...`; empty: SQLite in the data directory."""
     key_file: Path | None = None
     """The installation's secret; empty: `installation.key` in the data directory, made at the first start."""
     listen_database_url: str = ""
@@ -141,6 +141,16 @@ class Settings:
     @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'gatepass.db'}"
+
+    def make_data_dir(self) -> None:
+        """Make the data directory where there is none. Raises `SettingsError` when that cannot be."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as fault:
+            raise SettingsError(
+                f"the data directory {self.data_dir} cannot be made: {fault.strerror}",
+                advice="choose another with --data-dir or GATEPASS_DATA_DIR",
+            ) from None
 
     @property
     def url(self) -> str:

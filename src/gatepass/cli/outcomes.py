@@ -12,6 +12,7 @@ FAILURE, BAD_INPUT, NEEDS_HUMAN, DENIED, OUTSIDE = 1, 2, 3, 4, 5
 _BY_CODE = {
     "settings": BAD_INPUT,
     "estate": BAD_INPUT,
+    "bad_database": BAD_INPUT,
     "no_server": OUTSIDE,
     "unavailable": OUTSIDE,
     "refused": DENIED,

@@ -95,7 +95,7 @@ def _list_offers(client: Client, output: str) -> None:
     if output == "json":
         print_json(offers)
     elif offers:
-        show_list(offers, columns, output, None, ())
+        show_list([{**each, "approvers": _deciders(each)} for each in offers], columns, output, None, ())
     else:
         click.echo("there is nothing you may ask for; an admin can add you to a group of the estate")
 
@@ -212,7 +212,8 @@ def _answer(verb: str, request_id: str, body: Json, content_hash: str | None, ye
         if not yes:
             _print_request(shown, "table", err=True)
             click.confirm(f"{verb} this?", abort=True, err=True)
-    _print_request(client.post(f"{path}/{verb}", {**body, "content_hash": content_hash}), output)
+    client.post(f"{path}/{verb}", {**body, "content_hash": content_hash})
+    _print_request(client.get(path), output)
 
 
 @click.command("revoke")
@@ -220,7 +221,10 @@ def _answer(verb: str, request_id: str, body: Json, content_hash: str | None, ye
 @output_option
 def revoke(request_id: str, output: str) -> None:
     """Give access back now, or take it back."""
-    _print_request(connect().post(f"/v1/requests/{segment(request_id)}/revoke"), output)
+    client = connect()
+    path = f"/v1/requests/{segment(request_id)}"
+    client.post(f"{path}/revoke")
+    _print_request(client.get(path), output)
 
 
 @click.command("extend")
@@ -264,7 +268,7 @@ def _lines(shown: Json) -> Iterable[str]:
         yield f"  why       {_one_line(shown['reason'])}"
     for name, value in shown["fields"].items():
         yield f"  {name:<9} {_one_line(str(value))}"
-    yield f"  decides   {shown['approvers'] if shown['needed'] else 'the rule itself'} ({shown['rule']})"
+    yield f"  decides   {_deciders(shown)} ({shown['rule']})"
     for decision in shown.get("decisions", ()):
         said = f": {_one_line(decision['message'])}" if decision["message"] else ""
         yield f"  answer    {decision['answer']} by {decision['by']} at {decision['at']}{said}"
@@ -280,6 +284,13 @@ def _lines(shown: Json) -> Iterable[str]:
         yield f"  late      taken back about {shown['forecast_lateness_s']:.0f} s after its end, by the backlog now"
     if shown.get("may"):
         yield f"  you may   {', '.join(shown['may'])}"
+
+
+def _deciders(rule: Json) -> str:
+    """Who decides, and how many of them where one is not enough."""
+    if not rule["needed"]:
+        return "the rule itself"
+    return str(rule["approvers"]) if rule["needed"] == 1 else f"{rule['needed']} of {rule['approvers']}"
 
 
 def _one_line(text: str) -> str:

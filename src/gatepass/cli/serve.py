@@ -21,7 +21,9 @@ class NotInstalled(GatepassError):
 @click.command("serve")
 @click.argument("estate", type=click.Path(exists=True, path_type=Path))
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=int, help="Port; 0 takes a free one.  [default: 8080]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="PORT", help="Port; 0 takes a free one.  [default: 8080]"
+)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where SQLite, keys and checkpoints lie.")
 @click.option("--demo", is_flag=True, help="With a simulated AWS in the same process; loopback only.")
 @click.option(

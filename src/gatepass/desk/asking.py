@@ -162,7 +162,8 @@ def _requester(view: View | Tx, estate: Estate, caller: Caller, ask: Ask, asker:
     if ask.requester is None or ask.requester == asker.id:
         return asker
     if not caller.on_behalf:
-        require(Verdict(Reason.NOT_ALLOWED, "only a token issued for it may ask on behalf of somebody else"))
+        words = "only a token issued for it may ask on behalf of somebody else"
+        require(Verdict(Reason.NOT_ALLOWED, words, "an admin can issue one with the scope on_behalf"))
     return need(view, estate, ask.requester)
 
 

@@ -35,6 +35,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gatepass.clock import Clock, iso, to_ms
 from gatepass.engine.jobs_loop import Due, Work
+from gatepass.store import address
 
 VERSION = "jobs-1"
 """Raised only on an incompatible change of a workflow's steps: DBOS's own default changes with every release."""
@@ -155,6 +156,7 @@ class Runner:
     def __init__(self, database_url: str, worker: str, works: Mapping[str, Work], at_once: int) -> None:
         """`worker` is unique per start of a process: whose beat is missed is known by it."""
         _WORKS.update(works)
+        database_url = address(database_url)
         self._engine = _own_engine(database_url)
         # "embedded": the one process there is on SQLite goes on with its own jobs when it starts again.
         _launch(database_url, "embedded" if self._engine else worker, {_WORK: at_once}, self._engine)
@@ -226,14 +228,14 @@ class Jobs:
         at_once: int = 4,
         dead_after: timedelta = DEAD_AFTER,
     ) -> None:
-        self._url = database_url
+        self._url = address(database_url)
         self._worker = worker
         self._clock = clock
         self._at_once = at_once
         self._dead_after = dead_after
         self._stopping = threading.Event()
         self._shared = not database_url.startswith("sqlite")
-        self._engine = create_engine(database_url)
+        self._engine = create_engine(self._url)
         self._threads: list[threading.Thread] = []
         _BODIES.update(bodies)
 

@@ -1,7 +1,7 @@
 """Rows, migrations, the audit chain: SQLite and PostgreSQL behind one front (docs/design/0001-store.md)."""
 
 from gatepass.store.claims import Slot
-from gatepass.store.engines import BadDatabase
+from gatepass.store.engines import BadDatabase, address
 from gatepass.store.estates import EstateVersion, KnownAccount, Offered, Tombstone
 from gatepass.store.facts import ClaimedFact
 from gatepass.store.fleet import Backlog, Worker
@@ -41,5 +41,6 @@ __all__ = [
     "View",
     "WebSession",
     "Worker",
+    "address",
     "open_store",
 ]

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gatepass.errors import GatepassError, Unavailable
@@ -95,8 +96,8 @@ _COUNTED = {"preserve_rowcount": True}
 
 
 def make_engines(url: str, *, lock_timeout_ms: int = 10_000) -> Engines:
-    """Engines for `sqlite:///file` or `postgresql+psycopg://...`. Raises `BadDatabase` for any other address."""
-    where = make_url(url)
+    """Engines for `sqlite:///file` or `postgresql://...`. Raises `BadDatabase` for any other address."""
+    where = make_url(address(url))
     if where.get_backend_name() == "sqlite":
         if where.database in (None, "", ":memory:"):
             raise BadDatabase(
@@ -120,8 +121,23 @@ def make_engines(url: str, *, lock_timeout_ms: int = 10_000) -> Engines:
         )
     raise BadDatabase(
         f"no database of the kind {where.drivername!r} is known",
-        advice="use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE",
+        advice="use sqlite:///FILE or postgresql://USER@HOST/DATABASE",
     )
+
+
+def address(url: str) -> str:
+    """The address with our driver, where it names none as PostgreSQL's own tools do. Raises `BadDatabase`."""
+    try:
+        where = make_url(url)
+    except ArgumentError:
+        # The address may hold a password: it is not repeated.
+        raise BadDatabase(
+            "the address of the database cannot be read",
+            advice="use sqlite:///FILE or postgresql://USER@HOST/DATABASE",
+        ) from None
+    if where.drivername in ("postgresql", "postgres"):
+        where = where.set(drivername="postgresql+psycopg")
+    return where.render_as_string(hide_password=False)
 
 
 def _sqlite(url: URL, begin: str, *, waits_for_disk: bool = True, read_only: bool = False) -> Engine:

@@ -13,7 +13,7 @@ from tests.postgres import DatabaseMaker
 
 from gatepass.clock import SystemClock
 from gatepass.errors import Unavailable
-from gatepass.store import BadDatabase, Store, open_store
+from gatepass.store import BadDatabase, Store, address, open_store
 from gatepass.store.engines import Turns, make_engines
 from gatepass.testing.clock import VirtualClock
 
@@ -82,10 +82,24 @@ def test_a_turn_that_does_not_come_is_given_up() -> None:
         pass
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://x/y", "postgresql://x/y"])
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "mysql://x/y", "postgresql+x://x/y", "no"]
+)
 def test_a_database_that_is_not_known_or_forgets_is_refused(url: str) -> None:
     with pytest.raises(BadDatabase):
         make_engines(url)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_an_address_as_postgresql_writes_it_is_taken(kind: str) -> None:
+    assert address(f"{kind}://u:p%40ss@host/d") == "postgresql+psycopg://u:p%40ss@host/d"
+
+
+def test_an_address_that_cannot_be_read_is_not_repeated() -> None:
+    """It may hold a password."""
+    with pytest.raises(BadDatabase) as refused:
+        address("hunter2")
+    assert "hunter2" not in str(refused.value)
 
 
 def test_an_intent_survives_a_power_cut(tmp_path: Path) -> None:
