@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from gatepass.cli import outcomes
 from gatepass.errors import GatepassError
 from gatepass.teams.declaration import Wanted
 from gatepass.teams.model import Finding
@@ -75,7 +76,7 @@ def exit_code(error: GatepassError) -> int:
         return NEEDS_HUMAN
     if error.code in {"teams", "unknown_name"}:
         return BAD_INPUT
-    return OUTSIDE if error.code.startswith("aws_") else FAILURE
+    return OUTSIDE if error.code.startswith("aws_") else outcomes.exit_code(error)
 
 
 def output(*forms: str) -> Callable[[F], F]:

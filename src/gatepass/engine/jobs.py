@@ -30,11 +30,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gatepass.clock import Clock, iso, to_ms
 from gatepass.engine.jobs_loop import Due, Work
+from gatepass.errors import Unavailable
 from gatepass.store import address
 
 VERSION = "jobs-1"
@@ -132,6 +133,15 @@ def _launch(url: str, executor: str, queues: Mapping[str, int], engine: Engine |
         DBOS.register_queue(
             name, worker_concurrency=at_once, polling_interval_sec=0.1, on_conflict="always_update"
         )
+
+
+def _must_answer(engine: Engine) -> None:
+    """Raises `Unavailable` in words; DBOS itself would end in a traceback."""
+    try:
+        engine.connect().close()
+    except DBAPIError as fault:
+        words = str(fault.orig).partition("\n")[0]
+        raise Unavailable(f"the database did not answer: {words}", advice="trying again is safe") from None
 
 
 def _own_engine(url: str) -> Engine | None:
@@ -241,6 +251,7 @@ class Jobs:
 
     def __enter__(self) -> Jobs:
         queues = {_JOBS: _PARENTS, _ITEMS: self._at_once}
+        _must_answer(self._engine)
         _launch(self._url, self._worker if self._shared else "embedded", queues)
         if self._shared:
             _WORKERS.metadata.create_all(self._engine)

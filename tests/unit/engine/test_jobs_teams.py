@@ -12,7 +12,9 @@ import pytest
 from tests.crash.jobs_lab import IDENTITY, Json, planned, world
 
 from gatepass.clock import SystemClock
+from gatepass.engine.jobs import Jobs
 from gatepass.engine.jobs_teams import Opened, Sent, apply_account, opened
+from gatepass.errors import Unavailable
 from gatepass.sim import Simulator, session
 from gatepass.sim.seed_world import ACCESS_KEY
 from gatepass.teams.apply import Manner, Written
@@ -121,3 +123,10 @@ def test_the_same_plan_is_the_same_job_and_another_is_another(lab: Lab) -> None:
     sent = Sent(lab.sent["plan"], lab.sent["files"])
     assert sent.digest == Sent({**lab.sent["plan"], "ways": ["x"]}, {}).digest
     assert sent.digest != Sent({**lab.sent["plan"], "made_at": "2026-01-01T00:00:00Z"}, {}).digest
+
+
+def test_a_database_that_does_not_answer_is_said_in_words() -> None:
+    shared = Jobs("postgresql://u:hunter2@127.0.0.1:1/x", "w", SystemClock(), {})
+    with pytest.raises(Unavailable, match="did not answer") as told, shared:
+        pass
+    assert "hunter2" not in str(told.value)
