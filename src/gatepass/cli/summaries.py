@@ -27,7 +27,7 @@ SUMMARIES: dict[str, str] = {
     "import": "Add sessions from SOURCE: what is there already stays as it is.",
     "init": "Write a small estate into DIRECTORY that works as it stands.",
     "integration": "Identity Centers and SAML providers.",
-    "login": "Log in to INTEGRATION; without one, to the gatepass server, with a token that it issued.",
+    "login": "Log in to INTEGRATION; without one, to the gatepass server.",
     "logout": "End the login and drop what was made from it.",
     "organizations": "Every organization, with the external id that its connector role has to require.",
     "people": "List people; disable leavers; store identities.",
