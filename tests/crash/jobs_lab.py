@@ -17,7 +17,7 @@ from tests.crash.crash_lab import EXAMPLE, _lead_to
 
 from gatepass.app.build import Installation, build
 from gatepass.app.keys import Keys
-from gatepass.app.serve import work
+from gatepass.app.serve import serve, work
 from gatepass.app.settings import Settings
 from gatepass.cli.teams_server import body_of
 from gatepass.clock import SystemClock
@@ -117,12 +117,15 @@ def installation(folder: Path, sim: Simulator, url: str = "") -> Installation:
 
 def _run_worker(chosen: Settings, aws: str) -> None:
     _lead_to(aws)
-    work(chosen, say=lambda words: None)
+    if chosen.database_url:
+        work(chosen, say=lambda words: None)
+    else:  # on SQLite the server is the one process there is
+        serve(chosen, EXAMPLE, say=lambda words: None)
 
 
 @contextmanager
 def workers(folder: Path, aws: str, url: str, count: int = 2) -> Iterator[list[BaseProcess]]:
-    """`gatepass worker` as processes, ended by force at the end."""
+    """`gatepass worker` as processes (on SQLite the server itself), ended by force at the end."""
     chosen = replace(settings(folder, url))
     running = [_CONTEXT.Process(target=_run_worker, args=(chosen, aws), daemon=True) for _ in range(count)]
     for process in running:
