@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from gatepass.client import Client
+from gatepass.clock import iso
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEPASS = str(Path(sys.executable).with_name("gatepass"))
@@ -120,7 +121,11 @@ def test_a4_ask_wait_run_and_lose_it_on_revocation(laptop: Laptop, server: tuple
     admin = Client(server[0], server[2])
     token = admin.post("/v1/tokens", {"person": "ana", "scopes": ["ask", "decide"]})["token"]
     laptop.run("vault", "init", "--provider", "keyfile", "--key-file", str(laptop.place / "g" / "key"))
+    assert "not known" in laptop.run("whoami").stdout
     laptop.run("login", secrets=token + "\n")
+    who = laptop.run("whoami").stdout
+    assert "person        ana (" in who
+    assert "session name  ana@host.example" in who  # S-14: the gatepass identity, not the laptop's
     laptop.run("integration", "add", "bar", "identity-center", START_URL, "region=eu-west-1")
     laptop.run("login", "bar")
     keys = [
@@ -150,9 +155,16 @@ def test_a4_ask_wait_run_and_lose_it_on_revocation(laptop: Laptop, server: tuple
         assert time.monotonic() - started < 8, "still served"
     assert answer.returncode == 4
     assert "was ended" in answer.stderr
+    assert f"may live until {after_end(server[0], token, held['request'])}" in answer.stderr  # S-55
     assert time.monotonic() - started < 6
     for text in (laptop.place / "g").rglob("*"):
         assert not text.is_file() or token.encode() not in text.read_bytes()
+
+
+def after_end(server: str, token: str, request: str) -> str:
+    """The server's `last_session_ends_by`, as the laptop writes it."""
+    shown = Client(server, token).get(f"/v1/requests/{request}")["grants"][0]["last_session_ends_by"]
+    return iso(datetime.fromisoformat(shown))
 
 
 def test_h7_a_wrong_server_token_is_one_line(laptop: Laptop) -> None:

@@ -16,6 +16,7 @@ COLUMNS = (
     "account_id",
     "state",
     "expires_at",
+    "lives_until",
     "remaining_seconds",
     "cause",
     "prod",
@@ -140,13 +141,7 @@ def whoami(name: str | None) -> None:
     from gatepass.sessions.client import conversation
 
     if name is None:
-        from gatepass.sessions.agent.minter import identity_of
-        from gatepass.sessions.plan import role_session_name
-        from gatepass.sessions.workspace import load_workspace
-
-        identity = identity_of(load_workspace(places().workspace).settings, os.environ)
-        click.echo(f"identity      {identity}")
-        click.echo(f"session name  {role_session_name(identity)}")
+        _me()
         return
     from gatepass.cli.person import Terminal
 
@@ -154,6 +149,25 @@ def whoami(name: str | None) -> None:
         found = talk.call("caller", name=name)
     for key in ("account", "arn", "user_id"):
         click.echo(f"{key:9}{found[key]}")
+
+
+def _me() -> None:
+    """The person at the gatepass server, as far as this laptop is logged in to one, and the name on role sessions."""
+    from gatepass.cli.server import connect, has_login
+    from gatepass.sessions.identity import identity_of
+    from gatepass.sessions.plan import role_session_name
+    from gatepass.sessions.workspace import load_workspace
+
+    if has_login():
+        client = connect()
+        me = client.get("/v1/me")
+        click.echo(f"person        {me['id']} ({me['label']}), {me['role']}")
+        click.echo(f"server        {client.url}")
+    else:
+        click.echo("person        not known: no login to a gatepass server; run: gatepass login")
+    identity = identity_of(load_workspace(places().workspace).settings, places().login)
+    click.echo(f"identity      {identity}")
+    click.echo(f"session name  {role_session_name(identity)}")
 
 
 _SHELLS = {

@@ -69,6 +69,8 @@ def exec_(ask: bool, reason: str, by_env: bool, fd: int | None, name: str, comma
         if ask:
             given = talk.call("request", name=session.name, reason=reason)
             say(f"request {given['request']} is granted until {given['ends_at'] or 'further notice'}")
+            if given["lives_until"]:
+                say(f"credentials made under it may live until {given['lives_until']}")
         if by_env:
             environment |= _variables(talk.call("get", name=session.name), session)
         else:

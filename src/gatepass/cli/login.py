@@ -51,6 +51,7 @@ def _login_to_server(fd: int | None, *, browser: bool) -> None:
     from gatepass.cli.server import DEFAULT_URL
     from gatepass.client import Client
     from gatepass.sessions.client import conversation
+    from gatepass.sessions.identity import Known, keep
     from gatepass.sessions.server import SECRET
 
     url = os.environ.get("GATEPASS_URL") or load_workspace(places().workspace).settings.server or DEFAULT_URL
@@ -59,20 +60,27 @@ def _login_to_server(fd: int | None, *, browser: bool) -> None:
     me = Client(url, token).get("/v1/me")
     with conversation(places(), Terminal(fd=fd)) as talk:
         talk.call("put_secret", name=SECRET, value={"url": url, "token": token})
+    keep(places().login, Known(url, str(me["id"]), str(me["email"] or me["id"])))
     say(f"logged in to {url} as {me['id']}")
 
 
 @click.command()
-@click.argument("integration")
+@click.argument("integration", required=False)
 @face
-def logout(integration: str) -> None:
-    """End the login and drop what was made from it."""
+def logout(integration: str | None) -> None:
+    """End the login to INTEGRATION and drop what was made from it; without one, forget the gatepass server's."""
     from gatepass.cli.person import Terminal
     from gatepass.sessions.client import conversation
+    from gatepass.sessions.server import SECRET
 
     with conversation(places(), Terminal()) as talk:
-        there = talk.call("logout", name=integration)
-    say(f"logged out of {integration}" if there else f"there was no login to {integration}")
+        if integration is not None:
+            there = bool(talk.call("logout", name=integration))
+        else:
+            there = bool(talk.call("remove_secrets", names=[SECRET]))
+            places().login.unlink(missing_ok=True)
+    name = integration or "the gatepass server"
+    say(f"logged out of {name}" if there else f"there was no login to {name}")
 
 
 @click.group()

@@ -32,6 +32,17 @@ def connect() -> Client:
     return Client(os.environ.get("GATEPASS_URL") or DEFAULT_URL, token)
 
 
+def has_login() -> bool:
+    """Whether a token for a server is at hand; needs no key of the vault."""
+    if os.environ.get("GATEPASS_TOKEN"):
+        return True
+    from gatepass.cli.laptop import places
+    from gatepass.sessions.server import SECRET
+    from gatepass.sessions.vault.store import read_sealed
+
+    return places().vault.exists() and SECRET in read_sealed(places().vault).records
+
+
 def _token_in_vault() -> dict[str, str] | None:
     """The token that `gatepass login` put into the laptop's vault; the agent asks for a passphrase if it must."""
     from gatepass.cli.laptop import places

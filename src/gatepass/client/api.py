@@ -57,6 +57,11 @@ class Client:
         self._agent = agent
         self._timeout = timeout
 
+    @property
+    def url(self) -> str:
+        """The server's address, without a slash at its end."""
+        return self._url
+
     def get(self, path: str, **query: object) -> Json:
         """Read. Repeating is safe."""
         wanted = {name: value for name, value in query.items() if value not in (None, "", ())}

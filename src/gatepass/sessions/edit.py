@@ -5,16 +5,20 @@ Every other byte stays. The result is parsed before it is written: an edit that 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gatepass.errors import Bug
+from gatepass.sessions.errors import BadInput
 from gatepass.sessions.files import locked, private_dir, read_private, replace
 from gatepass.sessions.model import Workspace
 from gatepass.sessions.workspace import VERSION, WorkspaceError, parse_workspace, toml_key, toml_value
 
+_PLACE = re.compile(r"^(line \d+ )?\[[^\]]*\] ")
 Table = Mapping[str, object]
 TableName = tuple[str, str]
 """`("session", "gateway")`."""
@@ -23,7 +27,8 @@ TableName = tuple[str, str]
 def edit_workspace(path: Path, changes: Mapping[TableName, Table | None]) -> Workspace:
     """Apply `changes` (None removes) to the file under its lock; the workspace as it is then.
 
-    May be repeated. Raises `WorkspaceError` when the result would not be a sound workspace; nothing is written then.
+    May be repeated. When the result would not be a sound workspace nothing is written: `BadInput` names the keys
+    when the change is to blame, `WorkspaceError` the lines when the file was faulty before.
     """
     private_dir(path.parent)
     with locked(path.with_suffix(".lock")):
@@ -32,10 +37,22 @@ def edit_workspace(path: Path, changes: Mapping[TableName, Table | None]) -> Wor
         except FileNotFoundError:
             before = f"version = {VERSION}\n"
         after = edited(before, changes, path)
-        workspace = parse_workspace(after, path)
+        workspace = _sound(before, after, path)
         if after != before:
             replace(path, after.encode("utf-8"))
     return workspace
+
+
+def _sound(before: str, after: str, path: Path) -> Workspace:
+    """The workspace of `after`. Faults that the change brings are told of the change, not of the file's lines."""
+    try:
+        return parse_workspace(after, path)
+    except WorkspaceError as error:
+        with suppress(WorkspaceError):
+            parse_workspace(before, path)
+            what = "; ".join(_PLACE.sub("", fault) for fault in error.faults)
+            raise BadInput(what, advice="nothing was changed; give KEY=VALUE with another value") from error
+        raise
 
 
 def edited(text: str, changes: Mapping[TableName, Table | None], path: Path) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from gatepass.clock import iso
 from gatepass.sessions.model import Grant
 
 
@@ -37,11 +38,19 @@ class GrantView:
     ended_by: str | None = None
     access: PortalAccess | RoleAccess | None = None
     request_command: str = "gatepass request FLOW"
+    sessions_end_by: datetime | None = None
+    """When the last credentials that the grant opened are over: later than `ends_at`, for AWS ends none (S-55)."""
 
     @property
     def live(self) -> bool:
         """Whether credentials may be made and served, as far as the state says; `ends_at` is checked beside it."""
         return self.state == "active" and self.access is not None
+
+    def aftermath(self, now: datetime) -> str:
+        """What must be said whenever the grant is called over: the laptop never claims that access ended (S-55)."""
+        if self.sessions_end_by is None or self.sessions_end_by <= now:
+            return ""
+        return f"; credentials already handed out may live until {iso(self.sessions_end_by)}"
 
 
 class GrantSource(Protocol):

@@ -67,6 +67,10 @@ class Paths:
         return self.state / "stopped.json"
 
     @property
+    def login(self) -> Path:
+        return self.state / "login.json"
+
+    @property
     def prompt(self) -> Path:
         return self.state / "prompt.json"
 

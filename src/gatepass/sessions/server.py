@@ -107,6 +107,7 @@ def view_of(shown: dict[str, Any], recipe: Grant | None, seen: GrantView | None 
         ends_at=None
         if state == "active" and grant.get("covered_by")
         else _moment(grant.get("no_new_sessions_after")),
+        sessions_end_by=_moment(grant.get("last_session_ends_by")),
         ended_by=grant.get("ended_by") or None,
         access=access,
         request_command=command,

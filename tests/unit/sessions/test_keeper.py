@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -413,6 +414,31 @@ def test_t8_a_revocation_ends_the_credentials_within_5_seconds(short_tmp: Path) 
         assert keeper.standings["g"].state == "revoked"
         with pytest.raises(Denied, match=r"ended by lee@example\.com"):
             await keeper.get("g")
+
+    bench.run(story)
+
+
+def test_s55_the_end_says_until_when_credentials_may_live(short_tmp: Path) -> None:
+    """The laptop shows the server's own bound, while the grant is live and when it is over."""
+    bench = grant_bench(short_tmp)
+
+    async def story(keeper: Keeper) -> None:
+        last = bench.clock.now() + timedelta(hours=3)
+        bench.grants.set(replace(live(bench, HOUR), sessions_end_by=last))
+        entry = await keeper.get("g")
+        assert entry.grant is not None
+        assert entry.grant.sessions_end_by == last
+        bench.grants.set(replace(live(bench, HOUR), state="ended", ended_by="lee", sessions_end_by=last))
+        while "g" in keeper.entries:
+            await asyncio.sleep(0.01)
+        told = "ended by lee; credentials already handed out may live until 2026-03-01T03:00:00"
+        assert told in keeper.standings["g"].cause
+        with pytest.raises(Denied, match=told):
+            await keeper.get("g")
+        bench.clock.advance(timedelta(hours=4))
+        with pytest.raises(Denied) as caught:
+            await keeper.get("g")
+        assert "may live" not in caught.value.message
 
     bench.run(story)
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from gatepass.errors import Bug
 from gatepass.sessions.arn import parse_role_arn
 from gatepass.sessions.edit import edit_workspace, edited, table_at
-from gatepass.sessions.errors import UnknownSession
+from gatepass.sessions.errors import BadInput, UnknownSession
+from gatepass.sessions.files import private_dir, replace
 from gatepass.sessions.model import KINDS, Role
 from gatepass.sessions.workspace import WorkspaceError, load_workspace, parse_workspace, require, toml_value
 
@@ -155,7 +156,7 @@ def test_edit_workspace_writes_0600_and_refuses_unsound_results(short_tmp: Path)
     edit_workspace(path, {("session", "a"): {"kind": "iam-user"}})
     assert path.stat().st_mode & 0o777 == 0o600
     before = path.read_bytes()
-    with pytest.raises(WorkspaceError, match="no such session"):
+    with pytest.raises(BadInput, match="no such session"):
         edit_workspace(
             path,
             {("session", "b"): {"kind": "role", "role_arn": "arn:aws:iam::222222222222:role/x", "via": "zz"}},
@@ -163,6 +164,19 @@ def test_edit_workspace_writes_0600_and_refuses_unsound_results(short_tmp: Path)
     assert path.read_bytes() == before
     assert table_at(path, ("session", "a")) == {"kind": "iam-user"}
     assert table_at(path, ("session", "b")) is None
+
+
+def test_h7_a_bad_value_names_its_key_and_never_the_file(short_tmp: Path) -> None:
+    """What was typed on the command line is corrected there; only a file faulty before names its lines."""
+    path = short_tmp / "c" / "workspace.toml"
+    with pytest.raises(BadInput) as caught:
+        edit_workspace(path, {("session", "b"): {"kind": "iam-user", "region": "mars"}})
+    assert caught.value.message.startswith("region: found 'mars'")
+    assert str(path) not in str(caught.value)
+    private_dir(path.parent)
+    replace(path, b'version = 1\n[session."x"]\nkind = "nope"\n')
+    with pytest.raises(WorkspaceError, match="line 2"):
+        edit_workspace(path, {("session", "b"): {"kind": "iam-user"}})
 
 
 @settings(max_examples=50, deadline=None)

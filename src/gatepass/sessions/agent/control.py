@@ -134,7 +134,11 @@ class Control:
             str(message.get("reason") or ""),
             lambda text: self._send({"id": number, "note": scrub(text)}),
         )
-        return {"request": view.request, "ends_at": iso(view.ends_at) if view.ends_at else None}
+        return {
+            "request": view.request,
+            "ends_at": iso(view.ends_at) if view.ends_at else None,
+            "lives_until": iso(view.sessions_end_by) if view.sessions_end_by else None,
+        }
 
     async def _server_token(self, message: Message, asker: Person) -> Any:
         """The gatepass server's token, for this user's own command line."""

@@ -66,7 +66,8 @@ class GrantWatch:
         if view.state in _OVER or (over and view.state != "none"):
             who = f" by {view.ended_by}" if view.ended_by else ""
             raise Denied(
-                f"session {session.name!r}: the grant {view.request} was ended{who}",
+                f"session {session.name!r}: the grant {view.request} was ended{who}"
+                + view.aftermath(self._now()),
                 advice=f"ask again: {view.request_command}",
                 state="revoked",
             )
@@ -87,7 +88,7 @@ class GrantWatch:
         """Watch until the grant is over, then tell. Offline: the end that was known still holds (S-53)."""
         while True:
             if view.ends_at is not None and view.ends_at <= self._now():
-                self._on_end(name, "the grant has ended")
+                self._on_end(name, "the grant has ended" + view.aftermath(self._now()))
                 return
             try:
                 view = await asyncio.to_thread(source.watch, view, POLL)
@@ -96,5 +97,5 @@ class GrantWatch:
                 continue
             if not view.live:
                 by = f" by {view.ended_by}" if view.ended_by else ""
-                self._on_end(name, f"the grant was ended{by}")
+                self._on_end(name, f"the grant was ended{by}" + view.aftermath(self._now()))
                 return

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gatepass.sessions.arn import parse_role_arn
-from gatepass.sessions.errors import BadInput, Denied
+from gatepass.sessions.errors import Denied
 from gatepass.sessions.grants import GrantView, PortalAccess, RoleAccess
 from gatepass.sessions.learned import Learned
 from gatepass.sessions.model import (
@@ -52,15 +52,16 @@ class Inputs:
 class Minter:
     """Makes credentials. Raises `SessionError`s; may be repeated, apart from MFA codes."""
 
-    def __init__(self, transport: Transport, learned: Learned) -> None:
+    def __init__(self, transport: Transport, learned: Learned, identity: Callable[[Settings], str]) -> None:
         self._transport = transport
         self._learned = learned
+        self._identity = identity
 
     def mint(self, workspace: Workspace, step: Step, inputs: Inputs) -> Credentials:
         """The credentials of this step."""
         session, recipe = step.session, step.session.recipe
         lasts = step.lasts or HOUR
-        identity = role_session_name(identity_of(workspace.settings, os.environ))
+        identity = role_session_name(self._identity(workspace.settings))
         match recipe:
             case IamUser():
                 assert inputs.via is not None
@@ -156,7 +157,7 @@ class Minter:
             via=session.via or "",
             external_id=access.external_id,
         )
-        identity = role_session_name(identity_of(workspace.settings, os.environ))
+        identity = role_session_name(self._identity(workspace.settings))
         sts = self._sts(workspace, session)
         left = view.ends_at - self._transport.now()
         if left < LEAST:
@@ -194,17 +195,3 @@ def region_of(workspace: Workspace, session: Session) -> str:
     if isinstance(recipe, Role | SamlRole | WebIdentity):
         return partition_named(recipe.role_arn.partition).default_region
     return "us-east-1"
-
-
-def identity_of(settings: Settings, environment: Mapping[str, str]) -> str:
-    """Who this is: the configured identity, otherwise login name and host (S-14)."""
-    if settings.identity:
-        return settings.identity
-    import getpass
-    import socket
-
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError) as error:
-        raise BadInput("this user has no name", advice="set identity in [settings]") from error
-    return f"{user}@{socket.gethostname()}"

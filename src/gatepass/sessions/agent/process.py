@@ -29,6 +29,7 @@ from gatepass.sessions.agent.strongbox import Strongbox
 from gatepass.sessions.errors import SessionError
 from gatepass.sessions.files import read_private, replace
 from gatepass.sessions.grants import GrantSource
+from gatepass.sessions.identity import identity_of
 from gatepass.sessions.learned import Learned
 from gatepass.sessions.model import Workspace
 from gatepass.sessions.paths import Paths
@@ -99,7 +100,7 @@ def assemble(paths: Paths, clock: Clock, source: GrantSource | None = None) -> S
     world = World(
         workspace=workspace,
         now=transport.now,
-        mints=Minter(transport, learned),
+        mints=Minter(transport, learned, lambda settings: identity_of(settings, paths.login)),
         secrets=strongbox,
         codes=Codes(secret, transport.now),
         logins=logins,

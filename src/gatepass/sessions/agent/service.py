@@ -122,6 +122,7 @@ class Service:
             "account_id": (entry.credentials.account_id if entry else None) or session.account_id,
             "state": self._state_of(session.name),
             "expires_at": _iso_or_none(entry.expires_at if entry else None),
+            "lives_until": _iso_or_none(entry.grant.sessions_end_by if entry and entry.grant else None),
             "remaining_seconds": int(left.total_seconds()) if left is not None else None,
             "cause": standing.cause if standing else "",
             "prod": session.prod,
