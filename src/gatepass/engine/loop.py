@@ -168,13 +168,25 @@ class Engine:
         except Unavailable as gone:
             log.warning("cannot look for what is due: %s", gone)
             time.sleep(poll)
+        except Exception:  # whatever it is, taking back never stops
+            log.exception("cannot look for what is due")
+            time.sleep(poll)
         for _ in range(room - len(claimed)):
             self._idle.release()
         for each in claimed:
             pool.submit(self._settle_one, each)
-        if not claimed and self.core.store.wait(poll):
+        if not claimed and self._wait(poll):
             for nudge in self._nudges:
                 nudge.set()
+
+    def _wait(self, poll: float) -> bool:
+        """Whether somebody woke us; a waker that cannot wait is made up for by the poll."""
+        try:
+            return self.core.store.wait(poll)
+        except Exception:
+            log.exception("cannot wait for a wake-up")
+            time.sleep(poll)
+            return False
 
     def _settle_one(self, claimed: ClaimedFact) -> None:
         with self._counting:

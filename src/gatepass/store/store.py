@@ -21,9 +21,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, exc, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gatepass.access.events import Event
 from gatepass.clock import Clock, from_ms
@@ -274,12 +273,19 @@ class Store:
             yield Link(connection)
 
 
+_SILENT = (
+    *(exc.OperationalError, exc.InterfaceError, exc.TimeoutError),  # the last: every connection is in use
+    *(sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError),
+)
+"""How the drivers say that there is no answer. A question that was wrong is not among them."""
+
+
 @contextmanager
 def _answering() -> Iterator[None]:
     """A database that does not answer, in our words."""
     try:
         yield
-    except (OperationalError, sqlite3.OperationalError, psycopg.OperationalError) as silent:
+    except _SILENT as silent:
         raise Unavailable(
             f"the database did not answer: {_first_line(silent)}", advice="trying again is safe"
         ) from silent
@@ -340,7 +346,7 @@ def open_store(
         with _answering():
             check_durable(engines)
             migrate(engines)
-    except DatabaseError as unusable:
+    except exc.DatabaseError as unusable:
         _give_back(engines, owner)
         raise BadDatabase(
             f"{engines.writer.url.render_as_string()} cannot be used: {_first_line(unusable)}",

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import psycopg
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 _CHANNEL = "gatepass_due"
 _RETRY = 1.0
@@ -63,7 +63,7 @@ class PostgresWaker(LocalWaker):
         try:
             with self._writer.connect() as connection:
                 connection.exec_driver_sql(f"NOTIFY {_CHANNEL}")
-        except DBAPIError:
+        except SQLAlchemyError:
             return  # what is due was committed; the others find it at their next look
 
     def wait(self, timeout: float) -> bool:
@@ -83,7 +83,7 @@ class PostgresWaker(LocalWaker):
         while not self._closed.is_set():
             try:
                 self._hear()
-            except psycopg.OperationalError:
+            except psycopg.Error:
                 self._closed.wait(_RETRY)
 
     def _hear(self) -> None:

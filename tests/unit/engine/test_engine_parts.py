@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.engine_lab import HOUR, SECOND, Bells, Lab
@@ -22,7 +23,7 @@ from gatepass.engine.forecast import lateness
 from gatepass.engine.looking import Together
 from gatepass.engine.step import check
 from gatepass.errors import Bug, GatepassError
-from gatepass.store import Pace, Tx
+from gatepass.store import ClaimedFact, Pace, Tx
 from gatepass.store.outbox import Message
 from gatepass.testing.clock import VirtualClock
 
@@ -319,6 +320,38 @@ def test_it_runs_in_threads_wakes_at_once_and_stops(tmp_path: Path) -> None:
         thread.join(20)
     assert not thread.is_alive()
     assert lab.engine.health().settled >= 2
+
+
+def test_no_error_of_the_store_ends_the_loop_that_takes_back(tmp_path: Path) -> None:
+    """Taking back never stops: also not for an error that nobody thought of."""
+    lab = Lab(tmp_path, settings={"threads": 1, "poll": timedelta(milliseconds=50)})
+    grant, claim, wait = lab.give(lab.group_key()), lab.store.claim_due, lab.store.wait
+    faults = [RuntimeError("claim"), GatepassError("claim"), RuntimeError("wait")]
+
+    def faulty_claim(*args: Any) -> Sequence[ClaimedFact]:
+        if faults and str(faults[0]) == "claim":
+            raise faults.pop(0)
+        return claim(*args)
+
+    def faulty_wait(timeout: float) -> bool:
+        if faults and str(faults[0]) == "wait":
+            raise faults.pop(0)
+        return wait(timeout)
+
+    lab.store.claim_due, lab.store.wait = faulty_claim, faulty_wait  # type: ignore[method-assign,assignment]
+    stop = threading.Event()
+    thread = threading.Thread(target=lab.engine.run, args=(stop,))
+    thread.start()
+    try:
+        until = time.monotonic() + 60
+        while (faults or lab.state(grant) is not GrantState.ACTIVE) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not faults
+        assert lab.state(grant) is GrantState.ACTIVE
+    finally:
+        stop.set()
+        lab.store.wake()
+        thread.join(20)
 
 
 def test_standing_access_seen_under_an_organization_s_old_name_is_reached_by_the_new_one_I18(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.pool import QueuePool
 from tests.postgres import DatabaseMaker
 
 from gatepass.clock import SystemClock
@@ -119,6 +121,22 @@ def test_the_reader_cannot_write(tmp_path: Path) -> None:
     store = opened(f"sqlite:///{tmp_path}/a.db")
     with pytest.raises(Unavailable, match="readonly"), store.read() as view:
         view.facts._link.run(text("DELETE FROM facts"))
+    store.close()
+
+
+def test_a_database_whose_connections_are_all_in_use_is_unavailable(tmp_path: Path) -> None:
+    """Whoever asks may try again; no loop dies of it."""
+    store = opened(f"sqlite:///{tmp_path}/a.db")
+    pool = store._engines.reader.pool
+    assert isinstance(pool, QueuePool)
+    pool._timeout = 0.01
+    with ExitStack() as readers:
+        for _ in range(pool.size() + pool._max_overflow):
+            readers.enter_context(store.read())
+        with pytest.raises(Unavailable, match="QueuePool limit"):
+            readers.enter_context(store.read())
+    with store.read() as view:
+        assert not view.people.disabled("p1")
     store.close()
 
 
