@@ -39,9 +39,11 @@ check: $(READY)  ## lint, types, layers, locks
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/check_locks.py
+	@$(BIN)/python scripts/front_page.py --check
 
 format: $(READY)  ## put the source into its one format
 	@$(BIN)/ruff check --fix .
+	@$(BIN)/python scripts/front_page.py
 	@$(BIN)/ruff format .
 
 bench: $(READY)  ## figures as ratios against a reference of the same run (docs/performance.md)

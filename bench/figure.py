@@ -45,3 +45,8 @@ def p50(lasted: list[float]) -> float:
 def p95(lasted: list[float]) -> float:
     """What 19 of 20 stay below."""
     return lasted[int(len(lasted) * 0.95)]
+
+
+def p99(lasted: list[float]) -> float:
+    """What 99 of 100 stay below."""
+    return lasted[int(len(lasted) * 0.99)]

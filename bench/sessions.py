@@ -13,13 +13,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-from bench.figure import Figure, milliseconds, p50, p95
+from bench.figure import Figure, milliseconds, p50, p99
 from gatepass.clock import SystemClock
 from gatepass.sessions.client import conversation, request
 from gatepass.sessions.edit import edit_workspace
@@ -53,7 +55,7 @@ def figures() -> Iterator[Figure]:
         yield from _warm(laptop, base0, base1)
         yield from _round_trip(laptop)
         yield from _commands(laptop, base1)
-        yield from _endpoint(laptop, base0)
+        yield from _near_expiry(laptop, base0)
         yield from _neighbours(place, base0)
 
 
@@ -61,6 +63,7 @@ class Laptop:
     """A laptop with a gateway user and roles, in a directory of its own."""
 
     def __init__(self, place: Path, url: str) -> None:
+        self.place = place
         self.paths = Paths(place / "c", place / "d", place / "s", place / "r")
         Vault.create(self.paths.vault, self._key_file)
         Vault.open(self.paths.vault, lambda prompt: "").put(
@@ -74,6 +77,7 @@ class Laptop:
         os.close(fd)
         role = {"kind": "role", "role_arn": _ROLE, "via": "gateway"}
         tables = {("session", name): role for name in ("dev", "crowd")}
+        tables["session", "short"] = {**role, "duration": 900}
         edit_workspace(self.paths.workspace, {("session", "gateway"): {"kind": "iam-user"}, **tables})
         self.launcher = str(install_launcher(self.paths))
 
@@ -99,11 +103,16 @@ class Laptop:
 
 def run_process(command: list[str]) -> None:
     """The whole life of a process, exec to exit, in an empty environment."""
-    quiet = [
-        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+    quiet = into(Path(os.devnull))
+    os.waitpid(os.posix_spawn(command[0], command, {"PATH": "/usr/bin:/bin"}, file_actions=quiet), 0)
+
+
+def into(file: Path) -> list[tuple[int, int, str, int, int]]:
+    """What a spawned process says goes into `file`, what it complains of nowhere."""
+    return [
+        (os.POSIX_SPAWN_OPEN, 1, str(file), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
         (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
     ]
-    os.waitpid(os.posix_spawn(command[0], command, {"PATH": "/usr/bin:/bin"}, file_actions=quiet), 0)
 
 
 def beside(
@@ -144,10 +153,13 @@ def _crowd(laptop: Laptop, server: SimServer, base0: list[str]) -> Iterator[Figu
     laptop.take("dev")
 
     def hundred(name: str) -> int:
-        clients = [
-            subprocess.Popen([laptop.launcher, name], stdout=subprocess.PIPE, env={}) for _ in range(100)
-        ]
-        return len({client.communicate()[0] for client in clients})
+        """How many different answers a hundred get; each writes into a file of its own."""
+        files = [laptop.place / f"answer-{number}" for number in range(100)]
+        command = [laptop.launcher, name]
+        clients = [os.posix_spawn(command[0], command, {}, file_actions=into(file)) for file in files]
+        for client in clients:
+            os.waitpid(client, 0)
+        return len({file.read_bytes() for file in files})
 
     reference, warm = beside(lambda: run_process(base0), lambda: hundred("dev"), runs=3)
     yield Figure("100 processes, warm (<= 80 B0)", warm, "ms", reference, "B0")
@@ -171,42 +183,72 @@ def _warm(laptop: Laptop, base0: list[str], base1: list[str]) -> Iterator[Figure
 
 
 def _round_trip(laptop: Laptop) -> Iterator[Figure]:
-    lasted = milliseconds(lambda: ask(connect(str(laptop.paths.socket)), b"get dev\n"), 300)
-    yield Figure("one get from a running Python (median <= 1)", p50(lasted), "ms")
-    yield Figure("  the same, 19 of 20", p95(lasted), "ms")
+    laptop.take("dev")
+    lasted = milliseconds(lambda: ask(connect(str(laptop.paths.socket)), b"get dev\n"), 1000)
+    yield Figure("one get from a running Python (p50 <= 1)", p50(lasted), "ms")
+    yield Figure("  the same (p99 <= 5)", p99(lasted), "ms")
 
 
 def _commands(laptop: Laptop, base1: list[str]) -> Iterator[Figure]:
-    """The command line itself, in this checkout's environment, without the package's entry-point scan."""
-    home = str(laptop.paths.config.parent)
-    environment = {"HOME": home, "GATEPASS_HOME": f"{home}/g", "PATH": "/usr/bin:/bin"}
-    for words in (["--help"], ["session", "list"], ["status"]):
-        command = [str(Path(sys.executable).with_name("gatepass")), *words]
+    """The command line itself, installed as a wheel would be: this checkout's hooks for coverage are not run."""
+    home = laptop.place / "home"
+    private_dir(home / "g")
+    shutil.copy(laptop.paths.workspace, home / "g" / "workspace.toml")
+    program = _installed_here(base1[0])
+    environment = {"HOME": str(home), "GATEPASS_HOME": str(home / "g"), "PATH": "/usr/bin:/bin"}
+    for words in (["--help"], ["session", "list"], ["status"], ["completion", "bash"]):
 
-        def run(command: list[str] = command) -> None:
-            subprocess.run(command, env=environment, capture_output=True, check=False)
+        def run(words: list[str] = words) -> None:
+            done = subprocess.run([program, *words], env=environment, capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr
 
-        reference, lasted = beside(lambda: run_process(base1), run, runs=7)
+        run()
+        reference, lasted = beside(lambda: run_process(base1), run, runs=9)
         yield Figure(f"gatepass {' '.join(words)} (<= 5 B1)", lasted, "ms", reference, "B1")
 
 
-def _endpoint(laptop: Laptop, base0: list[str]) -> Iterator[Figure]:
-    """What botocore pays per signed request when less than 15 minutes are left: one fetch."""
-    from http.client import HTTPConnection
+def _installed_here(python: str) -> str:
+    """The `gatepass` program in the empty environment of `python`, with this checkout's packages."""
+    import click
 
+    import gatepass
+
+    library = Path(sysconfig.get_path("purelib", vars={"base": str(Path(python).parents[1])}))
+    places = [Path(found.__file__).parents[1] for found in (gatepass, click)]
+    (library / "gatepass.pth").write_text("".join(f"{place}\n" for place in places))
+    program = Path(python).with_name("gatepass")
+    program.write_text(f"#!{python}\nimport sys\nfrom gatepass.cli.entry import main\nsys.exit(main())\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+def _near_expiry(laptop: Laptop, base0: list[str]) -> Iterator[Figure]:
+    """What botocore pays when less than 15 minutes are left: it asks again for every request it signs (3.3)."""
+    config = laptop.place / "aws-config"
+    config.write_text(f"[profile short]\ncredential_process = {laptop.launcher} short\n")
+    laptop.take("short")
+    held = _botocore({"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "short"})
+    reference, lasted = beside(lambda: run_process(base0), held.get_frozen_credentials)
+    yield Figure("per signed request near expiry, process (<= 1.35)", lasted, "ms", reference, "B0")
     with conversation(laptop.paths) as talk:
-        opened = talk.call("endpoint", names=["dev"])
+        opened = talk.call("endpoint", names=["short"])
+        variables = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{opened['port']}/v1/short",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": opened["token"],
+        }
+        held = _botocore(variables)
+        reference, lasted = beside(lambda: run_process(base0), held.get_frozen_credentials)
+        yield Figure("  the same, container endpoint (<= 0.5)", lasted, "ms", reference, "B0")
 
-        def fetch() -> None:
-            link = HTTPConnection("127.0.0.1", opened["port"], timeout=5)
-            link.request("GET", "/v1/dev", headers={"Authorization": opened["token"]})
-            answer = link.getresponse()
-            assert answer.status == 200
-            json.loads(answer.read())
-            link.close()
 
-        reference, lasted = beside(lambda: run_process(base0), fetch)
-    yield Figure("per request near expiry, endpoint (<= 0.5 B0)", lasted, "ms", reference, "B0")
+def _botocore(variables: dict[str, str]) -> Any:
+    """botocore's refreshable credentials as it finds them with these variables and no others of AWS."""
+    import botocore.session
+
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(variables, AWS_EC2_METADATA_DISABLED="true")
+    return botocore.session.Session().get_credentials()
 
 
 def _empty_environment(place: Path) -> str:

@@ -6,21 +6,10 @@ import os
 
 import click
 
+from gatepass.cli.glance import COLUMNS, states
 from gatepass.cli.laptop import face, places, say
 from gatepass.cli.listing import listing_options, show_list
-
-COLUMNS = (
-    "name",
-    "kind",
-    "profile",
-    "account_id",
-    "state",
-    "expires_at",
-    "lives_until",
-    "remaining_seconds",
-    "cause",
-    "prod",
-)
+from gatepass.cli.shells import PROMPTS, prompt_function
 
 
 @click.group()
@@ -90,47 +79,7 @@ def logs(lines: int) -> None:
 @face
 def status(name: str | None, output: str, columns: str | None, filters: tuple[str, ...]) -> None:
     """Which sessions are active, until when, and what they wait for."""
-    rows = _from_agent(name) if os.path.exists(places().socket) else None
-    show_list(_inactive(name) if rows is None else rows, COLUMNS, output, columns, filters)
-
-
-def _inactive(name: str | None) -> list[dict[str, object]]:
-    """Without an agent nothing is held: every session is inactive."""
-    from gatepass.sessions.workspace import load_workspace, require
-
-    workspace = load_workspace(places().workspace)
-    chosen = (
-        [require(workspace, name)] if name else [workspace.sessions[n] for n in sorted(workspace.sessions)]
-    )
-    return [
-        {
-            "name": session.name,
-            "kind": session.kind,
-            "profile": session.profile,
-            "account_id": session.account_id,
-            "state": "inactive",
-            "cause": "the agent is not running",
-            "prod": session.prod,
-        }
-        for session in chosen
-    ]
-
-
-def _from_agent(name: str | None) -> list[dict[str, object]] | None:
-    """The agent's rows, or None when it does not run; through the thin client, which is quick to import."""
-    import json
-
-    from gatepass.sessions.thin import ask, connect
-
-    try:
-        answer = ask(connect(str(places().socket)), f"status {name}\n".encode() if name else b"status\n")
-    except OSError:
-        return None
-    if answer[:2] != b"0 ":
-        return None
-    found = json.loads(answer[2:])
-    assert isinstance(found, list)
-    return found
+    show_list(states(places(), name), COLUMNS, output, columns, filters)
 
 
 @click.command()
@@ -170,28 +119,9 @@ def _me() -> None:
     click.echo(f"session name  {role_session_name(identity)}")
 
 
-_SHELLS = {
-    "bash": 'gatepass_prompt() { local f="%s" s="${GATEPASS_SESSION:-$AWS_PROFILE}"; '
-    '[ -n "$s" ] && [ -r "$f" ] && [[ "$(<"$f")" == *"\\"$s\\": {\\"state\\": \\"active\\""* ]] && '
-    "printf '[%%s] ' \"$s\"; }\n",
-    "zsh": 'gatepass_prompt() { local f="%s" s="${GATEPASS_SESSION:-$AWS_PROFILE}"; '
-    '[[ -n "$s" && -r "$f" && "$(<"$f")" == *"\\"$s\\": {\\"state\\": \\"active\\""* ]] && '
-    'print -n "[$s] "; }\n',
-    "fish": "function gatepass_prompt; set -l s $GATEPASS_SESSION $AWS_PROFILE; "
-    'test -n "$s[1]"; and test -r "%s"; and string match -q "*\\"$s[1]\\": {\\"state\\": \\"active\\"*" '
-    '(cat "%s"); and echo -n "[$s[1]] "; end\n',
-}
-
-
 @click.command()
-@click.argument("shell", type=click.Choice(sorted(_SHELLS)))
+@click.argument("shell", type=click.Choice(sorted(PROMPTS)))
 @face
 def prompt(shell: str) -> None:
     """Print a shell function for your prompt; it reads a small file and starts no process."""
     click.echo(prompt_function(shell, str(places().prompt)), nl=False)
-
-
-def prompt_function(shell: str, file: str) -> str:
-    """The function `gatepass_prompt` of this shell, reading `file`."""
-    text = _SHELLS[shell]
-    return text % ((file,) * text.replace("%%", "").count("%s"))

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from gatepass.cli.rows import as_json, as_table, shown
 from gatepass.sessions.errors import BadInput
 
 Row = Mapping[str, object]
@@ -33,13 +34,11 @@ def show_list(
     wanted = _columns(columns, chosen)
     kept = [row for row in rows if _matches(row, filters, columns)]
     if output == "json":
-        import json
-
-        click.echo(json.dumps([{key: row.get(key) for key in wanted} for row in kept], indent=2))
+        click.echo(as_json(kept, wanted))
     elif output == "csv":
         click.echo(_csv(kept, wanted), nl=False)
     else:
-        click.echo(_table(kept, wanted))
+        click.echo(as_table(kept, wanted))
 
 
 def _columns(columns: Sequence[str], chosen: str | None) -> list[str]:
@@ -61,7 +60,7 @@ def _matches(row: Row, filters: Sequence[str], columns: Sequence[str]) -> bool:
         key, equals, glob = text.partition("=")
         if not equals or key not in columns:
             raise BadInput(f"--filter: found {text!r}; allowed: KEY=GLOB with {', '.join(columns)}")
-        if not fnmatch.fnmatchcase(_shown(row.get(key)), glob):
+        if not fnmatch.fnmatchcase(shown(row.get(key)), glob):
             return False
     return True
 
@@ -73,30 +72,5 @@ def _csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_shown(row.get(key)) for key in columns] for row in rows)
+    writer.writerows([shown(row.get(key)) for key in columns] for row in rows)
     return out.getvalue()
-
-
-def _table(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    cells = [[key.upper().replace("_", " ") for key in columns]]
-    cells += [[_printable(_shown(row.get(key))) for key in columns] for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    )
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ",".join(str(v) for v in value)
-    return str(value)
-
-
-def _printable(text: str) -> str:
-    """Text from AWS or files never reaches the terminal with control characters (security.md 32)."""
-    return "".join(c if c.isprintable() else "?" for c in text)

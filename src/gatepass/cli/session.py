@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from gatepass.cli.glance import listed
 from gatepass.cli.laptop import face, places, read_secret, say
 from gatepass.cli.listing import listing_options, show_list
 from gatepass.sessions.errors import BadInput
-from gatepass.sessions.model import KINDS, Session
+from gatepass.sessions.model import KINDS
+from gatepass.sessions.roster import COLUMNS
 from gatepass.sessions.workspace import load_workspace, require
 
-COLUMNS = ("name", "kind", "profile", "account_id", "region", "via", "integration", "prod", "source", "tags")
 _fd = click.option("--fd", type=int, metavar="N", help="Read secrets from file descriptor N, one per line.")
 
 
@@ -148,24 +149,7 @@ def _put(name: str, value: dict[str, str], fd: int | None) -> None:
 @face
 def list_(output: str, columns: str | None, filters: tuple[str, ...]) -> None:
     """All sessions."""
-    rows = [_row(each) for each in load_workspace(places().workspace).sessions.values()]
-    rows.sort(key=lambda row: str(row["name"]))
-    show_list(rows, COLUMNS, output, columns, filters)
-
-
-def _row(each: Session) -> dict[str, object]:
-    return {
-        "name": each.name,
-        "kind": each.kind,
-        "profile": each.profile,
-        "account_id": each.account_id,
-        "region": each.region,
-        "via": each.via,
-        "integration": each.integration,
-        "prod": each.prod,
-        "source": each.source,
-        "tags": [f"{key}={value}" for key, value in each.tags],
-    }
+    show_list(listed(places()), COLUMNS, output, columns, filters)
 
 
 @session.command()

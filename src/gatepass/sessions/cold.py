@@ -112,4 +112,5 @@ def make_private(path: str) -> None:
     os.makedirs(path, 0o700, exist_ok=True)
     found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise OSError(1, f"{path} must be a directory of yours with mode 0700")
+        mode = stat.S_IMODE(found.st_mode)
+        raise OSError(1, f"{path} must be a directory of yours with mode 0700; found: mode {mode:04o}")

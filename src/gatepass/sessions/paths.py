@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatepass.sessions.errors import BadInput
+from gatepass.sessions.where import directories
 
 SOCKET_PATH_LIMIT = 100  # bytes; sun_path holds 108 on Linux, 104 on macOS (S-31)
 
@@ -87,24 +88,7 @@ class Paths:
 
 def paths_from(environment: Mapping[str, str], *, platform: str = sys.platform) -> Paths:
     """The places for this environment: `GATEPASS_HOME` for everything, otherwise the platform's own."""
-    home = environment.get("GATEPASS_HOME")
-    if home:
-        root = Path(home).absolute()
-        return _checked(Paths(root, root, root / "state", root / "run"))
-    user = Path(environment.get("HOME") or os.path.expanduser("~"))
-
-    def base(name: str, default: str) -> Path:
-        value = environment.get(name, "")
-        return (Path(value) if value.startswith("/") else user / default) / "gatepass"
-
-    state = base("XDG_STATE_HOME", ".local/state")
-    run = state / "run"
-    if platform == "darwin" and environment.get("TMPDIR"):
-        run = Path(environment["TMPDIR"]) / "gatepass"
-    elif environment.get("XDG_RUNTIME_DIR", "").startswith("/"):
-        run = Path(environment["XDG_RUNTIME_DIR"]) / "gatepass"
-    config = base("XDG_CONFIG_HOME", ".config")
-    return _checked(Paths(config, base("XDG_DATA_HOME", ".local/share"), state, run))
+    return _checked(Paths.from_words(list(directories(environment, platform))))
 
 
 def _checked(paths: Paths) -> Paths:

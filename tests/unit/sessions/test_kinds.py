@@ -312,7 +312,7 @@ def test_s23_autostart_and_the_prompt_file(
 
 
 def _prompt(paths: Paths) -> str:
-    from gatepass.cli.agent import prompt_function
+    from gatepass.cli.shells import prompt_function
 
     return prompt_function("bash", str(paths.prompt))
 

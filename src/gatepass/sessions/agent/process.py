@@ -192,12 +192,13 @@ def run(place: Place, visitors: Sequence[Visitor]) -> None:
     """Serve until it is over, then go at once: threads that wait for a person or a dead network shall not keep us."""
     gc.enable()  # off since the first line: collecting while importing is a tenth of the start
     gc.freeze()
+    paths = Paths.from_words(list(place.directories))
     listener = socket.socket(fileno=place.listener)
     listener.setblocking(False)
     try:
-        asyncio.new_event_loop().run_until_complete(serve(place.paths, listener, SystemClock(), visitors))
+        asyncio.new_event_loop().run_until_complete(serve(paths, listener, SystemClock(), visitors))
     finally:
         if not place.activated:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(place.paths.socket)
+                os.unlink(paths.socket)
         os._exit(0)

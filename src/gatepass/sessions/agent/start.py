@@ -1,57 +1,57 @@
 """The first milliseconds of the agent: alone, hardened, and quick to answer what needs no event loop.
 
-asyncio takes seven times as long to import as an interpreter takes to start (specification 6.2). So the request that
-started us is looked at before: a greeting and a locked vault are answered at once; everything else is handed on,
-unread bytes and all, to `agent.process`.
+asyncio takes seven times as long to import as an interpreter takes to start, and dataclasses, paths and our errors as
+long as the interpreter (specification 6.2). So the request that started us is looked at before all of these: a
+greeting and a locked vault are answered at once; everything else is handed on, unread bytes and all, to
+`agent.process`. Whatever looks odd here is not judged but left to the code that can say what is wrong with it.
 """
 
-from __future__ import annotations
-
 import _socket
-import contextlib
 import os
+import stat
 import sys
-from dataclasses import dataclass
 
-from gatepass.errors import GatepassError
-from gatepass.sessions.agent.protocol import OK, answer, refusal
-from gatepass.sessions.errors import Locked, SessionError
-from gatepass.sessions.files import private_dir, read_private, try_lock
-from gatepass.sessions.paths import Paths
+from gatepass.sessions.cold import make_private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PR_SET_DUMPABLE = 4
 FIRST_LINE_SECONDS = 0.2
 AT_MOST = 64
+LOCKED = b"6 the vault is locked: its vault passphrase is needed; run: gatepass vault unlock\n"
 
 
-@dataclass(frozen=True)
 class Visitor:
     """A connection that was taken and not answered yet, and what it has said."""
 
-    fd: int
-    said: bytes
+    def __init__(self, fd: int, said: bytes) -> None:
+        self.fd = fd
+        self.said = said
 
 
-@dataclass(frozen=True)
 class Place:
-    """What makes this process the agent: its directories, its lock, its listener."""
+    """What makes this process the agent: its directories (config, data, state, run), its lock, its listener."""
 
-    paths: Paths
-    lock: int
-    listener: int
-    activated: bool
-    """The system made the listener and keeps it (socket activation)."""
+    def __init__(self, directories: "Sequence[str]", lock: int, listener: int, *, activated: bool) -> None:
+        self.directories = tuple(directories)
+        self.lock = lock
+        self.listener = listener
+        self.activated = activated
+        """The system made the listener and keeps it (socket activation)."""
 
 
 def main(words: list[str]) -> None:
     """`CONFIG DATA STATE RUN [--listen FD --lock FD]`: without descriptors it makes its own, or takes systemd's."""
-    harden()
+    leave_no_core()
     try:
         place = _take_place(words)
-    except (SessionError, OSError) as error:
+    except OSError as error:
         sys.stderr.write(f"gatepass: the agent cannot start: {error}\n")
         sys.exit(1)
     visitors = welcome(place)
+    forbid_tracing()  # before the first secret is read
     from gatepass.sessions.agent.process import run
 
     run(place, visitors)
@@ -59,39 +59,60 @@ def main(words: list[str]) -> None:
 
 def harden() -> None:
     """No core dumps, no tracing by others, private files (S-37)."""
-    os.umask(0o077)
-    if sys.platform == "win32":
-        return
-    import resource
+    leave_no_core()
+    forbid_tracing()
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+def leave_no_core() -> None:
+    """No core dumps, and files nobody else can read."""
+    os.umask(0o077)
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def forbid_tracing() -> None:
+    """No other process of this user may look into our memory, where the system can do that."""
     if sys.platform == "linux":
         import ctypes
 
-        with contextlib.suppress(OSError, AttributeError):
+        try:
             ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        except (OSError, AttributeError):
+            return
 
 
 def _take_place(words: list[str]) -> Place:
     given = dict(zip(words[4::2], words[5::2], strict=True))  # argparse would take as long as all of this
-    paths = Paths.from_words(words[:4])
-    private_dir(paths.run)
-    private_dir(paths.state)
-    lock = int(given["--lock"]) if "--lock" in given else try_lock(paths.agent_lock)
-    if lock is None:
-        raise OSError(f"another agent runs: see {paths.agent_lock}")
+    state, run = words[2:4]
+    make_private(run)
+    make_private(state)
+    lock = int(given["--lock"]) if "--lock" in given else _lock(f"{run}/agent.lock")
     activated = "--listen" not in given and os.environ.get("LISTEN_PID") == str(os.getpid())
-    listener = int(given.get("--listen", "3")) if activated or "--listen" in given else _listen(paths)
+    known = activated or "--listen" in given
+    listener = int(given.get("--listen", "3")) if known else _listen(f"{run}/agent.sock")
     for fd in (lock, listener):
         os.set_inheritable(fd, False)
-    return Place(paths, lock, listener, activated)
+    return Place(words[:4], lock, listener, activated=activated)
 
 
-def _listen(paths: Paths) -> int:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(paths.socket)
+def _lock(path: str) -> int:
+    from pathlib import Path
+
+    from gatepass.sessions.files import try_lock
+
+    lock = try_lock(Path(path))
+    if lock is None:
+        raise OSError(f"another agent runs: see {path}")
+    return lock
+
+
+def _listen(path: str) -> int:
+    if os.path.lexists(path):  # the lock is ours: nobody listens there any more
+        os.unlink(path)
     made = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    made.bind(str(paths.socket))
+    made.bind(path)
     made.listen(1024)
     return made.detach()
 
@@ -105,10 +126,8 @@ def welcome(place: Place) -> list[Visitor]:
         for _ in range(AT_MOST):
             fd, _address = listener._accept()  # type: ignore[attr-defined]
             visitor = _first_words(fd)
-            if visitor is not None:
+            if visitor is not None and not _answered(place, visitor):
                 left.append(visitor)
-                if _answered(place.paths, visitor):
-                    left.pop()
     except BlockingIOError:
         pass
     finally:
@@ -118,13 +137,11 @@ def welcome(place: Place) -> list[Visitor]:
 
 def _first_words(fd: int) -> Visitor | None:
     """The visitor with its first line, or None (and gone) when it is not this user or says nothing."""
-    from gatepass.sessions.agent.peer import is_ours
-
     link = _socket.socket(fileno=fd)
     link.settimeout(FIRST_LINE_SECONDS)
     said = b""
     try:
-        if not is_ours(link):
+        if not _is_ours(link):
             return None
         said = link.recv(4096)
     except TimeoutError:
@@ -134,40 +151,58 @@ def _first_words(fd: int) -> Visitor | None:
     return Visitor(link.detach(), said)
 
 
-def _answered(paths: Paths, visitor: Visitor) -> bool:
-    reply = quick_answer(paths, visitor.said)
+def _is_ours(link: _socket.socket) -> bool:
+    so_peercred: int | None = getattr(_socket, "SO_PEERCRED", None)
+    if so_peercred is not None:
+        found = link.getsockopt(_socket.SOL_SOCKET, so_peercred, 12)
+        return int.from_bytes(found[4:8], sys.byteorder) == os.geteuid()
+    from gatepass.sessions.agent.peer import is_ours
+
+    return is_ours(link)
+
+
+def _answered(place: Place, visitor: Visitor) -> bool:
+    reply = quick_answer(place.directories, visitor.said)
     if reply is None:
         return False
     link = _socket.socket(fileno=visitor.fd)
-    with contextlib.suppress(OSError):
+    try:
         link.sendall(reply)
-    link.close()
+    except OSError:
+        return True  # gone
+    finally:
+        link.close()
     return True
 
 
-def quick_answer(paths: Paths, line: bytes) -> bytes | None:
+def quick_answer(directories: "Sequence[str]", line: bytes) -> bytes | None:
     """The answer if it needs neither event loop nor AWS; None otherwise."""
     if line == b"hello 1\n":
-        return answer(OK, f"1 {os.getpid()}\n".encode())
+        return b"0 1 %d\n" % os.getpid()
     if not line.startswith(b"get ") or line.count(b" ") != 1 or not line.endswith(b"\n"):
         return None
-    try:
-        if _is_locked(paths, line[4:-1].decode("utf-8", "replace")):
-            raise Locked(
-                "the vault is locked: its vault passphrase is needed", advice="run: gatepass vault unlock"
-            )
-    except GatepassError as error:
-        return refusal(error)
-    except OSError:
-        return None
-    return None
+    return LOCKED if _is_locked(directories, line[4:-1].decode("utf-8", "replace")) else None
 
 
-def _is_locked(paths: Paths, name: str) -> bool:
+def _is_locked(directories: "Sequence[str]", name: str) -> bool:
     """Whether the session plainly needs the vault, and the vault plainly needs a person. False when in doubt."""
-    if b'"kind": "passphrase"' not in read_private(paths.vault):
+    config, data = directories[:2]
+    try:
+        if b'"kind": "passphrase"' not in _read_private(f"{data}/vault.bin"):
+            return False
+        text = _read_private(f"{config}/workspace.toml").decode("utf-8", "replace")
+    except OSError:
         return False
-    return needs_vault(read_private(paths.workspace).decode("utf-8", "replace"), name)
+    return needs_vault(text, name)
+
+
+def _read_private(path: str) -> bytes:
+    """The bytes of a plain file of ours that nobody else can reach. Raises OSError for anything else."""
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            raise OSError(1, "not private")
+        return file.read()
 
 
 def needs_vault(text: str, name: str) -> bool:

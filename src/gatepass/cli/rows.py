@@ -1,0 +1,43 @@
+"""Rows as a table or as JSON. Imports as good as nothing: the commands that need no AWS print through it."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Row = Mapping[str, object]
+
+
+def as_json(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """A list of objects with these keys, in their order."""
+    import json
+
+    return json.dumps([{key: row.get(key) for key in columns} for row in rows], indent=2)
+
+
+def as_table(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """Columns of text below a heading."""
+    cells = [[key.upper().replace("_", " ") for key in columns]]
+    cells += [[printable(shown(row.get(key))) for key in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def shown(value: object) -> str:
+    """A value as people read it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ",".join(str(v) for v in value)
+    return str(value)
+
+
+def printable(text: str) -> str:
+    """Text from AWS or files never reaches the terminal with control characters (security.md 32)."""
+    return "".join(c if c.isprintable() else "?" for c in text)
