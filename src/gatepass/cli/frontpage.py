@@ -44,7 +44,8 @@ Commands:
   init           Write a small estate into DIRECTORY that works as it stands.
   integration    Identity Centers and SAML providers.
   login          Log in to INTEGRATION; without one, to the gatepass server.
-  logout         End the login and drop what was made from it.
+  logout         End the login to INTEGRATION and drop what was made from it;
+                 without one, forget the gatepass...
   organizations  Every organization, with the external id that its connector
                  role has to require.
   people         List people; disable leavers; store identities.
