@@ -10,6 +10,7 @@ from gatepass.cli.glance import COLUMNS, states
 from gatepass.cli.laptop import face, places, say
 from gatepass.cli.listing import listing_options, show_list
 from gatepass.cli.shells import PROMPTS, prompt_function
+from gatepass.sessions.errors import BadInput
 
 
 @click.group()
@@ -22,9 +23,13 @@ def agent() -> None:
 @face
 def start(foreground: bool) -> None:
     """Start the agent."""
-    from gatepass.sessions.client import request
+    from gatepass.sessions.client import request, uses_agent
     from gatepass.sessions.launcher import launch_for
 
+    if not uses_agent(places()):
+        raise BadInput(
+            "the workspace says agent = false", advice="each command does the agent's work for itself"
+        )
     if foreground:
         argv = launch_for(places()).argv
         os.execv(argv[0], argv)  # noqa: S606  an argument list, our own interpreter
@@ -45,9 +50,9 @@ def stop() -> None:
 @face
 def agent_status() -> None:
     """Whether the agent runs, and how."""
-    from gatepass.sessions.client import agent_is_running, conversation
+    from gatepass.sessions.client import agent_is_running, conversation, uses_agent
 
-    if not agent_is_running(places()):
+    if not agent_is_running(places()) or not uses_agent(places()):
         click.echo("the agent is not running; it starts when it is needed")
         return
     with conversation(places()) as talk:

@@ -34,6 +34,9 @@ def states(paths: Paths, name: str | None) -> Rows:
     found = held(str(paths.socket), name)
     if found is not None:
         return found
+    found = _shared(paths, name)
+    if found is not None:
+        return found
     rows = listed(paths)
     if name is not None:
         from gatepass.sessions.workspace import load_workspace, require
@@ -55,6 +58,17 @@ def held(socket: str, name: str | None) -> Rows | None:
     if answer[:2] != b"0 ":
         return None
     found: Rows = json.loads(answer[2:])
+    return found
+
+
+def _shared(paths: Paths, name: str | None) -> Rows | None:
+    """What processes share where there shall be no agent (S-36); None where there shall be one."""
+    from gatepass.sessions.client import conversation, uses_agent
+
+    if uses_agent(paths):
+        return None
+    with conversation(paths) as talk:
+        found: Rows = talk.call("status", name=name)
     return found
 
 
@@ -85,7 +99,8 @@ def _read(paths: Paths) -> Rows:
     before = marks(files)
     workspace = load_workspace(paths.workspace)
     rows = [_row(workspace.sessions[name]) for name in sorted(workspace.sessions)]
-    if workspace.settings.registry == shared and marks(files) == before:
+    quick = workspace.settings.agent  # without one, the states come from what processes share
+    if quick and workspace.settings.registry == shared and marks(files) == before:
         with suppress(OSError, SessionError):  # a home that cannot be written to: slower, not wrong
             replace(private_dir(paths.state) / NAME, rendered(files, before, rows))
     return rows

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from gatepass.cli.laptop import read_secret, say
 from gatepass.sessions.client import Person
 from gatepass.sessions.errors import NeedsHuman
-
-if TYPE_CHECKING:
-    from gatepass.sessions.shown import Shown
 
 
 class Terminal(Person):
@@ -63,21 +59,3 @@ def _on_terminal(text: str, *, hidden: bool) -> str:
         out.write(f"{text}: ")
         out.flush()
         return into.readline().strip()
-
-
-class Here:
-    """The terminal as the agent's parts see it, when they run in this process."""
-
-    present = True
-
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-        self.headless = terminal.headless
-
-    async def ask(self, kind: str, text: str, command: str) -> str:
-        """The typed answer."""
-        return self._terminal.ask(kind, text)
-
-    async def show(self, shown: Shown) -> None:
-        """Open the browser or print the address."""
-        self._terminal.show(shown.url, shown.code)

@@ -161,24 +161,9 @@ def start(name: str, fd: int | None) -> None:
     from gatepass.cli.person import Terminal
     from gatepass.sessions.client import conversation
 
-    if not load_workspace(places().workspace).settings.agent:
-        _start_here(name, fd)
-        return
     with conversation(places(), Terminal(fd=fd)) as talk:
         found = talk.call("start", name=name)
     say(f"session {found['name']} is active until {found['expires_at']}")
-
-
-def _start_here(name: str, fd: int | None) -> None:
-    """Without an agent: mint in this process and keep the result for the launcher."""
-    import asyncio
-    import json
-
-    from gatepass.cli.person import Here, Terminal
-    from gatepass.sessions.direct import payload
-
-    found = json.loads(asyncio.run(payload(places(), name, Here(Terminal(fd=fd)))))
-    say(f"session {name} is active until {found['Expiration']}")
 
 
 @session.command()
@@ -222,8 +207,10 @@ def watch(confirm: bool) -> None:
     import json
 
     from gatepass.cli.person import Terminal
-    from gatepass.sessions.client import conversation
+    from gatepass.sessions.client import conversation, uses_agent
 
+    if not uses_agent(places()):
+        raise BadInput("there is no agent to watch (agent = false)", advice="run: gatepass agent logs")
     with conversation(places(), Terminal()) as talk:
         talk.call("watch", confirm=confirm)
         try:

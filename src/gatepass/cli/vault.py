@@ -19,6 +19,7 @@ from gatepass.sessions.vault.store import (
 )
 
 PROVIDERS = click.Choice(["keyring", "passphrase", "command", "keyfile"])
+NO_AGENT = "each command opens the vault for itself"
 _fd = click.option("--fd", type=int, metavar="N", help="Read the secret from file descriptor N.")
 
 
@@ -40,9 +41,9 @@ def init(
     """Make the vault. COMMAND prints the key, for the provider command."""
     make = KeyMaker(provider or "keyring", key_file, fd, command)
     made = Vault.create(places().vault, make, replace_old=replace_old)
-    from gatepass.sessions.client import tell_agent_if_running
+    from gatepass.sessions.client import forget_everything
 
-    tell_agent_if_running(places(), "lock")
+    forget_everything(places())
     say(f"vault made at {made.path}, key from provider {provider or 'keyring'}")
 
 
@@ -130,9 +131,9 @@ def rotate_key(
     open_vault(fd).rotate(make)
     if old["kind"] == "keyring" and provider not in (None, "keyring"):
         forget_keyring_item(old)
-    from gatepass.sessions.client import tell_agent_if_running
+    from gatepass.sessions.client import forget_everything
 
-    tell_agent_if_running(places(), "lock")
+    forget_everything(places())
     say("vault encrypted anew; the old key no longer opens it")
 
 
@@ -164,8 +165,10 @@ def import_(source: Path, export_fd: int | None, fd: int | None) -> None:
 @face
 def unlock(fd: int | None) -> None:
     """Give the agent the vault's key, until `gatepass vault lock`."""
-    from gatepass.sessions.client import unlock_agent
+    from gatepass.sessions.client import unlock_agent, uses_agent
 
+    if not uses_agent(places()):
+        raise BadInput("there is no agent that could keep the key (agent = false)", advice=NO_AGENT)
     unlock_agent(places(), lambda prompt: read_secret(prompt, fd))
     say("unlocked")
 
@@ -174,9 +177,9 @@ def unlock(fd: int | None) -> None:
 @face
 def lock() -> None:
     """Make the agent forget the key and every credential."""
-    from gatepass.sessions.client import tell_agent_if_running
+    from gatepass.sessions.client import forget_everything
 
-    tell_agent_if_running(places(), "lock")
+    forget_everything(places())
     say("locked")
 
 

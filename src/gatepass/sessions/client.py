@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -135,12 +136,39 @@ def link_to_agent(paths: Paths, *, start_it: bool = True) -> socket.socket:
 
 @contextlib.contextmanager
 def conversation(paths: Paths, person: Person | None = None) -> Iterator[Conversation]:
-    """A conversation with the agent, started if need be."""
-    talk = Conversation(link_to_agent(paths), person or Person())
+    """A conversation with the agent, started if need be; or with this process where there shall be none (S-36)."""
+    if not uses_agent(paths):
+        from gatepass.sessions.direct import conversation_here
+
+        with conversation_here(paths) as link, _talking(link, person) as talk:
+            yield talk
+        return
+    with _talking(link_to_agent(paths), person) as talk:
+        yield talk
+
+
+@contextlib.contextmanager
+def _talking(link: socket.socket, person: Person | None) -> Iterator[Conversation]:
+    talk = Conversation(link, person or Person())
     try:
         yield talk
     finally:
         talk.close()
+
+
+def uses_agent(paths: Paths) -> bool:
+    """Whether the workspace wants an agent; it does unless it says `agent = false`."""
+    try:
+        text = paths.workspace.read_bytes()
+    except OSError:
+        return True
+    if (
+        re.search(rb"agent\s*=\s*false", text) is None
+    ):  # reading it whole takes as long as an interpreter's start
+        return True
+    from gatepass.sessions.workspace import load_workspace
+
+    return load_workspace(paths.workspace).settings.agent
 
 
 def request(paths: Paths, line: str, *, start_it: bool = True, seconds: float = 60.0) -> bytes:
@@ -170,6 +198,14 @@ def agent_is_running(paths: Paths) -> bool:
     except (SessionError, OSError):
         return False
     return True
+
+
+def forget_everything(paths: Paths) -> None:
+    """Lock: a running agent forgets the key and every set; what processes without one share is removed."""
+    tell_agent_if_running(paths, "lock")
+    if not uses_agent(paths):
+        with conversation(paths) as talk:
+            talk.call("lock")
 
 
 def tell_agent_if_running(paths: Paths, line: str) -> bool:

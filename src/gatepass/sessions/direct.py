@@ -1,94 +1,74 @@
-"""The same guarantees without an agent (S-36, T-2): locks in the kernel, an encrypted file between processes.
+"""The agent's work without an agent (`agent = false`, S-36, T-2): in the process that needs it, and gone with it.
 
-Role credentials lie in `cache.bin`, AES-GCM under the vault's key: the only place where they are ever on disk, and
-only where `agent = false` was chosen.
+Locks in the kernel make many processes mint once; what they share waits in one of `caches`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
+import socket
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from gatepass.clock import SystemClock, from_ms, to_ms
+from gatepass.clock import SystemClock
 from gatepass.errors import GatepassError
-from gatepass.sessions.agent.asker import NOBODY, Asker
+from gatepass.sessions.agent.control import Control
+from gatepass.sessions.agent.peer import Peer, peer_of
 from gatepass.sessions.agent.process import assemble
-from gatepass.sessions.agent.start import harden
-from gatepass.sessions.agent.strongbox import Strongbox
-from gatepass.sessions.errors import Locked, SessionError, Tampered, scrub
-from gatepass.sessions.files import private_dir, wait_for_lock
-from gatepass.sessions.model import Credentials
+from gatepass.sessions.agent.service import Service
+from gatepass.sessions.agent.start import forbid_tracing, harden
+from gatepass.sessions.caches import cache_for
+from gatepass.sessions.errors import SessionError, scrub
+from gatepass.sessions.files import private_dir
 from gatepass.sessions.paths import Paths
-from gatepass.sessions.vault.store import Vault, read_sealed
+
+END_SECONDS = 2.0
 
 
-class FileCache:
-    """Sets that other processes may use. A damaged file is an empty one."""
-
-    def __init__(self, path: Path, locks: Path, strongbox: Strongbox) -> None:
-        self._path, self._locks, self._strongbox = path, locks, strongbox
-
-    def load(self, session: str, recipe: str) -> Credentials | None:
-        """The set another process made of the same recipe, if any."""
-        try:
-            value = self._file().get(session)
-        except (Tampered, Locked):
-            return None
-        if value is None or value.get("recipe") != recipe:
-            return None
-        return Credentials(
-            value["access_key_id"],
-            value["secret_access_key"],
-            value["session_token"],
-            from_ms(value["expires_at"]),
-            from_ms(value["issued_at"]),
-            value["account_id"],
-        )
-
-    def save(self, session: str, recipe: str, made: Credentials) -> None:
-        """Keep a set for other processes."""
-        assert made.expires_at is not None
-        value: dict[str, Any] = {
-            "recipe": recipe,
-            "access_key_id": made.access_key_id,
-            "secret_access_key": made.secret_access_key,
-            "session_token": made.session_token,
-            "expires_at": to_ms(made.expires_at),
-            "issued_at": to_ms(made.issued_at or made.expires_at),
-            "account_id": made.account_id,
-        }
-        self._file().put(session, value)
-
-    async def guard(self, session: str) -> Callable[[], None]:
-        """Wait for the lock of this session; call the result to let go."""
-        private_dir(self._locks)
-        path = self._locks / f"{hashlib.sha256(session.encode()).hexdigest()}.lock"
-        fd = await asyncio.to_thread(wait_for_lock, path)
-        return lambda: os.close(fd)
-
-    def _file(self) -> Vault:
-        vault = self._strongbox.vault()
-        try:
-            return vault.sibling(self._path)
-        except (Tampered, Locked):
-            provider = read_sealed(vault.path).provider
-            key = vault.copy_of_key()
-            return Vault.create(self._path, lambda _: (key, provider), replace_old=True)
-
-
-async def payload(paths: Paths, name: str, asker: Asker) -> bytes:
-    """credential_process JSON, minted under locks. Raises a `SessionError`."""
+def assembled(paths: Paths) -> Service:
+    """The agent's abilities over what processes share."""
+    private_dir(paths.state)
     service = assemble(paths, SystemClock())
-    cache = FileCache(paths.data / "cache.bin", paths.locks, service.strongbox)
-    service.keeper.use_cache(cache)
-    if asker.present:
-        await service.unlocked(asker)
-    return (await service.keeper.get(name, asker)).payload
+    settings = service.workspace().settings
+    service.keeper.use_cache(cache_for(settings, paths, service.strongbox, service.transport.now))
+    return service
+
+
+@contextmanager
+def conversation_here(paths: Paths) -> Iterator[socket.socket]:
+    """The far end of a conversation that this very process answers, as long as the context lasts."""
+    ours, theirs = socket.socketpair()
+    forbid_tracing()
+    service = assembled(paths)
+    thread = threading.Thread(target=lambda: asyncio.run(_answer(service, theirs)), daemon=True)
+    thread.start()
+    try:
+        yield ours
+    finally:
+        ours.close()
+        thread.join(END_SECONDS)  # a call to AWS that hangs shall not keep us
+
+
+async def _answer(service: Service, connection: socket.socket) -> None:
+    peer = peer_of(connection)
+    reader, writer = await asyncio.open_unix_connection(sock=connection)
+    await reader.readuntil(b"\n")  # its first line says that a conversation follows
+    service.keeper.recall()
+    try:
+        await Control(service, reader, writer, peer, lambda: None).run()
+    finally:
+        writer.close()
+
+
+async def payload(paths: Paths, name: str) -> bytes:
+    """credential_process JSON, minted under locks. Raises a `SessionError`."""
+    service = assembled(paths)
+    made = await service.payload(name, Peer(os.geteuid(), os.getpid()))
+    await asyncio.sleep(0)  # let the audit line be written
+    return made
 
 
 def main(words: list[str]) -> None:
@@ -96,8 +76,7 @@ def main(words: list[str]) -> None:
     harden()
     paths = Paths.from_words(words[:4])
     try:
-        private_dir(paths.state)
-        sys.stdout.buffer.write(asyncio.run(payload(paths, words[4], NOBODY)))
+        sys.stdout.buffer.write(asyncio.run(payload(paths, words[4])))
         sys.stdout.flush()
     except (GatepassError, OSError) as error:
         text = error.line() if isinstance(error, SessionError) else scrub(str(error))

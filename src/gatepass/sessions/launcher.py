@@ -10,13 +10,14 @@ from pathlib import Path
 
 from gatepass.sessions.errors import BadInput, SessionError
 from gatepass.sessions.files import private_dir, replace
-from gatepass.sessions.paths import Paths
+from gatepass.sessions.paths import Paths, kernel_name
 from gatepass.sessions.thin import Launch
 from gatepass.sessions.workspace import load_workspace
 
 _SAFE = re.compile(r"[A-Za-z0-9/._-]+")
 SHEBANG_LIMIT = 127
 _COLD_IMPORT = "from gatepass.sessions.thin import Launch, connect\n"
+_KEYS_IMPORT = "from gatepass.sessions.kernelkeys import KernelKeys\n"
 _BOOT = (
     "import gc, sys; gc.disable(); n = int(sys.argv[1]); sys.path[:] = sys.path + sys.argv[2:2 + n]; "
     "from gatepass.sessions.{} import main; main(sys.argv[2 + n:])"
@@ -58,10 +59,18 @@ def launcher_text(paths: Paths) -> str:
 
 
 def _direct(paths: Paths) -> str:
+    """Without an agent: what the kernel's keyring holds at once, the rest by the whole program (part 7)."""
     argv = launch_for(paths, "direct").argv
+    here = Path(__file__)
+    keys = here.with_name("kernelkeys.py").read_text(encoding="utf-8")
+    kept = here.with_name("kept.py").read_text(encoding="utf-8").replace(_KEYS_IMPORT, "")
+    fixed = ", ".join(repr(str(v)) for v in (kernel_name(paths, ""), paths.workspace, paths.audit))
     return (
-        f"#!{interpreter()} -IS\nimport os\nimport sys\n\nARGV = {argv!r}\n"
+        f"#!{interpreter()} -IS\nimport os\nimport sys\n\nARGV = {argv!r}\nKEYS = {keys!r}\nKEPT = {kept!r}\n"
         "if len(sys.argv) != 2:\n    sys.exit('usage: gatepass-credential PROFILE')\n"
+        "if sys.platform == 'linux':\n    exec(KEYS)\n    exec(KEPT)\n"
+        f"    name, workspace, audit = {fixed}\n"
+        "    if serve_kept(name + sys.argv[1], workspace, audit, sys.argv[1]):\n        os._exit(0)\n"
         "os.execv(ARGV[0], ARGV + sys.argv[1:])\n"
     )
 

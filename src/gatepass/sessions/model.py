@@ -136,6 +136,15 @@ class Session:
     prod: bool = False
     autostart: bool = False
     source: str = "manual"
+    allow: tuple[str, ...] = ()
+    """Globs of programs: when there are any, the caller or a parent of it must be one of them (S-32)."""
+    confirm: tuple[str, ...] = ()
+    """Globs of programs that need a person's yes; `prod` sessions without any mean every program (S-32)."""
+
+    @property
+    def guarded(self) -> bool:
+        """Whether who asks matters before credentials are handed out."""
+        return self.prod or bool(self.allow or self.confirm)
 
     @property
     def kind(self) -> str:
@@ -180,6 +189,10 @@ class Integration:
     name_template: str = "{account_name}/{role_name}"
     assertion_command: tuple[str, ...] = ()
     """SAML only: prints a base64 SAMLResponse."""
+    org: str | None = None
+    """What people call the organization behind it, for `name_template`; default: the integration's name."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Labels of every session that `sync` makes."""
 
 
 @dataclass(frozen=True)
@@ -187,11 +200,17 @@ class Settings:
     """Choices that hold for the whole workspace."""
 
     agent: bool = True
+    cache: str = "auto"
+    """Without an agent: where role credentials are kept, `kernel` (Linux), `file`, or the first that works."""
     region: str | None = None
     identity: str | None = None
     """Who this is, for role session names (S-14); default: the login name and the host."""
     idle_exit: timedelta = timedelta(hours=8)
     lock_after_idle: timedelta = timedelta(hours=12)
+    lock_on_sleep: bool = False
+    """Lock the vault and drop every set when the machine has slept (S-29)."""
+    prompt: bool = False
+    """Let tools' processes ask: on their terminal, else on a page of the agent's own (S-48)."""
     confirm_prod: bool = True
     endpoints: tuple[tuple[str, str], ...] = ()
     """Service to address, like the `AWS_ENDPOINT_URL_<SERVICE>` variables but independent of the environment."""

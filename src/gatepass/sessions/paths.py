@@ -91,6 +91,13 @@ def paths_from(environment: Mapping[str, str], *, platform: str = sys.platform) 
     return _checked(Paths.from_words(list(directories(environment, platform))))
 
 
+def kernel_name(paths: Paths, profile: str) -> str:
+    """The name of a profile's key in the kernel's keyring: one person may have several workspaces."""
+    import hashlib
+
+    return f"gatepass:{hashlib.sha256(str(paths.workspace).encode()).hexdigest()[:16]}:{profile}"
+
+
 def _checked(paths: Paths) -> Paths:
     if len(os.fsencode(paths.socket)) >= SOCKET_PATH_LIMIT:
         raise BadInput(

@@ -163,6 +163,8 @@ COMMON: dict[str, Check] = {
     "prod": _flag,
     "autostart": _flag,
     "source": _text,
+    "allow": _words,
+    "confirm": _words,
 }
 BY_KIND: dict[str, dict[str, Check]] = {
     "iam-user": {"mfa_serial": _mfa_serial, "mfa_source": _mfa_source, "session_token": _flag},
@@ -218,9 +220,14 @@ INTEGRATION: dict[str, Check] = {
     "share_sso_cache": _one_of("read", "write", "full", "off"),
     "name_template": _text,
     "assertion_command": _words,
+    "org": _text,
+    "tags": _pairs,
 }
 SETTINGS: dict[str, Check] = {
     "agent": _flag,
+    "cache": _one_of("auto", "kernel", "file"),
+    "lock_on_sleep": _flag,
+    "prompt": _flag,
     "region": _region,
     "identity": _text,
     "idle_exit": _seconds(1, 7 * 86400),

@@ -420,7 +420,7 @@ def test_s30_an_unknown_operation_and_wrong_types_are_usage_errors(paths: Paths,
 @pytest.fixture
 def agentless(paths: Paths, fake: FakeAws, write: Write, key_vault: Vault) -> Path:
     write({("session", "gateway"): {**GATEWAY, "session_token": False}, ("session", "dev"): DEV})
-    text = paths.workspace.read_text().replace("[settings]\n", "[settings]\nagent = false\n")
+    text = paths.workspace.read_text().replace("[settings]\n", '[settings]\nagent = false\ncache = "file"\n')
     paths.workspace.write_text(text)
     return install_launcher(paths)
 

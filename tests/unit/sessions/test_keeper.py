@@ -136,7 +136,7 @@ class Bench:
 
         keeper: Keeper
         watch = GrantWatch(
-            lambda: self.grants, self.clock.now, lambda name, cause: keeper.drop(name, cause, state="revoked")
+            lambda: self.grants, self.clock.now, lambda name, cause: keeper.end_grant(name, cause)
         )
         keeper = Keeper(
             World(
@@ -414,6 +414,26 @@ def test_t8_a_revocation_ends_the_credentials_within_5_seconds(short_tmp: Path) 
         assert keeper.standings["g"].state == "revoked"
         with pytest.raises(Denied, match=r"ended by lee@example\.com"):
             await keeper.get("g")
+
+    bench.run(story)
+
+
+def test_s53_what_was_made_from_a_grant_ends_with_it(short_tmp: Path) -> None:
+    """S-52, S-53 hold down the chain: a role assumed from a grant session lives no longer than the grant."""
+    bench = grant_bench(short_tmp)
+    bench.workspace.sessions["below"] = Session("below", Role(role_arn=ARN, via="g"), "below")
+
+    async def story(keeper: Keeper) -> None:
+        bench.grants.set(live(bench, timedelta(minutes=40)))
+        entry = await keeper.get("below")
+        assert entry.expires_at == bench.clock.now() + timedelta(minutes=40)
+        bench.grants.set(replace(live(bench, HOUR), state="ended", ended_by="lee"))
+        while "below" in keeper.entries:
+            await asyncio.sleep(0.01)
+        assert "g" not in keeper.entries
+        assert keeper.standings["below"].state == "revoked"
+        with pytest.raises(Denied, match="ended by lee"):
+            await keeper.get("below")
 
     bench.run(story)
 

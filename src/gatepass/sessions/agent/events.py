@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gatepass.clock import iso
-from gatepass.sessions.agent.peer import Peer, program
+from gatepass.sessions.agent.peer import Peer, ancestors, program
 from gatepass.sessions.errors import scrub
 
 Event = dict[str, object]
@@ -45,7 +45,8 @@ class Events:
     def _add(self, event: Event, peer: Peer | None) -> None:
         event = {"ts": iso(self._now()), **event}
         if peer is not None and peer.pid:
-            event |= {"pid": peer.pid, "exe": program(peer.pid)}
+            chain = ancestors(peer.pid)
+            event |= {"pid": peer.pid, "exe": program(peer.pid), "parents": [program(p) for p in chain[1:]]}
         self._append(event)
         for watcher in list(self._watchers):
             watcher(event)

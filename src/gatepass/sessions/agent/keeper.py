@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from dataclasses import replace as with_changes
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from gatepass.sessions.agent.asker import NOBODY, Asker
-from gatepass.sessions.agent.codes import Codes
-from gatepass.sessions.agent.events import Events
-from gatepass.sessions.agent.logins import Logins, SecretStore
-from gatepass.sessions.agent.minter import Inputs
+from gatepass.sessions.agent.gather import Gatherer
 from gatepass.sessions.agent.peer import Peer
+from gatepass.sessions.agent.world import Cache, Entry, Standing, World
 from gatepass.sessions.errors import (
     BadInput,
     Denied,
@@ -30,82 +25,13 @@ from gatepass.sessions.errors import (
     scrub,
 )
 from gatepass.sessions.freshness import REFRESH_WAIT_SECONDS, Verdict, judge, usable, window
-from gatepass.sessions.grants import GrantView, PortalAccess
-from gatepass.sessions.learned import Learned
-from gatepass.sessions.model import Credentials, Grant, IamUser, SamlRole, Session, SsoRole, Workspace
+from gatepass.sessions.grants import GrantView
+from gatepass.sessions.model import Credentials, Grant, IamUser, Session, Workspace
 from gatepass.sessions.plan import Step, plan
 from gatepass.sessions.providers.local import process_json
 from gatepass.sessions.workspace import require
 
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
-
-
-class Mints(Protocol):
-    """Makes the credentials of one step; blocking."""
-
-    def mint(self, workspace: Workspace, step: Step, inputs: Inputs) -> Credentials: ...
-
-
-class Cache(Protocol):
-    """Where sets outlive the process; the agent has none, the agentless mode an encrypted file (S-36)."""
-
-    def load(self, session: str, recipe: str) -> Credentials | None: ...
-    def save(self, session: str, recipe: str, made: Credentials) -> None: ...
-    def guard(self, session: str) -> Awaitable[Callable[[], None]]: ...
-
-
-class Grants(Protocol):
-    """The live state of grants (see `agent.grantwatch`)."""
-
-    async def view(self, session: Session, recipe: Grant, *, wait: bool) -> GrantView: ...
-    async def request(
-        self, session: Session, recipe: Grant, reason: str, note: Callable[[str], None]
-    ) -> GrantView: ...
-
-
-@dataclass
-class Entry:
-    """What the agent holds for one hop."""
-
-    chain: tuple[Session, ...]
-    credentials: Credentials
-    payload: bytes
-    """Ready-made credential_process JSON (S-34)."""
-    expires_at: datetime
-    """The earlier of AWS's expiry and the grant's end (S-52)."""
-    last_used: datetime
-    failures: int = 0
-    retry_at: datetime | None = None
-    grant: GrantView | None = None
-
-
-@dataclass
-class Standing:
-    """The state a person sees."""
-
-    state: str = "inactive"
-    cause: str = ""
-    since: datetime | None = None
-
-
-@dataclass
-class World:
-    """Everything the keeper needs from outside."""
-
-    workspace: Callable[[], Workspace]
-    now: Callable[[], datetime]
-    mints: Mints
-    secrets: SecretStore
-    codes: Codes
-    logins: Logins
-    learned: Learned
-    events: Events
-    grants: Grants
-    cache: Cache | None = None
-    on_change: Callable[[], None] = field(default=lambda: None)
-    stopped: frozenset[str] = frozenset()
-    """What was stopped before this agent began."""
-    keep_stopped: Callable[[frozenset[str]], None] = field(default=lambda names: None)
 
 
 class Keeper:
@@ -117,10 +43,21 @@ class Keeper:
         self.standings: dict[str, Standing] = {}
         self.stopped: set[str] = set(world.stopped)
         self._flights: dict[str, tuple[bool, asyncio.Task[Entry]]] = {}
+        self._gather = Gatherer(world, self._hop)
 
     def use_cache(self, cache: Cache) -> None:
         """Share sets with other processes from now on (agentless mode)."""
         self._world.cache = cache
+
+    def recall(self) -> None:
+        """Hold what other processes have kept, for showing; grants are asked for when they are used."""
+        workspace, cache = self._world.workspace(), self._world.cache
+        for session in workspace.sessions.values() if cache is not None else ():
+            made = cache.load(session, _recipe(workspace, session)) if cache is not None else None
+            if made is not None and session.name not in self.entries:
+                entry = self.entries[session.name] = self._entry(workspace, session, made, None)
+                state = "active" if self.remaining(entry) > timedelta(0) else "expired"
+                self.standings[session.name] = Standing(state, "kept by another process", made.issued_at)
 
     # --- serving -------------------------------------------------------------------------------------------------
 
@@ -168,14 +105,23 @@ class Keeper:
         return sorted(gone)
 
     def lock(self) -> None:
-        """Forget every set."""
-        for name in list(self.entries):
+        """Forget every set, those kept for other processes too."""
+        kept = self._world.workspace().sessions if self._world.cache is not None else ()
+        for name in {*self.entries, *kept}:
             self.drop(name, "locked", None)
 
     def drop(self, name: str, cause: str, peer: Peer | None = None, *, state: str = "inactive") -> None:
         """Forget one set. May be repeated."""
         self.entries.pop(name, None)
+        cache = self._world.cache
+        if cache is not None and (session := self._world.workspace().sessions.get(name)) is not None:
+            cache.forget(session)
         self.move(name, state, cause, peer)
+
+    def end_grant(self, name: str, cause: str) -> None:
+        """The grant of this session is over: what was made from it goes too (S-53)."""
+        for each in sorted(self._below(self._world.workspace(), name)):
+            self.drop(each, cause, state="revoked")
 
     def steps(self, workspace: Workspace, session: Session) -> tuple[Step, ...]:
         """The plan of a session as it is now."""
@@ -338,20 +284,55 @@ class Keeper:
         cache = self._world.cache
         if cache is None:
             return await self._mint_twice(workspace, steps, at, asker)
-        name = steps[at].session.name
-        recipe = repr(workspace.chain(name))
-        release = await cache.guard(name)
+        session = steps[at].session
+        recipe = _recipe(workspace, session)
+        grant = await self._live_grant(steps[: at + 1], asker)
+        held, verdict = await self._kept(cache, workspace, session, recipe, grant)
+        if held is not None and verdict is Verdict.SERVE:
+            return held
+        release = await cache.guard(session, wait=verdict is not Verdict.SERVE_AND_REFRESH)
+        if release is None:  # another process refreshes it
+            assert held is not None
+            return held
         try:
-            kept = await asyncio.to_thread(cache.load, name, recipe)
-            if kept is not None and kept.expires_at is not None:
-                left = kept.expires_at - self._world.now()
-                if judge(left, kept.lasts) in (Verdict.SERVE, Verdict.SERVE_AND_REFRESH):
-                    return self._entry(workspace, steps[at].session, kept, None)
-            entry = await self._mint_twice(workspace, steps, at, asker)
-            await asyncio.to_thread(cache.save, name, recipe, entry.credentials)
-            return entry
+            held, verdict = await self._kept(cache, workspace, session, recipe, grant)
+            if held is not None and verdict is Verdict.SERVE:
+                return held
+            return await self._mint_and_keep(cache, workspace, steps, at, asker)
+        except SessionError:
+            if held is not None and usable(self.remaining(held)):
+                return held
+            raise
         finally:
             release()
+
+    async def _kept(
+        self, cache: Cache, workspace: Workspace, session: Session, recipe: str, grant: GrantView | None
+    ) -> tuple[Entry | None, Verdict]:
+        """What another process made of the same recipe, and what to do with it."""
+        made = await asyncio.to_thread(cache.load, session, recipe)
+        if made is None or made.expires_at is None:
+            return None, Verdict.MINT
+        entry = self._entry(workspace, session, made, grant)
+        return entry, judge(self.remaining(entry), self._lifetime(entry))
+
+    async def _live_grant(self, steps: tuple[Step, ...], asker: Asker) -> GrantView | None:
+        """The grant on the way that ends first: asked for before a kept set is used (S-52, S-53). Raises `Denied`."""
+        views = [
+            await self._world.grants.view(step.session, step.session.recipe, wait=asker.present)
+            for step in steps
+            if isinstance(step.session.recipe, Grant)
+        ]
+        return min(views, key=lambda v: v.ends_at or datetime.max.replace(tzinfo=UTC), default=None)
+
+    async def _mint_and_keep(
+        self, cache: Cache, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker
+    ) -> Entry:
+        entry = await self._mint_twice(workspace, steps, at, asker)
+        session = steps[at].session
+        payload = entry.payload if entry.grant is None and not session.guarded else None
+        await asyncio.to_thread(cache.save, session, _recipe(workspace, session), entry.credentials, payload)
+        return entry
 
     async def _mint_twice(
         self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker
@@ -389,7 +370,7 @@ class Keeper:
 
     async def _mint_once(self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker) -> Entry:
         step = steps[at]
-        inputs = await self._inputs(workspace, steps, at, asker)
+        inputs = await self._gather.inputs(workspace, steps, at, asker)
         try:
             made = await asyncio.to_thread(self._world.mints.mint, workspace, step, inputs)
         except StaleParent:
@@ -398,51 +379,6 @@ class Keeper:
             raise
         return self._entry(workspace, step.session, made, inputs.grant)
 
-    async def _inputs(self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker) -> Inputs:
-        step = steps[at]
-        recipe = step.session.recipe
-        if isinstance(recipe, SsoRole):
-            return Inputs(
-                token=await self._world.logins.token(workspace.integrations[recipe.integration], asker)
-            )
-        if isinstance(recipe, SamlRole):
-            return Inputs(assertion=await self._assertion(workspace, step, recipe, asker))
-        if isinstance(recipe, Grant):
-            return await self._grant_inputs(workspace, steps, at, recipe, asker)
-        via: Credentials | None = None
-        if step.from_keys is not None:
-            via = await self._keys(step.from_keys)
-        elif at > 0:
-            via = (await self._hop(workspace, steps, at - 1, asker)).credentials
-        mfa = None
-        if step.mfa_serial is not None:
-            user_name = step.from_keys or steps[0].session.name
-            user = workspace.sessions[user_name].recipe
-            source = user if isinstance(user, IamUser) else IamUser()
-            mfa = await self._world.codes.code(step, source, user_name, asker)
-        return Inputs(via=via, mfa=mfa)
-
-    async def _grant_inputs(
-        self, workspace: Workspace, steps: tuple[Step, ...], at: int, recipe: Grant, asker: Asker
-    ) -> Inputs:
-        session = steps[at].session
-        view = await self._world.grants.view(session, recipe, wait=recipe.wait and asker.present)
-        if isinstance(view.access, PortalAccess):
-            if recipe.integration is None:
-                raise Denied(
-                    f"session {session.name!r}: the grant is a portal role and the session names no integration",
-                    advice=f"run: gatepass session edit {session.name} integration=NAME",
-                )
-            token = await self._world.logins.token(workspace.integrations[recipe.integration], asker)
-            return Inputs(token=token, grant=view)
-        if at == 0:
-            raise Denied(
-                f"session {session.name!r}: the grant is an assumable role and the session names no via",
-                advice=f"run: gatepass session edit {session.name} via=NAME",
-            )
-        parent = await self._hop(workspace, steps, at - 1, asker)
-        return Inputs(via=parent.credentials, grant=view)
-
     async def _hop(self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker) -> Entry:
         """The hop above, reused while it is fresh even if what was made from it is not (S-15)."""
         entry = self._valid(workspace, steps[at].session.name)
@@ -450,28 +386,6 @@ class Keeper:
             entry.last_used = self._world.now()
             return entry
         return await self._fly(workspace, steps, at, asker, None)
-
-    async def _keys(self, name: str) -> Credentials:
-        found = await asyncio.to_thread(self._world.secrets.get, f"iam-user/{name}")
-        if found is None:
-            raise NeedsHuman(
-                f"the vault has no access key for session {name!r}",
-                advice=f"run: gatepass session secret {name}",
-            )
-        return Credentials(str(found["access_key_id"]), str(found["secret_access_key"]))
-
-    async def _assertion(self, workspace: Workspace, step: Step, recipe: SamlRole, asker: Asker) -> str:
-        integration = workspace.integrations[recipe.integration]
-        name = step.session.name
-        if integration.assertion_command:
-            from gatepass.sessions.providers.local import COMMAND_SECONDS, run
-
-            doing = f"integration {integration.name!r}"
-            return (
-                await asyncio.to_thread(run, integration.assertion_command, doing, COMMAND_SECONDS)
-            ).strip()
-        text = f"session {name!r} needs a SAML assertion from {integration.start_url}"
-        return (await asker.ask("assertion", text, f"gatepass session start {name}")).strip()
 
     def _entry(
         self, workspace: Workspace, session: Session, made: Credentials, grant: GrantView | None
@@ -554,6 +468,6 @@ class Keeper:
         return {name for name in above if name in self.entries and name not in used}
 
 
-def without_secrets(credentials: Credentials) -> Credentials:
-    """The same set with its secrets blanked, for showing."""
-    return with_changes(credentials, secret_access_key="", session_token=None)
+def _recipe(workspace: Workspace, session: Session) -> str:
+    """What a kept set was made by; another text means another set."""
+    return repr(workspace.chain(session.name))

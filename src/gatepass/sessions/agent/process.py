@@ -19,13 +19,14 @@ from gatepass.sessions.agent.codes import Codes
 from gatepass.sessions.agent.events import Events
 from gatepass.sessions.agent.grantwatch import GrantWatch
 from gatepass.sessions.agent.headless import is_headless
-from gatepass.sessions.agent.keeper import Keeper, World
+from gatepass.sessions.agent.keeper import Keeper
 from gatepass.sessions.agent.logins import Logins
 from gatepass.sessions.agent.minter import Minter
 from gatepass.sessions.agent.server import Server
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.agent.start import Place, Visitor
 from gatepass.sessions.agent.strongbox import Strongbox
+from gatepass.sessions.agent.world import World
 from gatepass.sessions.errors import SessionError
 from gatepass.sessions.files import read_private, replace
 from gatepass.sessions.grants import GrantSource
@@ -95,7 +96,7 @@ def assemble(paths: Paths, clock: Clock, source: GrantSource | None = None) -> S
     grants = GrantWatch(
         lambda: source or _server_grants(strongbox),
         transport.now,
-        lambda name, cause: keeper.drop(name, cause, state="revoked"),
+        lambda name, cause: keeper.end_grant(name, cause),
     )
     world = World(
         workspace=workspace,
@@ -171,10 +172,11 @@ async def _tick(service: Service, clock: Clock, done: asyncio.Event) -> None:
     while True:
         await asyncio.sleep(TICK_SECONDS)
         wall, mono = clock.now(), asyncio.get_running_loop().time()
-        if (wall - last_wall) - timedelta(seconds=mono - last_mono) > SLEPT:
-            service.events.changed("*", "asleep", "awake", "the machine slept: all ages looked at again")
+        slept = (wall - last_wall) - timedelta(seconds=mono - last_mono) > SLEPT
         last_wall, last_mono = wall, mono
         with contextlib.suppress(SessionError):
+            if slept:
+                service.woke()
             service.keeper.tick()
             _leave_if_idle(service, service.transport.now(), done)
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from gatepass.clock import iso
 from gatepass.sessions.agent.asker import NOBODY, Asker
 from gatepass.sessions.agent.events import Events
-from gatepass.sessions.agent.keeper import Entry, Keeper
+from gatepass.sessions.agent.keeper import Keeper
 from gatepass.sessions.agent.logins import Logins
-from gatepass.sessions.agent.peer import Peer, program, tree_of
+from gatepass.sessions.agent.peer import Peer, ancestors, program, tree_of
 from gatepass.sessions.agent.strongbox import Strongbox
-from gatepass.sessions.errors import BadInput, Denied, Locked
-from gatepass.sessions.model import Integration, Session, Workspace
+from gatepass.sessions.agent.world import Entry
+from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman
+from gatepass.sessions.model import Integration, Session, Settings, Workspace
 from gatepass.sessions.providers.transport import Transport
 from gatepass.sessions.workspace import require
 
@@ -55,8 +57,7 @@ class Service:
         self.last_call = self.transport.now()
         workspace = self.workspace()
         session = require(workspace, name)
-        if session.prod and workspace.settings.confirm_prod:
-            await self._confirm(session, peer)
+        await self._admit(session, workspace.settings, peer)
         return await self.keeper.get(name, asker, peer)
 
     async def environment(self, name: str, peer: Peer) -> bytes:
@@ -78,6 +79,12 @@ class Service:
         """Forget every set and the vault's key (S-29)."""
         self.keeper.lock()
         self.strongbox.lock()
+
+    def woke(self) -> None:
+        """The machine has slept: the ages are looked at anew (S-23), or everything is locked where wanted (S-29)."""
+        self.events.changed("*", "asleep", "awake", "the machine slept: all ages looked at again")
+        if self.workspace().settings.lock_on_sleep:
+            self.lock()
 
     async def unlock(self, passphrase: str | None) -> None:
         """Open the vault again."""
@@ -135,14 +142,36 @@ class Service:
             return "expired"
         return standing.state if standing else "inactive"
 
-    async def _confirm(self, session: Session, peer: Peer) -> None:
-        """Once per process tree and hour, when somebody is there to be asked."""
-        if not self.present:
+    async def _admit(self, session: Session, settings: Settings, peer: Peer) -> None:
+        """The session's rules about who may have it (S-32): the caller or a parent of it decides."""
+        if not session.guarded:
             return
+        programs = [found for pid in ancestors(peer.pid) if (found := program(pid))]
+        if session.allow and not _any(programs, session.allow):
+            self.events.refused(session.name, "its program is not allowed", peer)
+            raise Denied(
+                f"session {session.name!r} is for {', '.join(session.allow)} only; "
+                f"this is {programs[0] if programs else 'an unknown program'}",
+                advice=f"change it: gatepass session edit {session.name} allow=",
+            )
+        if session.confirm and _any(programs, session.confirm):
+            await self._confirm(session, peer, must=True)
+        elif session.prod and settings.confirm_prod and not session.confirm:
+            await self._confirm(session, peer, must=False)
+
+    async def _confirm(self, session: Session, peer: Peer, *, must: bool) -> None:
+        """Once per process tree and hour. With nobody to be asked only a rule that `must` hold refuses."""
         key = (session.name, tree_of(peer.pid))
         until = self._confirmed.get(key)
         now = self.transport.now()
         if until is not None and now < until:
+            return
+        if not self.present:
+            if must:
+                raise NeedsHuman(
+                    f"session {session.name!r} must be confirmed and nobody is there",
+                    advice="run in another terminal: gatepass session watch --confirm",
+                )
             return
         what = program(peer.pid) or f"process {peer.pid}"
         text = f"{what} (process {peer.pid}) wants session {session.name!r}; type yes to allow it for an hour"
@@ -162,6 +191,10 @@ class Service:
             passphrase = await asker.ask("passphrase", "vault passphrase", "gatepass vault unlock")
         if not self.strongbox.is_open:
             await self.unlock(passphrase)
+
+
+def _any(programs: Sequence[str], globs: Sequence[str]) -> bool:
+    return any(fnmatchcase(each, glob) for each in programs for glob in globs)
 
 
 def _iso_or_none(moment: datetime | None) -> str | None:
