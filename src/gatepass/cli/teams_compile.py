@@ -6,20 +6,27 @@ from dataclasses import replace
 
 import click
 
-from gatepass.cli.teams_common import BAD_INPUT, DONE, declaration, output, print_findings, print_json
+from gatepass.cli.teams_common import (
+    BAD_INPUT,
+    DONE,
+    declaration,
+    output,
+    print_findings,
+    print_json,
+    without_collecting,
+)
 from gatepass.clock import SystemClock
 from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.model import Level
-from gatepass.teams.reach import Reach
-from gatepass.teams.reach_lints import reach_lints
 from gatepass.teams.shell import shell_script
-from gatepass.teams.wire import compiled_json, finding_json, handover_json, keyed
+from gatepass.teams.wire import compiled_json, finding_json, handover_json, headroom, keyed
 from gatepass.teams.wire import outputs as outputs_of
 
 
 @click.command("compile")
 @declaration
 @output("table", "json")
+@without_collecting()
 def compile_(wanted: Wanted, output: str) -> None:
     """Compile teams and roles to IAM trust policies. No AWS call is made.
 
@@ -32,7 +39,8 @@ def compile_(wanted: Wanted, output: str) -> None:
     else:
         for key, part in keyed(compiled.components):
             for role in part.roles:
-                click.echo(f"{key}\t{role.arn}\t{role.characters} of {role.account.trust_quota} characters")
+                size = f"{role.characters} of {role.account.trust_quota} characters, {headroom(role)} % free"
+                click.echo(f"{key}\t{role.arn}\t{size}")
         print_findings(compiled.findings)
     raise SystemExit(BAD_INPUT if compiled.faults else DONE)
 
@@ -41,11 +49,15 @@ def compile_(wanted: Wanted, output: str) -> None:
 @declaration
 @click.option("--strict", is_flag=True, help="Warnings end with 2 too.")
 @output("table", "json")
+@without_collecting()
 def lint(wanted: Wanted, strict: bool, output: str) -> None:
     """Say what a compile does not forbid but a person should know; also where the two profiles differ, with a witness.
 
     Exit 2 for errors and lints of level error; with --strict for warnings too.
     """
+    from gatepass.teams.reach import Reach  # only lint pays for importing these
+    from gatepass.teams.reach_lints import reach_lints
+
     compiled = compile_wanted(replace(wanted, compare_profiles=True))
     if not compiled.faults:
         more = reach_lints(compiled, Reach(compiled.resources, now=SystemClock().now()))
@@ -62,6 +74,7 @@ def lint(wanted: Wanted, strict: bool, output: str) -> None:
 @click.command("outputs")
 @declaration
 @click.option("--format", "form", type=click.Choice(["json", "shell"]), default="json", show_default=True)
+@without_collecting()
 def outputs(wanted: Wanted, form: str) -> None:
     """Print what upstream's components output: names and ARNs by team and role; or a shell helper with look-ups."""
     compiled = compile_wanted(wanted)
@@ -75,6 +88,7 @@ def outputs(wanted: Wanted, form: str) -> None:
 
 @click.command("handover")
 @declaration
+@without_collecting()
 def handover(wanted: Wanted) -> None:
     """Print, for roles in accounts that are not ours, what their owners must make: role, trust, external id."""
     compiled = compile_wanted(wanted)

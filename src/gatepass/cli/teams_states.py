@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gatepass.cli.teams_common import guarded, print_findings
+from gatepass.cli.teams_common import guarded, print_findings, without_collecting
 from gatepass.clock import SystemClock
 from gatepass.errors import GatepassError
 from gatepass.teams.declaration import Wanted, compile_wanted
@@ -109,7 +109,8 @@ def question(command: Callable[..., Any]) -> Callable[..., Any]:
         **more: Any,
     ) -> Any:
         wanted = Wanted(paths, context=context, base=stacks)
-        return guarded(lambda: command(ask(wanted, state, enter_by), **more))()
+        with without_collecting():
+            return guarded(lambda: command(ask(wanted, state, enter_by), **more))()
 
     return asked
 

@@ -1,7 +1,7 @@
 """Whether one statement speaks about one request, element by element, and why.
 
-`checks` yields lazily and in the order in which people read a statement, so that a decision stops at the first element
-that does not hold while an explanation hears them all.
+`applies` is the decision and stops at the first element that does not hold; `checks` is its explanation and says every
+element, in the order in which people read a statement. Both ask the same functions, one for each element.
 """
 
 from __future__ import annotations
@@ -59,23 +59,25 @@ def checks(policy: Policy, statement: Statement, request: Request) -> Iterator[C
         element = "NotPrincipal" if statement.principals.negated else "Principal"
         wanted = tuple(f"{kind}:{value}" for kind, value in statement.principals.entries)
         yield Check(element, held, wanted, (caller.session_arn or caller.arn,))
-    found_action = any(action_matches(pattern, request.action) for pattern in statement.actions.patterns)
-    yield _names_check("Action", statement.actions, found_action, request.action)
+    yield _names_check("Action", statement.actions, _action_holds(statement.actions, request), request.action)
     if statement.resources is not None:
-        patterns = [_expanded(policy, pattern, request) for pattern in statement.resources.patterns]
-        found_resource = any(
-            pattern is not None and resource_matches(pattern, request.resource) for pattern in patterns
-        )
-        yield _names_check("Resource", statement.resources, found_resource, request.resource)
+        held = _resource_holds(policy, statement.resources, request)
+        yield _names_check("Resource", statement.resources, held, request.resource)
     for condition in statement.conditions:
+        held = _condition_holds(policy, condition, request)
         found = request.keys.get(condition.key.lower())
-        held = _condition_holds(policy, condition, found, request)
         yield Check(f"Condition {condition.operator} {condition.key}", held, condition.values, found)
 
 
 def applies(policy: Policy, statement: Statement, request: Request) -> bool:
-    """Whether every element holds."""
-    return all(check.held for check in checks(policy, statement, request))
+    """Whether every element holds; equal to all of `checks`."""
+    if not _action_holds(statement.actions, request):
+        return False
+    if statement.principals is not None and not _principals_hold(statement.principals, request.caller):
+        return False
+    if statement.resources is not None and not _resource_holds(policy, statement.resources, request):
+        return False
+    return all(_condition_holds(policy, condition, request) for condition in statement.conditions)
 
 
 def naming(principals: Principals, caller: Caller) -> Naming:
@@ -137,14 +139,23 @@ def _aws_naming(value: str, caller: Caller) -> Naming:
     return Naming.NOT
 
 
-def _names_check(element: str, names: Names, found: bool, text: str) -> Check:
+def _action_holds(actions: Names, request: Request) -> bool:
+    return any(action_matches(pattern, request.action) for pattern in actions.patterns) is not actions.negated
+
+
+def _resource_holds(policy: Policy, resources: Names, request: Request) -> bool:
+    patterns = (_expanded(policy, pattern, request) for pattern in resources.patterns)
+    found = any(pattern is not None and resource_matches(pattern, request.resource) for pattern in patterns)
+    return found is not resources.negated
+
+
+def _names_check(element: str, names: Names, held: bool, text: str) -> Check:
     label = f"Not{element}" if names.negated else element
-    return Check(label, found is not names.negated, names.patterns, (text,))
+    return Check(label, held, names.patterns, (text,))
 
 
-def _condition_holds(
-    policy: Policy, condition: Condition, found: tuple[str, ...] | None, request: Request
-) -> bool:
+def _condition_holds(policy: Policy, condition: Condition, request: Request) -> bool:
+    found = request.keys.get(condition.key.lower())
     if condition.base == operators.NULL:
         return any((found is None) == operators.truth(value) for value in condition.values)
     if not found:

@@ -23,7 +23,7 @@ from gatepass.policy import (
     role_session,
     user,
 )
-from gatepass.teams.config import RoleConfig
+from gatepass.teams.config import LISTS, RoleConfig
 from gatepass.teams.meaning import witness_of
 from gatepass.teams.model import Account, Component, Finding, Level, Profile
 from gatepass.teams.patterns import STAR, UnknownAccount, derived_set, has_wildcard, is_arn, role_arn
@@ -171,15 +171,26 @@ def profile_findings(component: Component, configs: dict[str, RoleConfig], world
     if account is None or component.kind == "native":
         return
     sharing: dict[Difference, list[str]] = {}
+    decided: dict[tuple[object, ...], tuple[Difference, ...]] = {}
     for role in component.roles:
+        config = configs[role.short]
+        said = _said(config)
         try:
-            found = differences(configs[role.short], component.kind, account, world)
+            if said not in decided:
+                decided[said] = differences(config, component.kind, account, world)
         except UnknownAccount:
             continue  # a fault that is told already
-        for one in found:
+        for one in decided[said]:
             sharing.setdefault(one, []).append(role.short)
     for one, roles in sharing.items():
         yield _told(one, roles, configs[roles[0]], account)
+
+
+def _said(config: RoleConfig) -> tuple[object, ...]:
+    """All of a role that its trust is made from: in one account, equal words mean equal differences."""
+    lists = tuple(getattr(config, name) for name in LISTS)
+    allowed = tuple(sorted(config.allowed_roles.items()))
+    return (*lists, allowed, config.github, config.aws_saml_login_enabled, repr(config.extras))
 
 
 def _told(one: Difference, roles: list[str], config: RoleConfig, account: Account) -> Finding:

@@ -169,15 +169,24 @@ class Reach:
         return sorted(node for node in self.graph.nodes.values() if starts(self.graph, node))
 
     def reachable(self, sources: Iterable[Node]) -> set[str]:
-        """Ids of all nodes that any of the sources reaches, the sources included."""
+        """Ids of all nodes that any of the sources reaches, the sources included. Steps to a node that is reached already
+        are not decided: over a whole estate they are most."""
         seen = {source.id for source in sources}
         waiting = deque(self.graph.nodes[identifier] for identifier in sorted(seen))
         while waiting:
-            for edge in self.out_of(waiting.popleft()):
-                if edge.target.id not in seen:
-                    seen.add(edge.target.id)
-                    waiting.append(edge.target)
+            for end in self._ends(waiting.popleft(), seen):
+                seen.add(end.id)
+                waiting.append(end)
         return seen
+
+    def _ends(self, source: Node, seen: set[str]) -> Iterator[Node]:
+        """Where the node's steps lead, but for the nodes seen before."""
+        for edge in self.graph.leaving(source):
+            if edge.target.id not in seen:
+                yield edge.target
+        for target in self.graph.possible_targets(source):
+            if target.id not in seen and self.hop(source, target).allowed:
+                yield target
 
     def _sources(self, node: Node, only: Node) -> list[Edge]:
         return [

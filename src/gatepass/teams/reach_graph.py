@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from gatepass.policy import Form
@@ -79,14 +79,17 @@ class Graph:
         if source.kind is NodeKind.OPEN:
             account, _, pattern = source.id.removeprefix("open:").partition(":")
             found = patterns.get(pattern, set()) if pattern else whole.get(account, set())
-            return sorted(self.nodes[identifier] for identifier in found)
+            return self._by_name(found)
         ids = set(exact.get(source.id, ())) | set(exact.get(source.arn, ()))
         if source.arn in self.by_arn:
             ids |= whole.get(account_of(source.arn), set()) | whole.get(ANYONE, set())
             for pattern, roles in patterns.items():
                 if arn_matches(pattern, source.arn):
                     ids |= roles
-        return sorted(self.nodes[identifier] for identifier in ids)
+        return self._by_name(ids)
+
+    def _by_name(self, ids: Iterable[str]) -> list[Node]:
+        return sorted((self.nodes[identifier] for identifier in ids), key=lambda node: node.sort_key)
 
     def known_matches(self, pattern: str) -> list[Node]:
         """The known callers whose ARN the pattern matches."""

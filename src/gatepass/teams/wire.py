@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -122,11 +123,11 @@ def handover_json(handover: Handover) -> dict[str, Any]:
 def keyed(components: Iterable[Component]) -> list[tuple[str, Component]]:
     """Each component under its name; under `account/name` where several accounts deploy one of that name."""
     listed = list(components)
-    names = [component.name for component in listed]
+    named = Counter(component.name for component in listed)
     found: dict[str, Component] = {}
     for component in listed:
         key = component.name
-        if names.count(key) > 1 and component.account is not None:
+        if named[key] > 1 and component.account is not None:
             key = f"{component.account.full_name}/{key}"
         number, unique = 2, key
         while unique in found:
@@ -168,6 +169,7 @@ def role_json(role: Role) -> dict[str, Any]:
         "trust_policy": role.trust,
         "characters": role.characters,
         "quota": role.account.trust_quota,
+        "headroom_percent": headroom(role),
         "policies": list(role.policies),
     }
     if role.inline:
@@ -175,6 +177,12 @@ def role_json(role: Role) -> dict[str, Any]:
     if role.boundary:
         said["permissions_boundary"] = role.boundary
     return said
+
+
+def headroom(role: Role) -> int:
+    """How much of the quota of its account a role's trust policy leaves free, in percent; negative when it is too long
+    (T-55)."""
+    return 100 - -(-role.characters * 100 // role.account.trust_quota)
 
 
 def policy_json(policy: Policy) -> dict[str, Any]:
