@@ -18,16 +18,18 @@ from gatepass.cli.teams_common import (
     DONE,
     FAILURE,
     declaration,
+    enter_by,
     guarded,
     output,
     print_findings,
     print_json,
 )
 from gatepass.cli.teams_server import on_server
-from gatepass.clock import SystemClock
+from gatepass.clock import SystemClock, iso
 from gatepass.teams.apply import Manner, Result, Written, report_json
 from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.entering import calls_for
+from gatepass.teams.model import Compiled
 from gatepass.teams.plan import Action, Options, Plan, estate_hash, plan_json
 from gatepass.teams.plan_words import plan_lines
 from gatepass.teams.running import (
@@ -35,6 +37,7 @@ from gatepass.teams.running import (
     StalePlan,
     apply_file,
     apply_plan,
+    known_accounts,
     plan_live,
     read_plan,
     refuse_faulty,
@@ -47,12 +50,15 @@ F = Callable[..., Any]
 
 def _planning(command: F) -> F:
     options = (
+        click.option("--account", "accounts", multiple=True, help="Only this account; repeatable."),
+        click.option("--team", "teams", multiple=True, help="Only what concerns this team; repeatable."),
         click.option(
-            "--estate", default="", help="What the tag gatepass:managed says.  [default: the organization]"
+            "--managed-by",
+            default="",
+            metavar="NAME",
+            help="What the tag gatepass:managed says.  [default: the organization]",
         ),
-        click.option(
-            "--role", "apply_role", default="", help="Role to enter accounts by, instead of apply_role."
-        ),
+        enter_by,
         click.option(
             "--adopt", is_flag=True, help="Take over what exists under a wanted name and is not ours."
         ),
@@ -74,34 +80,31 @@ def _planning(command: F) -> F:
     return command
 
 
-def _options(wanted: Wanted, estate: str, more: dict[str, Any]) -> tuple[Options, str, tuple[str, ...]]:
-    break_glass: tuple[str, ...] = more.pop("break_glass")
+def _made(wanted: Wanted, more: dict[str, Any]) -> tuple[Plan, PlanFile, Compiled]:
+    """Reads the accounts and plans; `more` are the values of `_planning`."""
+    compiled = compile_wanted(wanted)
     acknowledged: tuple[str, ...] = more.pop("acknowledge")
-    role: str = more.pop("apply_role")
-    used = timedelta(days=more.pop("used_within"))
-    return Options(estate=estate, actors=break_glass, used_within=used, **more), role, acknowledged
-
-
-def _made(wanted: Wanted, estate: str, more: dict[str, Any]) -> tuple[Plan, PlanFile, Any]:
-    compiled = compile_wanted(replace(wanted, account=""))
-    options, role, acknowledged = _options(wanted, estate or _estate(compiled), more)
     refuse_faulty(compiled, acknowledged)
     print_findings(compiled.lints)
+    accounts: tuple[str, ...] = more.pop("accounts")
+    only = known_accounts(compiled, accounts) if accounts else None
+    role: str = more.pop("enter_by")
     clock = SystemClock()
     calls = calls_for(compiled, clock, apply_role=role)
-    if options.actors:
-        options = replace(options, actors=(calls.identity(), *options.actors))
-    only = (wanted.account,) if wanted.account else None
+    actors: tuple[str, ...] = more.pop("break_glass")
+    options = Options(
+        estate=more.pop("managed_by") or _estate(compiled),
+        actors=(calls.identity(), *actors) if actors else (),
+        used_within=timedelta(days=more.pop("used_within")),
+        **more,
+    )
     now = clock.now()
     made = plan_live(calls, clock, compiled, options, only, now=now)
     options = replace(options, leaving=made.leaving)
-    file = PlanFile(
-        replace(wanted, account=""), options, now, only, apply_role=role, acknowledged=acknowledged
-    )
-    return made, file, compiled
+    return made, PlanFile(wanted, options, now, only, apply_role=role, acknowledged=acknowledged), compiled
 
 
-def _estate(compiled: Any) -> str:
+def _estate(compiled: Compiled) -> str:
     names = sorted(
         organization.name for organization in compiled.resources.organizations if organization.name
     )
@@ -116,13 +119,14 @@ def _estate(compiled: Any) -> str:
 @click.option(
     "--request-quota", is_flag=True, help="Ask AWS for longer trust policies where they do not fit."
 )
+@click.option("--verbose", is_flag=True, help="Also when it was made, and what stays as it is.")
 @output("table", "json")
 def plan(
     wanted: Wanted,
-    estate: str,
     out: Path | None,
     detailed_exitcode: bool,
     request_quota: bool,
+    verbose: bool,
     output: str,
     **more: Any,
 ) -> None:
@@ -130,7 +134,7 @@ def plan(
 
     Accounts are entered with the usual AWS credentials, through each organization's apply_role.
     """
-    made, file, compiled = _made(wanted, estate, more)
+    made, file, compiled = _made(wanted, more)
     if request_quota and made.too_long:
         calls = calls_for(compiled, SystemClock(), apply_role=file.apply_role)
         for number, value in request_quotas(calls, made).items():
@@ -140,7 +144,9 @@ def plan(
     if output == "json":
         print_json(plan_json(made))
     else:
-        click.echo("\n".join(plan_lines(made, colour=sys.stdout.isatty())))
+        if verbose:
+            click.echo(f"made at {iso(file.made_at)} from a declaration of hash {estate_hash(compiled)[:12]}")
+        click.echo("\n".join(plan_lines(made, colour=sys.stdout.isatty(), verbose=verbose)))
         if out is not None and made.writes:
             click.echo(f"next: gatepass teams apply {out}")
     if made.unread:
@@ -268,12 +274,12 @@ def _progress(result: Result) -> None:
 @_planning
 @click.option("--enforce", is_flag=True, help="Repair at once what is declared enforce: true.")
 @output("table", "json")
-def drift(wanted: Wanted, estate: str, enforce: bool, output: str, **more: Any) -> None:
+def drift(wanted: Wanted, enforce: bool, output: str, **more: Any) -> None:
     """Say where live accounts differ from what was applied: trust, attachments, deleted or dangling, foreign trust.
 
     Exit 2 when something differs. Changes nothing unless --enforce; `plan` and `apply` repair the rest.
     """
-    made, file, compiled = _made(wanted, estate, more)
+    made, file, compiled = _made(wanted, more)
     found = drift_of(made)
     if enforce:
         clock = SystemClock()

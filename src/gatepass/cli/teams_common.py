@@ -7,6 +7,7 @@ import gc
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,40 +21,73 @@ from gatepass.teams.model import Finding
 DONE, FAILURE, BAD_INPUT, NEEDS_HUMAN, OUTSIDE = 0, 1, 2, 3, 5
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OPTIONS = (
-    click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)),
-    click.option("--component", default="", help="Only this component."),
+_PATH = click.Path(exists=True, path_type=Path)
+_WHERE = (
+    click.option(
+        "-e",
+        "--estate",
+        "estates",
+        multiple=True,
+        type=_PATH,
+        show_default="the current directory",
+        help="Native estate, Atmos stack file or folder; repeatable.",
+    ),
     click.option(
         "--context",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="YAML or JSON: account_map, saml_providers, oidc_providers, trust_policy_quota.",
     ),
-    click.option("--account", default="", help="Only this account."),
     click.option(
         "--stacks",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         help="The stacks base folder.",
     ),
 )
+enter_by = click.option(
+    "--enter-by",
+    "--role",
+    default="",
+    metavar="ROLE",
+    help="Role to enter accounts by, instead of apply_role.",
+)
+"""Of every command that calls AWS."""
 
 
-def declaration(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that say what is declared; the command gets one `Wanted`. Errors end it in one line."""
+def estate(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say where the declaration is; the command gets one `Wanted`. Errors end it in one line."""
 
     @functools.wraps(command)
     def asked(
-        paths: tuple[Path, ...],
-        component: str,
+        estates: tuple[Path, ...],
         context: Path | None,
-        account: str,
         stacks: Path | None,
+        paths: tuple[Path, ...] = (),
+        component: str = "",
         **more: Any,
     ) -> Any:
-        return guarded(command)(Wanted(paths, context, component, account, stacks), **more)
+        wanted = Wanted((*paths, *estates) or (Path(),), context, component, base=stacks)
+        return guarded(command)(wanted, **more)
 
-    for option in reversed(_OPTIONS):
+    for option in reversed(_WHERE):
         asked = option(asked)
     return asked
+
+
+def declaration(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`estate` for commands that are about the declaration itself and take its PATHS as arguments too."""
+    chosen = click.option("--component", default="", help="Only this component.")(estate(command))
+    return click.argument("paths", nargs=-1, type=_PATH)(chosen)
+
+
+def declaration_of_account(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`declaration` for commands that may look at one account only."""
+
+    @click.option("--account", default="", help="Only this account.")
+    @functools.wraps(command)
+    def asked(wanted: Wanted, account: str, **more: Any) -> Any:
+        return command(replace(wanted, account=account), **more)
+
+    return declaration(asked)
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,10 +129,34 @@ def exit_code(error: GatepassError) -> int:
 
 
 def output(*forms: str) -> Callable[[F], F]:
-    """The option that chooses the form of the answer; the first is the default."""
-    return click.option(
-        "--output", type=click.Choice(forms), default=forms[0], show_default=True, help="How to answer."
-    )
+    """The option that chooses the form of the answer; the first is the default. `--json` is short for one of them."""
+
+    def option(command: F) -> F:
+        chosen = click.option(
+            "--output",
+            type=click.Choice(forms),
+            default=forms[0],
+            show_default=True,
+            callback=lambda context, option, value: "json" if context.meta.get(_JSON) else value,
+            help="How to answer.",
+        )(command)
+        return click.option(
+            "--json",
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_remember,
+            help="--output json.",
+        )(chosen)
+
+    return option
+
+
+_JSON = "gatepass.teams.json"
+
+
+def _remember(context: click.Context, option: click.Parameter, value: bool) -> None:
+    context.meta[_JSON] = value
 
 
 def print_json(value: Any) -> None:

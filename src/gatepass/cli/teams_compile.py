@@ -9,7 +9,7 @@ import click
 from gatepass.cli.teams_common import (
     BAD_INPUT,
     DONE,
-    declaration,
+    declaration_of_account,
     output,
     print_findings,
     print_json,
@@ -17,14 +17,14 @@ from gatepass.cli.teams_common import (
 )
 from gatepass.clock import SystemClock
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.model import Level
+from gatepass.teams.model import Compiled, Finding, Level
 from gatepass.teams.shell import shell_script
 from gatepass.teams.wire import compiled_json, finding_json, handover_json, headroom, keyed
 from gatepass.teams.wire import outputs as outputs_of
 
 
 @click.command("compile")
-@declaration
+@declaration_of_account
 @output("table", "json")
 @without_collecting()
 def compile_(wanted: Wanted, output: str) -> None:
@@ -46,12 +46,16 @@ def compile_(wanted: Wanted, output: str) -> None:
 
 
 @click.command("lint")
-@declaration
+@declaration_of_account
 @click.option("--strict", is_flag=True, help="Warnings end with 2 too.")
+@click.option("--aws", is_flag=True, help="Also ask IAM Access Analyzer, with your AWS credentials.")
 @output("table", "json")
 @without_collecting()
-def lint(wanted: Wanted, strict: bool, output: str) -> None:
+def lint(wanted: Wanted, strict: bool, aws: bool, output: str) -> None:
     """Say what a compile does not forbid but a person should know; also where the two profiles differ, with a witness.
+
+    --aws sends every different document to IAM Access Analyzer (ValidatePolicy, and for trust policies
+    CheckNoPublicAccess, for which AWS charges) in your own account.
 
     Exit 2 for errors and lints of level error; with --strict for warnings too.
     """
@@ -61,7 +65,8 @@ def lint(wanted: Wanted, strict: bool, output: str) -> None:
     compiled = compile_wanted(replace(wanted, compare_profiles=True))
     if not compiled.faults:
         more = reach_lints(compiled, Reach(compiled.resources, now=SystemClock().now()))
-        compiled = replace(compiled, findings=(*compiled.findings, *more))
+        said_by_aws = _said_by_aws(compiled) if aws else ()
+        compiled = replace(compiled, findings=(*compiled.findings, *more, *said_by_aws))
     if output == "json":
         print_json({"findings": [finding_json(finding) for finding in compiled.findings]})
     else:
@@ -71,8 +76,17 @@ def lint(wanted: Wanted, strict: bool, output: str) -> None:
     raise SystemExit(BAD_INPUT if any(finding.level in bad for finding in compiled.findings) else DONE)
 
 
+def _said_by_aws(compiled: Compiled) -> tuple[Finding, ...]:
+    from gatepass.teams.analyzer import cross_checked  # the AWS SDK is imported only where AWS is asked
+    from gatepass.teams.calls import Patient
+    from gatepass.teams.entering import calls_for
+
+    clock = SystemClock()
+    return cross_checked(Patient(calls_for(compiled, clock), clock), compiled)
+
+
 @click.command("outputs")
-@declaration
+@declaration_of_account
 @click.option("--format", "form", type=click.Choice(["json", "shell"]), default="json", show_default=True)
 @without_collecting()
 def outputs(wanted: Wanted, form: str) -> None:
@@ -87,7 +101,7 @@ def outputs(wanted: Wanted, form: str) -> None:
 
 
 @click.command("handover")
-@declaration
+@declaration_of_account
 @without_collecting()
 def handover(wanted: Wanted) -> None:
     """Print, for roles in accounts that are not ours, what their owners must make: role, trust, external id."""

@@ -13,9 +13,12 @@ from gatepass.cli.teams_common import (
     BAD_INPUT,
     DONE,
     FAILURE,
-    declaration,
+    declaration_of_account,
     guarded,
+    output,
     print_findings,
+    print_json,
+    print_lines,
 )
 from gatepass.clock import SystemClock
 from gatepass.teams.declaration import Wanted, compile_wanted
@@ -32,7 +35,7 @@ from gatepass.teams.running import TeamsError
 
 
 @click.command("export")
-@declaration
+@declaration_of_account
 @click.option("--format", "form", type=click.Choice(["terraform", "cloudformation", "atmos"]), required=True)
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
@@ -40,7 +43,8 @@ from gatepass.teams.running import TeamsError
 @click.option(
     "--import-blocks", is_flag=True, help="Terraform: blocks that take existing things into the state."
 )
-def export(wanted: Wanted, form: str, out: Path, import_blocks: bool) -> None:
+@output("table", "json")
+def export(wanted: Wanted, form: str, out: Path, import_blocks: bool, output: str) -> None:
     """Write the declaration for Terraform, CloudFormation (with a StackSet layout) or Atmos. No AWS call is made."""
     compiled = compile_wanted(wanted)
     if compiled.faults:
@@ -57,12 +61,16 @@ def export(wanted: Wanted, form: str, out: Path, import_blocks: bool) -> None:
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        click.echo(str(path))
+    written = [str(out / name) for name in sorted(files)]
+    if output == "json":
+        print_json({"files": written})
+    else:
+        print_lines(written, "nothing to write")
     raise SystemExit(DONE)
 
 
 @click.command("migrate")
-@declaration
+@declaration_of_account
 @click.option("--to", "target", type=click.Choice(["sso"]), default="sso", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: print.")
 def migrate(wanted: Wanted, target: str, out: Path | None) -> None:
@@ -97,7 +105,10 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 @click.command("import")
-@click.option("--from", "source", type=click.Choice(["live", "cloudformation", "terraform"]), required=True)
+@click.option(
+    "--from", "source", type=click.Choice(["live", "iam", "cloudformation", "terraform"]), required=True,
+    help="live and iam are the same: what the accounts hold.",
+)  # fmt: skip
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--account", "accounts", multiple=True, metavar="NAME=ID", help="Account to read, or of the template."
@@ -105,7 +116,10 @@ def _pair(text: str) -> tuple[str, str]:
 @click.option(
     "--organization", default="imported", show_default=True, help="What the organization is called."
 )
-@click.option("--role", default="", help="live: role to enter accounts by; none: your own credentials.")
+@click.option(
+    "--enter-by", "--role", "role", default="", metavar="ROLE",
+    help="live: role to enter accounts by; none: your own credentials.",
+)  # fmt: skip
 @click.option(
     "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="cloudformation: a parameter."
 )
@@ -133,7 +147,7 @@ def import_(
         tuple(map(_pair, choice["ignore_tag"])),
         tuple(map(_pair, choice["only_tag"])),
     )
-    if source == "live":
+    if source in {"live", "iam"}:
         found, unread = _live(known, role, selection)
     else:
         given = dict(map(_pair, parameters))

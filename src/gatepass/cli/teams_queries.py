@@ -145,9 +145,22 @@ def explain_(asked: Asked, principal: str, role: str, output: str) -> None:
 
 @click.command("matrix")
 @click.option(
-    "--team", "rows", multiple=True, metavar="PRINCIPAL", help="Only these teams, or anybody; repeatable."
+    "--team",
+    "--teams",
+    "rows",
+    multiple=True,
+    metavar="PRINCIPAL",
+    help="Only these teams, or anybody; repeatable.",
 )
-@click.option("--in", "columns", multiple=True, metavar="ACCOUNT", help="Only these accounts; repeatable.")
+@click.option(
+    "--account",
+    "--accounts",
+    "--in",
+    "columns",
+    multiple=True,
+    metavar="ACCOUNT",
+    help="Only these accounts; repeatable.",
+)
 @output("table", "json", "csv", "svg")
 @question
 def matrix_(asked: Asked, rows: tuple[str, ...], columns: tuple[str, ...], output: str) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from gatepass.cli.teams_common import guarded, print_findings, without_collecting
+from gatepass.cli.teams_common import enter_by, estate, print_findings, without_collecting
 from gatepass.clock import SystemClock
 from gatepass.errors import GatepassError
 from gatepass.teams.declaration import Wanted, compile_wanted
@@ -80,39 +79,16 @@ def question(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say which estate and which state is asked; the command gets one `Asked`."""
 
     @click.option(
-        "-e", "--estate", "paths", multiple=True, default=(".",), show_default="the current directory",
-        type=click.Path(exists=True, path_type=Path), help="Native estate, Atmos stack file or folder; repeatable.",
-    )  # fmt: skip
-    @click.option(
-        "--context", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="YAML or JSON: account_map, saml_providers, oidc_providers.",
-    )  # fmt: skip
-    @click.option(
-        "--stacks",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="The stacks base folder.",
-    )
-    @click.option(
         "--state", type=click.Choice([DESIRED, LIVE, BOTH]), default=DESIRED, show_default=True,
         help="What is declared, what the accounts hold now (read with your AWS credentials), or both.",
     )  # fmt: skip
-    @click.option(
-        "--enter-by", default="", metavar="ROLE", help="Role to enter accounts by, instead of apply_role."
-    )
+    @enter_by
     @functools.wraps(command)
-    def asked(
-        paths: tuple[Path, ...],
-        context: Path | None,
-        stacks: Path | None,
-        state: str,
-        enter_by: str,
-        **more: Any,
-    ) -> Any:
-        wanted = Wanted(paths, context=context, base=stacks)
+    def asked(wanted: Wanted, state: str, enter_by: str, **more: Any) -> Any:
         with without_collecting():
-            return guarded(lambda: command(ask(wanted, state, enter_by), **more))()
+            return command(ask(wanted, state, enter_by), **more)
 
-    return asked
+    return estate(asked)
 
 
 def ask(wanted: Wanted, state: str = DESIRED, enter_by: str = "") -> Asked:

@@ -90,17 +90,24 @@ def markers(calls: Calls, account_id: str, operation: str, **params: Any) -> Ite
 
 
 def tokens(
-    calls: Calls, account_id: str, service: str, operation: str, key: str, **params: Any
+    calls: Calls,
+    account_id: str,
+    service: str,
+    operation: str,
+    key: str,
+    *,
+    word: str = "NextToken",
+    **params: Any,
 ) -> Iterator[Any]:
-    """All items of a list of sso-admin or identitystore."""
+    """All items of a list of sso-admin or identitystore; `word` is how other services write what leads on."""
     more: dict[str, Any] = {}
     while True:
         answer = calls.call(account_id, service, operation, **params, **more)
         yield from answer.get(key, ())
-        token = answer.get("NextToken")
+        token = answer.get(word)
         if not token:
             return
-        more = {"NextToken": token}
+        more = {word: token}
 
 
 def document(value: Any) -> dict[str, Any]:

@@ -86,6 +86,8 @@ class Options:
     """ARNs of users that an earlier look at all accounts found to be leaving; a plan file carries them to its apply."""
     actors: tuple[str, ...] = ()
     """ARNs of which one must keep a way into every account: the apply identity, and break-glass principals."""
+    teams: tuple[str, ...] = ()
+    """Only what concerns these teams; none: everything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,21 @@ _SIGN = {
     Action.DELETE: "-",
     Action.ADOPT: "=",
     Action.BLOCKED: "!",
+    Action.NONE: ".",
 }
 _RED, _GREEN, _END = "\x1b[31m", "\x1b[32m", "\x1b[0m"
 
 
-def plan_lines(plan: Plan, *, colour: bool = False) -> list[str]:
-    """The plan for a terminal, sorted by account, kind, name; without times (T-77)."""
-    return list(_lines(plan, colour))
+def plan_lines(plan: Plan, *, colour: bool = False, verbose: bool = False) -> list[str]:
+    """The plan for a terminal, sorted by account, kind, name; without times (T-77). `verbose` names also what stays as
+    it is."""
+    return list(_lines(plan, colour, verbose))
 
 
-def _lines(plan: Plan, colour: bool) -> Iterator[str]:
+def _lines(plan: Plan, colour: bool, verbose: bool) -> Iterator[str]:
     account = ""
     for change in plan.changes:
-        if change.action is Action.NONE:
+        if change.action is Action.NONE and not verbose:
             continue
         if change.account_id != account:
             account = change.account_id
@@ -51,9 +53,8 @@ def _summary(plan: Plan) -> str:
     if plan.is_empty:
         return "no changes: everything is as declared"
     counts = {action: sum(change.action is action for change in plan.changes) for action in _SIGN}
-    words = [
-        f"{count} to {action}" for action, count in counts.items() if count and action is not Action.BLOCKED
-    ]
+    still = (Action.BLOCKED, Action.NONE)
+    words = [f"{count} to {action}" for action, count in counts.items() if count and action not in still]
     blocked = [f"{counts[Action.BLOCKED]} blocked"] if counts[Action.BLOCKED] else []
     return "plan: " + ", ".join([*words, *blocked] or ["nothing to write"])
 

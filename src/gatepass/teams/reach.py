@@ -169,8 +169,10 @@ class Reach:
         return sorted(node for node in self.graph.nodes.values() if starts(self.graph, node))
 
     def reachable(self, sources: Iterable[Node]) -> set[str]:
-        """Ids of all nodes that any of the sources reaches, the sources included. Steps to a node that is reached already
-        are not decided: over a whole estate they are most."""
+        """Ids of all nodes that any of the sources reaches, the sources included.
+
+        Steps to a node that is reached already are not decided: over a whole estate they are most.
+        """
         seen = {source.id for source in sources}
         waiting = deque(self.graph.nodes[identifier] for identifier in sorted(seen))
         while waiting:

@@ -35,9 +35,11 @@ from gatepass.teams.plan import (
     plan_json,
     predicted,
 )
+from gatepass.teams.plan_of_teams import of_teams, team_roles
 from gatepass.teams.reach_changes import meaning
 from gatepass.teams.reach_states import merged
 from gatepass.teams.reach_words import change_lines
+from gatepass.teams.reading import nearest
 from gatepass.teams.sizes import QUOTA_CODE, STEPS
 
 VERSION = 1
@@ -115,12 +117,29 @@ def accounts_in(compiled: Compiled, only: Iterable[str] | None = None) -> list[A
     ]
 
 
+def known_accounts(compiled: Compiled, names: Iterable[str]) -> tuple[str, ...]:
+    """The ids of these accounts, by name, `organization/name` or id; `CENTER` stands for itself.
+
+    Raises `TeamsError` for an account that the declaration does not know.
+    """
+    accounts = compiled.resources.accounts
+    found = []
+    for name in names:
+        ids = [account.id for account in accounts if name in (account.name, account.full_name, account.id)]
+        if not ids and name != CENTER:
+            known = {account.full_name for account in accounts}
+            raise TeamsError(f"account {name!r} is not declared", advice=nearest(name, {*known, CENTER}))
+        found += ids or [CENTER]
+    return tuple(found)
+
+
 def plan_live(
     calls: Calls, clock: Clock, compiled: Compiled, options: Options, only: Iterable[str] | None = None,
     now: datetime | None = None,
 ) -> Plan:  # fmt: skip
     """Reads the accounts and plans. Changes nothing in AWS. Errors of one account do not stop the others."""
     calls = Patient(calls, clock)
+    teams = team_roles(compiled.resources, options.teams)
     accounts = accounts_in(compiled, only)
     live = refined(calls, read_live(calls, accounts), compiled.resources, everything=options.allow_delete)
     if not options.actors:
@@ -131,6 +150,8 @@ def plan_live(
     plan = make_plan(
         compiled, live, options, now=now or clock.now(), center=pairs, undeclared=strays, accounts=names
     )
+    if teams:
+        plan = of_teams(plan, teams, live.resources, compiled.resources, options.actors)
     return replace(plan, ways=ways(live.resources, compiled.resources, plan))
 
 
@@ -297,6 +318,7 @@ def read_plan(path: Path) -> PlanFile:
         options["used_within"] = timedelta(seconds=options["used_within"])
         options["actors"] = tuple(options["actors"])
         options["leaving"] = tuple(options["leaving"])
+        options["teams"] = tuple(options.get("teams", ()))
         return PlanFile(
             Wanted(
                 tuple(Path(item) for item in wanted["paths"]),

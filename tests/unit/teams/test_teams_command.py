@@ -141,6 +141,43 @@ def test_plans_that_are_none_and_missing_files_are_bad_input(tmp_path: Path) -> 
     assert _run("compile", str(tmp_path / "nope.yaml")).exit_code == 2
 
 
+def test_json_is_short_for_output_json() -> None:
+    """T 11.1: all of them have `--json`."""
+    words = ("compile", str(EXAMPLE))
+    assert _run(*words, "--json").stdout == _run(*words, "--output", "json").stdout
+    assert json.loads(_run("who-can", "terraform@plat-prod", "-e", str(EXAMPLE), "--json").stdout)["who"]
+    for name in _run("--help").stdout.partition("Commands:")[2].split("\n")[1:-1]:
+        command = name.split()[0]
+        if command not in {"handover", "import", "migrate", "outputs"}:  # they answer in JSON anyway
+            assert "--json" in _run(command, "--help").stdout, command
+
+
+@pytest.mark.parametrize(
+    "command", ["compile", "lint", "who-can", "plan", "drift", "outputs", "unused", "diff"]
+)
+def test_estate_is_where_the_declaration_is_in_every_command(command: str) -> None:
+    """One word, one meaning: the same `-e/--estate PATH` as for the other commands of gatepass."""
+    shown = _run(command, "--help").stdout
+    assert "-e, --estate PATH" in shown
+    assert "Native estate, Atmos stack file or folder" in shown
+
+
+def test_the_estate_is_the_current_directory_unless_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = _run("compile", "-e", str(EXAMPLE)).stdout
+    monkeypatch.chdir(EXAMPLE)
+    assert _run("compile").stdout == named == _run("compile", ".").stdout
+    assert _run("unused").exit_code == 0
+
+
+def test_t55_every_role_says_its_headroom() -> None:
+    part = _json("compile", str(SEED / "identity.yaml"), *CONTEXT)["components"]["aws-teams"]
+    viewer = part["roles"]["viewer"]
+    assert (viewer["characters"], viewer["quota"], viewer["headroom_percent"]) == (444, 2048, 78)
+    assert (
+        "444 of 2048 characters, 78 % free" in _run("compile", str(SEED / "identity.yaml"), *CONTEXT).stdout
+    )
+
+
 def test_every_subcommand_has_help() -> None:
     listed = _run("--help").stdout
     for name in (
