@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import secrets
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -30,11 +29,10 @@ from gatepass.teams.apply import Manner, Result, Written, report_json
 from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.entering import calls_for
 from gatepass.teams.model import Compiled
-from gatepass.teams.plan import Action, Options, Plan, estate_hash, plan_json
+from gatepass.teams.plan import Action, Options, Plan, plan_json
 from gatepass.teams.plan_words import plan_lines
 from gatepass.teams.running import (
     PlanFile,
-    StalePlan,
     apply_file,
     apply_plan,
     known_accounts,
@@ -160,14 +158,6 @@ def plan(
 @click.option(
     "--audit", type=click.Path(dir_okay=False, path_type=Path), help="JSON lines, one for each write."
 )
-@click.option(
-    "--database",
-    metavar="URL",
-    help="Share the work: every process started with this plan and PostgreSQL takes part.",
-)
-@click.option(
-    "--dead-after", default=10.0, metavar="S", help="--database: seconds of silence that mean dead.  [10]"
-)
 @output("table", "json")
 @on_server
 @guarded
@@ -175,16 +165,12 @@ def apply(
     planfile: Path,
     phase: str | None,
     audit: Path | None,
-    database: str | None,
-    dead_after: float,
     output: str,
 ) -> None:
     """Apply a plan made by `gatepass teams plan --out`. May be repeated; what is done is not done again.
 
     Refuses when the declaration changed since, or when somebody would be locked out. What changed in AWS since is
     left alone and named. Exit 1 when anything was not done.
-
-    With --database the accounts are shared out among all processes started so; when one dies another goes on.
     """
     file = read_plan(planfile)
     clock = SystemClock()
@@ -199,9 +185,6 @@ def apply(
 
         phases = (1, 2) if phase is None else (int(phase),)
         manner = Manner(phases=phases, audit=heard, progress=_progress)
-        if database is not None:
-            this = ApplyOf(file, calls, clock, manner, timedelta(seconds=dead_after))
-            _share(database, this, phases, output)
         report = apply_file(calls, clock, file, manner, file.acknowledged)
     if output == "json":
         print_json(report_json(report))
@@ -211,57 +194,6 @@ def apply(
         for number, reason in sorted(report.unread.items()):
             click.echo(f"account {number} was not reached: {reason}")
     raise SystemExit(DONE if report.is_complete else FAILURE)
-
-
-@dataclass(frozen=True)
-class ApplyOf:
-    """What is applied, and how."""
-
-    file: PlanFile
-    calls: Any
-    clock: SystemClock
-    manner: Manner
-    dead_after: timedelta
-
-
-def _share(database: str, this: ApplyOf, phases: tuple[int, ...], output: str) -> NoReturn:
-    """Takes part in applying the plan until all of it is over, whoever does it."""
-    from gatepass.engine.jobs import Jobs  # DBOS is for those who ask for it
-    from gatepass.engine.teams_job import KIND, ApplyJob, bodies
-
-    compiled = compile_wanted(this.file.wanted)
-    refuse_faulty(compiled, this.file.acknowledged)
-    if estate_hash(compiled) != this.file.estate_hash:
-        raise StalePlan("the declaration changed since the plan was made", advice="plan again and read it")
-    job = ApplyJob(this.file, this.calls, this.clock, this.manner)
-    worker = f"teams-{secrets.token_hex(6)}"
-    told = -1
-    with Jobs(database, worker, this.clock, bodies(job), dead_after=this.dead_after) as jobs:
-        jobs.start(KIND, this.file.id, job.items, phases)
-        while True:
-            seen = jobs.progress(KIND, this.file.id)
-            if seen.done != told:
-                click.echo(f"{seen.done} of {seen.whole} accounts and phases done", err=True)
-                told = seen.done
-            if seen.over:
-                break
-            this.clock.sleep(0.3)
-    answers = {
-        f"{item} phase {phase}": dict(answer) for (phase, item), answer in sorted(seen.answers.items())
-    }
-    if output == "json":
-        print_json({"accounts": answers})
-    else:
-        for name, answer in answers.items():
-            state = (
-                "done"
-                if answer.get("complete")
-                else f"not done: {answer.get('error', answer.get('unread', ''))}"
-            )
-            click.echo(f"{name}: {state}, {answer.get('writes', 0)} writes")
-    raise SystemExit(
-        DONE if answers and all(answer.get("complete") for answer in answers.values()) else FAILURE
-    )
 
 
 def _progress(result: Result) -> None:

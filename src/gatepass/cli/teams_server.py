@@ -32,7 +32,7 @@ def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
     def chosen(server: bool, wait: bool, **given: Any) -> Any:
         if not server:
             return command(**given)
-        local = [name for name in ("phase", "audit", "database") if given.get(name) is not None]
+        local = [name for name in ("phase", "audit") if given.get(name) is not None]
         if local:
             raise click.UsageError(f"--{local[0]} is for applying here; leave it out with --server")
         return apply_there(given["planfile"], wait=wait, output=given["output"])
@@ -64,7 +64,7 @@ def body_of(planfile: Path) -> Json:
     """The plan without what only people read, and the files it was made from. Raises `TeamsError` for no plan file."""
     file = read_plan(planfile)
     document: Json = json.loads(planfile.read_text(encoding="utf-8"))
-    needed = ("id", "action", "phase", "fingerprint")
+    needed = ("id", "action", "phase", "fingerprint", "before")
     changes = [{key: change[key] for key in needed} for change in document["changes"]]
     plan = {**document, "changes": changes, "ways": [], "dangling": {}, "foreign_trust": []}
     wanted = file.wanted

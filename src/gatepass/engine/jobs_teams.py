@@ -20,7 +20,7 @@ from gatepass.clock import Clock
 from gatepass.errors import GatepassError, Unavailable
 from gatepass.store import Store
 from gatepass.store.jobs import ItemState, JobItem
-from gatepass.teams.apply import Manner, Outcome, Patience, Written
+from gatepass.teams.apply import STALE, Manner, Outcome, Patience, Written
 from gatepass.teams.calls import Calls
 from gatepass.teams.declaration import compile_wanted
 from gatepass.teams.model import Compiled
@@ -190,15 +190,11 @@ def _hash(compiled: Compiled, root: Path) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-Begin = Callable[[frozenset[str]], frozenset[str]]
-"""Told which changes were found as planned; answers which are this job's to finish, as it was said at the first run."""
-
-
 def apply_account(
-    plan: Opened, calls: Calls, clock: Clock, place: tuple[int, str], manner: Manner, begin: Begin
+    plan: Opened, calls: Calls, clock: Clock, place: tuple[int, str], manner: Manner
 ) -> dict[str, Any]:
     """One phase of one account (or of Identity Center). May run again, after a crash in the middle of a change too:
-    what is done is found done, what was begun is finished.
+    what is done is found done, what is half done is finished.
 
     Plain JSON: `results` per change, `complete`, `stops` when a team could not be made. An account that cannot be
     reached, and a plan that would lock everybody out of it, are answers, not errors.
@@ -209,8 +205,8 @@ def apply_account(
     try:
         if options.actors:
             options = replace(options, actors=(calls.identity(), *options.actors))
-        live = plan_live(calls, clock, plan.compiled, options, (item,), now=plan.file.made_at)
-        live = _continued(live, plan.file, mine, phase, begin)
+        live = plan_live(calls, clock, plan.compiled, options, (item,))
+        live = only_planned(live, plan.file)
         manner = replace(manner, phases=(phase,), plan_id=plan.file.id, parallel=1)
         report = apply_plan(calls, clock, plan.compiled, live, manner)
     except Unavailable:
@@ -224,22 +220,6 @@ def apply_account(
     return _answer(plan, results)
 
 
-def _continued(live: Plan, file: PlanFile, mine: list[str], phase: int, begin: Begin) -> Plan:
-    """The plan's writes here. A change that was as planned when the job began it is half done, not stale, when it is
-    met again half way; and it is finished in the phase it was begun in."""
-    found = {change.id: change for change in live.changes if change.is_write and change.id in mine}
-    as_planned = {name for name, change in found.items() if file.changes[name][1] == change.fingerprint}
-    begun = begin(frozenset(as_planned)) if not live.unread else frozenset()
-    planned = only_planned(live, file)
-    changes = tuple(
-        replace(change, fingerprint=found[change.id].fingerprint, phase=phase)
-        if change.id in begun and change.id in found
-        else change
-        for change in planned.changes
-    )
-    return replace(planned, changes=changes)
-
-
 def _before(plan: Plan, change_id: str, unread: Mapping[str, str]) -> dict[str, Any]:
     """What is said of a planned change that this run found nothing to write for."""
     if unread:
@@ -247,9 +227,7 @@ def _before(plan: Plan, change_id: str, unread: Mapping[str, str]) -> dict[str, 
     change = next((change for change in plan.changes if change.id == change_id), None)
     if change is None or change.action is Action.NONE:
         return _result(str(Outcome.UNCHANGED))
-    return _result(
-        str(Outcome.STALE), change.reason or "it is not what it was when the plan was made: plan again"
-    )
+    return _result(str(Outcome.STALE), change.reason or STALE)
 
 
 def _result(outcome: str, reason: str = "", writes: int = 0) -> dict[str, Any]:
@@ -287,12 +265,8 @@ class TeamsApply:
             with self.store.write() as tx:
                 tx.audit(_event(job, written))
 
-        def begin(found: frozenset[str]) -> frozenset[str]:
-            with self.store.write() as tx:
-                return tx.jobs.begin_item(job, phase, item, found)
-
         manner = Manner(audit=heard, patience=self.patience)
-        answer = apply_account(plan, calls, self.clock, (phase, item), manner, begin)
+        answer = apply_account(plan, calls, self.clock, (phase, item), manner)
         ended = JobItem(
             job, phase, item, state=ItemState.ENDED, complete=answer["complete"], stops=answer["stops"],
             result=answer, worker=self.worker,

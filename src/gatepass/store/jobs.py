@@ -141,15 +141,6 @@ class Jobs(JobReads):
         as_seen = (job_items.c.generation == item.generation, job_items.c.state == item.state.value)
         return self._link.run(update(job_items).where(*_is(item), *as_seen).values(**fresh)) == 1
 
-    def begin_item(self, job_id: str, phase: int, item: str, found: Iterable[str]) -> frozenset[str]:
-        """What of an item was found as planned when it was first begun, which is this job's to finish: `found`, unless
-        an earlier run said so before. To be committed before the first write."""
-        here = (job_items.c.job == job_id, job_items.c.phase == phase, job_items.c.item == item)
-        first = update(job_items).where(*here, job_items.c.begun.is_(None))
-        self._link.run(first.values(begun=json_text(sorted(found))))
-        row = self._link.one(select(job_items.c.begun).where(*here))
-        return frozenset(json.loads(row["begun"])) if row is not None else frozenset()
-
     def end_item(self, item: JobItem) -> bool:
         """What came of an item. False: it has ended before, by a run that was taken for dead; the first word counts."""
         values = {name: value for name, value in _item_row(item).items() if name not in _KEY}

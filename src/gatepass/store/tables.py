@@ -400,7 +400,6 @@ job_items = Table(
     _words("state"),
     Column("complete", Boolean, nullable=False),
     Column("stops", Boolean, nullable=False),
-    _words("begun", optional=True),
     _words("result"),
     _words("worker", optional=True),
     _moment("ended_at"),

@@ -1,7 +1,8 @@
 """Applying a plan: plain idempotent steps, one thing at a time, verified by reading back (specification, 11.4, 11.5).
 
 Grants and creations come first in every account, then revocations and removals. What is found different from what was
-planned against is left alone. Nothing is recorded only here: an interrupted apply is continued by planning again.
+planned against is left alone, unless it is what an apply of this plan that was broken off leaves behind: that is
+finished. Nothing is recorded only here: an interrupted apply is continued by applying or planning again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gatepass.aws.errors import AwsError, Busy, Denied, Invalid, Later, Lost, Mi
 from gatepass.clock import Clock, iso
 from gatepass.teams.calls import Calls, NotYet, Op
 from gatepass.teams.center import NobodyNamed
+from gatepass.teams.halfway import is_halfway
 from gatepass.teams.kinds import Kind, fingerprint
 from gatepass.teams.live import PARALLEL
 from gatepass.teams.plan import Change, Plan
@@ -272,11 +274,13 @@ class _Converging:
         return None
 
     def _is_stale(self, live: Any) -> bool:
-        """Asked once, before the first write: what we write ourselves is not stale."""
+        """Asked once, before the first write: what we write ourselves is not stale, in an earlier run either."""
         if self._checked:
             return False
         self._checked = True
-        return fingerprint(self._kind, live) != self._change.fingerprint
+        change = self._change
+        as_planned = fingerprint(self._kind, live) == change.fingerprint
+        return not as_planned and not is_halfway(self._kind, live, change.before, change.wanted)
 
     def _remove(self, live: Any) -> Result | None:
         if live is None:

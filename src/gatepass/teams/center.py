@@ -110,6 +110,12 @@ class SetKind:
     """Permission sets."""
 
     name = "permission-set"
+    bare: Mapping[str, Any] = {
+        "managed_policies": [],
+        "customer_policies": [],
+        "document": None,
+        "boundary": "",
+    }
 
     def __init__(self, center: Center) -> None:
         self._center = center
@@ -147,6 +153,16 @@ class SetKind:
             inline=document(inline) if inline else None,
             boundary=self._boundary(calls, named),
             tags=tags_of(tags),
+            outdated=self._provisioned(
+                calls, arn, ProvisioningStatus="LATEST_PERMISSION_SET_NOT_PROVISIONED"
+            ),
+        )
+
+    def _provisioned(self, calls: Calls, arn: str, **only: str) -> tuple[str, ...]:
+        """Ids of the accounts that hold it."""
+        operation = "ListAccountsForProvisionedPermissionSet"
+        return tuple(
+            sorted(self._center.list_sso(calls, operation, "AccountIds", PermissionSetArn=arn, **only))
         )
 
     def _boundary(self, calls: Calls, named: Mapping[str, Any]) -> str | None:
@@ -180,6 +196,8 @@ class SetKind:
             found.append(Field("boundary", live.boundary, wanted.boundary))
         if dict(live.tags) != dict(wanted.tags):
             found.append(Field("tags", dict(live.tags), dict(wanted.tags)))
+        if live.outdated:
+            found.append(Field("outdated", list(live.outdated), []))
         return found
 
     def steps(self, calls: Calls, live: PermissionSet | None, wanted: PermissionSet) -> Iterator[Op]:
@@ -195,13 +213,10 @@ class SetKind:
             live = PermissionSet(wanted.organization, wanted.name, tags=wanted.tags)
             live = replace(live, description=wanted.description, session_seconds=wanted.session_seconds)
             live = replace(live, relay_state=wanted.relay_state)
-            fresh = True
-        else:
-            fresh = False
         named = {"PermissionSetArn": center.set_arn(calls, wanted.name)}
         changes = list(self._changes(named, live, wanted, described))
         yield from changes
-        if changes and not fresh:
+        if (changes or live.outdated) and self._provisioned(calls, named["PermissionSetArn"]):
             yield center.sso("ProvisionPermissionSet", **named, TargetType="ALL_PROVISIONED_ACCOUNTS")
 
     def _changes(
@@ -259,7 +274,7 @@ class SetKind:
             "relay_state": value.relay_state,
             "managed_policies": sorted(value.managed_policies),
             "customer_policies": sorted(_references(value)),
-            "inline": normal(value.inline) if value.inline else None,
+            "document": normal(value.inline) if value.inline else None,
             "boundary": value.boundary or "",
             "tags": dict(value.tags),
         }
@@ -333,6 +348,7 @@ class AssignmentKind:
     """Standing assignments. They cannot be changed, only made and removed."""
 
     name = "assignment"
+    bare: Mapping[str, Any] = {}
 
     def __init__(self, center: Center) -> None:
         self._center = center
@@ -383,6 +399,7 @@ class DirectoryGroupKind:
     """Groups of the directory, where the directory is ours to keep; their members by user name."""
 
     name = "directory-group"
+    bare: Mapping[str, Any] = {"members": []}
 
     def __init__(self, center: Center) -> None:
         self._center = center

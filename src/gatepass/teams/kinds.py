@@ -42,6 +42,9 @@ class Kind(Protocol[T]):
     """What plan and apply ask of one kind of thing."""
 
     name: str
+    bare: Mapping[str, Any]
+    """What `shown` says of the fields that are filled only after the thing is made, and emptied before it is removed,
+    while they are empty."""
 
     def read(self, calls: Calls, wanted: T) -> T | None:
         """The live thing with the name of `wanted`; None when there is none."""

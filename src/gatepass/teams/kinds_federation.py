@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ class SamlKind:
     """SAML providers that gatepass keeps."""
 
     name = "saml-provider"
+    bare: Mapping[str, Any] = {}
 
     def read(self, calls: Calls, wanted: SamlProvider) -> SamlProvider | None:
         found = found_or_none(calls, wanted.account, "GetSAMLProvider", SAMLProviderArn=wanted.arn)
@@ -65,6 +66,7 @@ class OidcKind:
     """OpenID Connect providers that gatepass keeps."""
 
     name = "oidc-provider"
+    bare: Mapping[str, Any] = {}
 
     def read(self, calls: Calls, wanted: OidcProvider) -> OidcProvider | None:
         found = found_or_none(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gatepass.policy import normal
@@ -19,9 +19,13 @@ from gatepass.teams.model import Group, User
 
 
 class GroupKind:
-    """IAM groups. They carry no tags: a group is ours when its inline policy is (T-57)."""
+    """IAM groups. They carry no tags: a group is ours when its inline policy is (T-57).
+
+    Members are the users' affair; they are read to know a group that somebody else put people into.
+    """
 
     name = "group"
+    bare: Mapping[str, Any] = {"policies": [], "inline": {}, "members": []}
 
     def read(self, calls: Calls, wanted: Group) -> Group | None:
         account, named = wanted.account, {"GroupName": wanted.name}
@@ -38,7 +42,10 @@ class GroupKind:
         attached = attached_of(
             pages(calls, account.id, "ListAttachedGroupPolicies", "AttachedPolicies", **named)
         )
-        return Group(account, found["Group"]["GroupName"], found["Group"].get("Path", "/"), attached, inline)
+        members = sorted(user["UserName"] for user in pages(calls, account.id, "GetGroup", "Users", **named))
+        group = found["Group"]
+        path = group.get("Path", "/")
+        return Group(account, group["GroupName"], path, attached, inline, members=tuple(members))
 
     def differences(self, live: Group, wanted: Group) -> list[Field]:
         return list(permission_fields(live, wanted))
@@ -60,13 +67,19 @@ class GroupKind:
 
     def shown(self, value: Group) -> dict[str, Any]:
         inline = {name: normal(item) for name, item in value.inline.items()}
-        return {"path": value.path, "policies": sorted(value.policies), "inline": inline}
+        return {
+            "path": value.path,
+            "policies": sorted(value.policies),
+            "inline": inline,
+            "members": sorted(value.members),
+        }
 
 
 class UserKind:
     """IAM users. Passwords, keys and devices are the users' own and never made here; leaving takes them away."""
 
     name = "user"
+    bare: Mapping[str, Any] = {"policies": [], "inline": {}, "groups": []}
 
     def read(self, calls: Calls, wanted: User) -> User | None:
         account, named = wanted.account, {"UserName": wanted.name}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gatepass.policy import normal, same
 from gatepass.teams.calls import Calls, Op, document, iam, markers, pages, pairs, tags_of, text
 from gatepass.teams.kinds import (
+    REVOKED,
     Field,
     attached_of,
     found_or_none,
@@ -25,6 +27,7 @@ class RoleKind:
     """IAM roles."""
 
     name = "role"
+    bare: Mapping[str, Any] = {"policies": [], "inline": {}}
 
     def read(self, calls: Calls, wanted: Role) -> Role | None:
         account = wanted.account
@@ -74,6 +77,11 @@ class RoleKind:
                 yield iam(
                     "UpdateRole", **named, Description=description, MaxSessionDuration=wanted.max_session
                 )
+            ended = wanted.inline.get(REVOKED)
+            if ended is not None and live.inline.get(REVOKED) != ended:
+                # before the trust, which shows whether somebody still has to lose access
+                yield iam("PutRolePolicy", **named, PolicyName=REVOKED, PolicyDocument=text(ended))
+                live = replace(live, inline={**live.inline, REVOKED: ended})
             if not same(live.trust, wanted.trust):
                 yield iam("UpdateAssumeRolePolicy", **named, PolicyDocument=text(wanted.trust))
             if (live.boundary or "") != (wanted.boundary or ""):
@@ -99,6 +107,8 @@ class RoleKind:
         yield iam("DeleteRole", **named)
 
     def shown(self, value: Role) -> dict[str, Any]:
+        """Without the ending of sessions: it is the planner's, and another one in every plan."""
+        inline = {name: normal(item) for name, item in value.inline.items() if name != REVOKED}
         return {
             "path": value.path,
             "description": value.description or "",
@@ -106,7 +116,7 @@ class RoleKind:
             "tags": dict(value.tags),
             "trust": normal(value.trust),
             "policies": sorted(value.policies),
-            "inline": {name: normal(item) for name, item in value.inline.items()},
+            "inline": inline,
             "boundary": value.boundary or "",
         }
 
@@ -155,6 +165,7 @@ class PolicyKind:
     """Customer managed policies: documents change by versions, of which IAM keeps five."""
 
     name = "policy"
+    bare: Mapping[str, Any] = {}
 
     def read(self, calls: Calls, wanted: Policy) -> Policy | None:
         found = found_or_none(calls, wanted.account, "GetPolicy", PolicyArn=wanted.arn)

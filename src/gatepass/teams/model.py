@@ -191,6 +191,8 @@ class Group:
     policies: tuple[str, ...] = ()
     inline: Mapping[str, Document] = field(default_factory=dict)
     place: Place | None = None
+    members: tuple[str, ...] = ()
+    """Names of the users who are in it, where somebody asked; what is declared is said of the users."""
 
     @property
     def arn(self) -> str:
@@ -267,6 +269,8 @@ class PermissionSet:
     """ARN of a managed policy, or name (with path) of a customer managed one."""
     tags: Tags = field(default_factory=dict)
     place: Place | None = None
+    outdated: tuple[str, ...] = ()
+    """Live only: ids of the accounts that hold an older version of it."""
 
 
 @dataclass(frozen=True, slots=True)

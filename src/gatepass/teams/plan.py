@@ -17,13 +17,14 @@ from gatepass.clock import EPOCH, iso
 from gatepass.policy import dangling
 from gatepass.teams.center import AssignmentKind, Center, DirectoryGroupKind, SetKind
 from gatepass.teams.guard import lockouts
+from gatepass.teams.halfway import Parts, is_halfway, parts_of
 from gatepass.teams.kinds import PROTECT, REVOKED, Field, Kind, fingerprint, owned, with_owner
 from gatepass.teams.kinds_federation import OidcKind, SamlKind
 from gatepass.teams.kinds_people import GroupKind, UserKind
 from gatepass.teams.kinds_roles import PolicyKind, RoleKind
 from gatepass.teams.live import Live, ours_to_touch
 from gatepass.teams.meaning import Meaning, candidates_of, meaning
-from gatepass.teams.model import Compiled, Document, Resources, Role
+from gatepass.teams.model import Compiled, Document, Group, Resources, Role
 from gatepass.teams.people import ASSUME_POLICY
 from gatepass.teams.wire import compiled_json
 
@@ -52,6 +53,8 @@ class Change:
     meaning: Meaning = field(default_factory=Meaning)
     fingerprint: str = ""
     """Of the live thing this was planned against (T-76)."""
+    before: Parts | None = None
+    """Of the same thing; None: there was none."""
     reason: str = ""
     """Why it is blocked, or what to know."""
     phase: int = 1
@@ -141,7 +144,7 @@ class Entry:
 
 
 KINDS: tuple[tuple[Kind[Any], Callable[[Resources], Iterable[Any]]], ...] = (
-    (GroupKind(), lambda resources: resources.groups),
+    (GroupKind(), lambda resources: _peopled(resources)),
     (PolicyKind(), lambda resources: resources.policies),
     (RoleKind(), lambda resources: resources.roles),
     (UserKind(), lambda resources: resources.users),
@@ -160,6 +163,16 @@ def entries(resources: Resources, estate: str = "") -> Iterator[Entry]:
     for oidc in resources.oidc_providers:
         if oidc.managed or not estate:
             yield Entry(OIDC, oidc.account.id, oidc.host, _tagged("oidc-provider", oidc, estate))
+
+
+def _peopled(resources: Resources) -> Iterator[Group]:
+    """The groups with who is in them."""
+    members: dict[tuple[str, str], list[str]] = {}
+    for user in resources.users:
+        for group in user.groups:
+            members.setdefault((user.account.id, group), []).append(user.name)
+    for item in resources.groups:
+        yield replace(item, members=tuple(sorted(members.get((item.account.id, item.name), ()))))
 
 
 def center_entries(resources: Resources, centers: Mapping[str, Center], estate: str = "") -> Iterator[Entry]:
@@ -212,9 +225,9 @@ def make_plan(
         if entry.account_id not in live.unread and (chosen is None or entry.account_id in chosen)
     ]
     existing = {entry.key: entry for entry in entries(live.resources)}
-    people = candidates_of(wanted.resources, live.resources)
     wanted_keys = {entry.key for entry in readable}
     leaving = {*options.leaving, *_leaving(existing, wanted_keys, options)}
+    people = candidates_of(wanted.resources, live.resources) | leaving
     planner = _Planner(options, live, people, now, frozenset(leaving))
     changes = [planner.change(entry, _value(existing.get(entry.key))) for entry in readable]
     for key, entry in existing.items():
@@ -227,7 +240,12 @@ def make_plan(
     ordered = tuple(sorted(changes, key=lambda change: (change.account_id, change.kind, change.name)))
     locked = lockouts(live.resources, ordered, options.actors)
     return Plan(
-        ordered, live.unread, locked, _dangling(live, ordered), _foreign(wanted, live, options.estate)
+        ordered,
+        live.unread,
+        locked,
+        _dangling(live, ordered),
+        _foreign(wanted, live, options.estate),
+        tuple(sorted(leaving)),
     )
 
 
@@ -263,7 +281,7 @@ class _Planner:
         kind, wanted = entry.kind, entry.value
         base = Change(
             kind.name, entry.account_id, entry.name, Action.CREATE, wanted=wanted, live=live,
-            fingerprint=fingerprint(kind, live),
+            fingerprint=fingerprint(kind, live), before=parts_of(kind, live),
         )  # fmt: skip
         too_long = self._too_long(entry)
         if too_long:
@@ -278,7 +296,10 @@ class _Planner:
             wanted = self._carrying(live, wanted)
             base = replace(base, wanted=wanted)
         fields = kind.differences(live, wanted)
-        mine = self._is_ours(kind.name, live)
+        # a group has no tags to know it by while its policies are not all there
+        mine = self._is_ours(kind.name, live) or (
+            kind.name == "group" and is_halfway(kind, live, None, wanted)
+        )
         real = [item for item in fields if item.name != "tags" or not _only_owner_tags(item)]
         if not mine and not real and not self.options.adopt:
             return replace(base, action=Action.NONE, reason="as wanted, but not ours: --adopt would tag it")
@@ -348,7 +369,7 @@ class _Planner:
             return None
         base = Change(
             entry.kind.name, entry.account_id, entry.name, Action.DELETE, live=live, phase=2,
-            fingerprint=fingerprint(entry.kind, live),
+            fingerprint=fingerprint(entry.kind, live), before=parts_of(entry.kind, live),
         )  # fmt: skip
         if isinstance(live, Role):
             base = replace(base, meaning=meaning(live.trust, None, self.people))
@@ -492,5 +513,6 @@ def change_json(change: Change) -> dict[str, Any]:
         "gains": list(change.meaning.gains),
         "loses": list(change.meaning.loses),
         "fingerprint": change.fingerprint,
+        "before": change.before if change.is_write else None,
         "reason": change.reason,
     }

@@ -12,10 +12,11 @@ from typing import Any
 from gatepass.aws.errors import AwsError, Missing
 from gatepass.clock import Clock, iso
 from gatepass.errors import GatepassError
-from gatepass.teams.apply import USUAL, Applier, Manner, Report
+from gatepass.teams.apply import STALE, USUAL, Applier, Manner, Outcome, Report, Result
 from gatepass.teams.calls import Calls, Patient, pages, tags_of
 from gatepass.teams.center import AssignmentKind, Center, DirectoryGroupKind, SetKind, undeclared
 from gatepass.teams.declaration import Wanted, compile_wanted
+from gatepass.teams.halfway import Parts
 from gatepass.teams.kinds import Kind, owned
 from gatepass.teams.live import Live, read_live
 from gatepass.teams.model import Account, Compiled, Level, Resources
@@ -42,7 +43,7 @@ from gatepass.teams.reach_words import change_lines
 from gatepass.teams.reading import nearest
 from gatepass.teams.sizes import QUOTA_CODE, STEPS
 
-VERSION = 1
+VERSION = 2
 """Of plan files."""
 CENTER = "identity-center"
 """Stands for Identity Center where accounts are chosen."""
@@ -67,6 +68,20 @@ class Lockout(TeamsError):
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """One change as a plan file keeps it; the fields are those of `Change`."""
+
+    action: Action
+    fingerprint: str
+    phase: int
+    before: Parts | None
+
+    @property
+    def is_write(self) -> bool:
+        return self.action not in {Action.NONE, Action.BLOCKED}
+
+
+@dataclass(frozen=True, slots=True)
 class PlanFile:
     """A plan as it is kept: what it was made from, and what it would do."""
 
@@ -75,10 +90,10 @@ class PlanFile:
     made_at: datetime
     accounts: tuple[str, ...] | None = None
     estate_hash: str = ""
-    changes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    changes: Mapping[str, Planned] = field(default_factory=dict)
+    """By change id."""
     apply_role: str = ""
     acknowledged: tuple[str, ...] = ()
-    """Change id -> action and fingerprint."""
 
     @property
     def id(self) -> str:
@@ -331,7 +346,7 @@ def read_plan(path: Path) -> PlanFile:
             datetime.fromisoformat(value["made_at"].replace("Z", "+00:00")),
             None if value["accounts"] is None else tuple(value["accounts"]),
             value["estate_hash"],
-            {change["id"]: (change["action"], change["fingerprint"]) for change in value["changes"]},
+            {change["id"]: _planned(change) for change in value["changes"]},
             value.get("apply_role", ""),
             tuple(value.get("acknowledged", ())),
         )
@@ -339,6 +354,15 @@ def read_plan(path: Path) -> PlanFile:
         raise TeamsError(
             f"{path} is no plan file: {error}", advice="make one with gatepass teams plan --out"
         ) from error
+
+
+def _planned(change: Mapping[str, Any]) -> Planned:
+    action, before = Action(change["action"]), change["before"]
+    if before is not None:
+        before = {
+            str(name): part if isinstance(part, Mapping) else str(part) for name, part in before.items()
+        }
+    return Planned(action, str(change["fingerprint"]), int(change["phase"]), before)
 
 
 def refuse_faulty(compiled: Compiled, acknowledged: Iterable[str] = ()) -> None:
@@ -372,23 +396,26 @@ def apply_file(
     if estate_hash(compiled) != file.estate_hash:
         raise StalePlan("the declaration changed since the plan was made", advice="plan again and read it")
     chosen = file.accounts if only is None else tuple(only)
-    plan = plan_live(calls, clock, compiled, file.options, chosen, now=file.made_at)
+    plan = plan_live(calls, clock, compiled, file.options, chosen)
     manner = replace(manner, plan_id=file.id)
-    return apply_plan(calls, clock, compiled, only_planned(plan, file), manner)
+    plan = only_planned(plan, file)
+    report = apply_plan(calls, clock, compiled, plan, manner)
+    stale = tuple(Result(change, Outcome.STALE, reason=change.reason or STALE) for change in plan.blocked)
+    return replace(report, results=(*report.results, *stale))
 
 
 def only_planned(plan: Plan, file: PlanFile) -> Plan:
-    """The writes that stand in the file; a thing whose live state moved keeps the file's fingerprint, so that it is
-    found stale and left alone."""
+    """The writes that stand in the file, in the phase they were planned for. A thing whose live state moved keeps what
+    it was then, so that it is found stale and left alone, or half done by an earlier run and finished."""
     kept = []
     for change in plan.changes:
         planned = file.changes.get(change.id)
-        if planned is None or planned[0] in {str(Action.NONE), str(Action.BLOCKED)}:
+        if planned is None or not planned.is_write:
             kept.append(replace(change, action=Action.NONE))
-        elif change.action is Action.NONE:
-            kept.append(change)
         else:
-            kept.append(replace(change, fingerprint=planned[1]))
+            kept.append(
+                replace(change, fingerprint=planned.fingerprint, before=planned.before, phase=planned.phase)
+            )
     return replace(plan, changes=tuple(kept))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,7 @@ import pytest
 from tests.crash.jobs_lab import IDENTITY, Json, planned, world
 
 from gatepass.clock import SystemClock
-from gatepass.engine.jobs import Jobs
 from gatepass.engine.jobs_teams import Opened, Sent, apply_account, opened
-from gatepass.errors import Unavailable
 from gatepass.sim import Simulator, session
 from gatepass.sim.seed_world import ACCESS_KEY
 from gatepass.teams.apply import Manner, Written
@@ -28,22 +26,18 @@ class Killed(BaseException):
 
 @dataclass
 class Lab:
-    """A plan over a few accounts, and what the item's row would remember."""
+    """A plan over a few accounts."""
 
     sim: Simulator
     sent: Json
     plan: Opened
     calls: Calls
-    begun: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
 
     def apply(
         self, item: str, heard: Callable[[Written], None] = lambda written: None, phase: int = 1
     ) -> dict[str, Any]:
-        def begin(found: frozenset[str]) -> frozenset[str]:
-            return self.begun.setdefault((phase, item), found)
-
         manner = Manner(audit=heard)
-        return apply_account(self.plan, self.calls, SystemClock(), (phase, item), manner, begin)
+        return apply_account(self.plan, self.calls, SystemClock(), (phase, item), manner)
 
     def writes(self) -> list[str]:
         return [
@@ -123,10 +117,3 @@ def test_the_same_plan_is_the_same_job_and_another_is_another(lab: Lab) -> None:
     sent = Sent(lab.sent["plan"], lab.sent["files"])
     assert sent.digest == Sent({**lab.sent["plan"], "ways": ["x"]}, {}).digest
     assert sent.digest != Sent({**lab.sent["plan"], "made_at": "2026-01-01T00:00:00Z"}, {}).digest
-
-
-def test_a_database_that_does_not_answer_is_said_in_words() -> None:
-    shared = Jobs("postgresql://u:hunter2@127.0.0.1:1/x", "w", SystemClock(), {})
-    with pytest.raises(Unavailable, match="did not answer") as told, shared:
-        pass
-    assert "hunter2" not in str(told.value)
