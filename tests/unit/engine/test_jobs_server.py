@@ -124,7 +124,7 @@ def test_t76_a_declaration_that_is_not_the_planned_one_is_refused_before_anythin
         ({"files": {"": "x"}}, "no file can be called"),
         ({"files": {"a": "x", "a/b": "y"}}, "no file can be called"),
         ({"files": {"n" * 300: "x"}}, "no file can be called"),
-        ({"plan": {"gatepass_plan": 1}}, "no plan file"),
+        ({"plan": {"gatepass_plan": 2}}, "no plan file"),
         ({"plan": {"changes": [{"id": 3, "action": "create"}]}}, "no plan document"),
     ],
 )
