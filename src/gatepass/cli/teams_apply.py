@@ -29,7 +29,7 @@ from gatepass.teams.apply import Manner, Result, Written, report_json
 from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.entering import calls_for
 from gatepass.teams.model import Compiled
-from gatepass.teams.plan import Action, Options, Plan, plan_json
+from gatepass.teams.plan import Action, Options, Plan, estate_hash, plan_json
 from gatepass.teams.plan_words import plan_lines
 from gatepass.teams.running import (
     PlanFile,
