@@ -134,7 +134,7 @@ def build(
         book=book,
         deciding=deciding,
         gatekeeper=gatekeeper,
-        finder=Finder(door),
+        finder=Finder(door, clock.now),
         coding=coding,
         forms=Forms(store, book, coding, clock.now),
         transient=_transient,

@@ -30,8 +30,9 @@ class EstateReaches:
 
     def reach(self, organization: str) -> Reach:
         """KeyError: no organization of that name, live or removed."""
-        with self.store.read() as view:
+        with self.store.glance() as view:
             estate = self.book.current(view).estate
+            # After the estate, never before it: an organization that moves in between is reached as it was.
             kept = {each.organization: each.connector for each in view.estates.tombstones()}
         if organization in kept:  # its last facts are reached as they were made, whatever stands there now
             return self._reach(organization, from_plain(dict(kept[organization]), Connector))

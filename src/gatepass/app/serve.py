@@ -26,6 +26,9 @@ from gatepass.handlers.looking import require_sound
 
 log = logging.getLogger("gatepass")
 Say = Callable[[str], None]
+KEEP_ALIVE = 75
+"""Seconds a connection is kept open idle: longer than proxies keep theirs (60 is usual), so that it is never the
+server that closes one at the moment the proxy sends the next request on it."""
 
 
 class NotLoopback(GatepassError):
@@ -137,6 +140,7 @@ def _run_http(installation: Installation, listener: socket.socket, pick_a_person
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=5,
+        timeout_keep_alive=KEEP_ALIVE,
     )
     StreamEndingServer(config, closing).run(sockets=[listener])
 

@@ -32,13 +32,20 @@ class Book:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._parsed: dict[int, Version] = {}
+        self._newest: Version | None = None
 
     def current(self, view: View | Tx) -> Version:
         """The version in force, as this transaction sees it."""
         number = view.estates.current_number()
         if number == 0:
             raise NoEstate("no estate has been applied", advice="run: gatepass apply ESTATE")
-        return self.at(view, number)
+        found = self.at(view, number)
+        self._newest = found
+        return found
+
+    def newest(self) -> Version | None:
+        """The version last seen in force, without asking the store: for what is checked again later. None: never."""
+        return self._newest
 
     def at(self, view: View | Tx, number: int) -> Version:
         """The version of that number: what a request was made under, whatever has been applied since."""

@@ -14,7 +14,7 @@ from gatepass.access.requests import Answer, Request
 from gatepass.clock import Clock
 from gatepass.desk import asking, coding, looking, people
 from gatepass.desk.asking import Form
-from gatepass.desk.book import Book
+from gatepass.desk.book import Book, Version
 from gatepass.desk.coding import UNCODED, CodedAnswer, Coding
 from gatepass.desk.deciding import Deciding, Said
 from gatepass.desk.ending import Ending
@@ -27,6 +27,10 @@ from gatepass.store import RequestFilter, Store, Tx, View
 
 EVERY_REQUEST = RequestFilter()
 _TRIES = 3
+
+
+class _EstateMoved(Conflict):
+    """Another version came into force between making a flow's options and committing the request."""
 
 
 class Desk:
@@ -78,15 +82,21 @@ class Desk:
 
         Where the flow's code makes options, they are made anew first: only what is offered now is accepted.
         """
-        self._make_options(caller, ask)
+        made_under = self._make_options(caller, ask)
 
         def make(tx: Tx) -> tuple[Request, Verdict]:
             version = self._book.current(tx)
+            if version.number != made_under and self._has_prefetch(version, ask):
+                raise _EstateMoved("the estate was changed at this moment", advice="send it again")
             request, said = asking.make(tx, version, caller, ask, tx.now, self._deciding.new_id("r"))
             tx.requests.add(request, said)
             return request, YES
 
-        return self._change(caller, make, repeat)
+        try:
+            return self._change(caller, make, repeat)
+        except _EstateMoved:
+            made_under = self._make_options(caller, ask)
+            return self._change(caller, make, repeat)
 
     def answer(self, caller: Caller, said: Said, repeat: Repeat | None = None) -> Request:
         """Approve or deny what was shown. Raises `Refused` with who decided, when somebody was faster (I9).
@@ -150,12 +160,20 @@ class Desk:
         require(verdict)
         return request
 
-    def _make_options(self, caller: Caller, ask: Ask) -> None:
-        with self._store.read() as view:
-            flow = self._book.current(view).estate.flows.get(ask.flow)
-        if flow is not None and prefetching(flow):
+    def _make_options(self, caller: Caller, ask: Ask) -> int:
+        """Make what the flow's code offers anew; the number of the version whose flow that was."""
+        version = self._book.newest()
+        if version is None or self._has_prefetch(version, ask):
+            with self._store.glance() as view:
+                version = self._book.current(view)
+        if self._has_prefetch(version, ask):
             requester = Caller(ask.requester, caller.source) if ask.requester and caller.on_behalf else caller
             self._forms.form(requester, ask)
+        return version.number
+
+    def _has_prefetch(self, version: Version, ask: Ask) -> bool:
+        flow = version.estate.flows.get(ask.flow)
+        return flow is not None and prefetching(flow)
 
     def _ask_code(self, caller: Caller, said: Said) -> CodedAnswer:
         """What the flow's code says about an answer that would count otherwise; nothing where it would not."""

@@ -104,6 +104,7 @@ class Engine:
         self._chores = Chores(clock, ports.alarms, chores)
         self._checkpoints = ports.checkpoints
         self._nudges: list[threading.Event] = []
+        """Of the threads whose work begins with a commit somewhere; the others only look every so often."""
         self._idle = threading.Semaphore(settings.threads)
         self._counting = threading.Lock()
         self._settled = 0
@@ -135,12 +136,13 @@ class Engine:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; then finish the steps in hand, publish a checkpoint and return."""
         self.core.timekeeper.begin()
-        names = {"questions": self._questions.once, "messages": self._messages.once}
-        names |= {"sweep": self._sweep.once, "chores": self._chores.once}
+        woken = {"questions": self._questions.once, "messages": self._messages.once}
+        names = woken | {"sweep": self._sweep.once, "chores": self._chores.once}
         threads = []
         for name, once in names.items():
             nudge = threading.Event()
-            self._nudges.append(nudge)
+            if name in woken:
+                self._nudges.append(nudge)
             args = (name, once, nudge, stop)
             threads.append(
                 threading.Thread(target=self._repeat, args=args, name=f"engine-{name}", daemon=True)

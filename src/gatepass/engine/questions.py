@@ -38,7 +38,7 @@ class Questions:
         count = 0
         while True:
             claimed = self._store.claim_requests(
-                self._settings.worker, self._clock.now(), 1, self._settings.lease
+                self._settings.worker, self._clock.now(), 1, self._settings.lease, look=count == 0
             )
             if not claimed:
                 return count

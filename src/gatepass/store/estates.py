@@ -13,7 +13,7 @@ from gatepass.access.events import Event
 from gatepass.clock import from_ms, to_ms
 from gatepass.errors import Conflict
 from gatepass.store.facts import FactReads
-from gatepass.store.link import Link, Row
+from gatepass.store.link import Link, Row, Statement
 from gatepass.store.rows import json_text
 from gatepass.store.tables import accounts, estates, offers, tombstones
 
@@ -78,7 +78,7 @@ class EstateReads:
 
     def current_number(self) -> int:
         """The number of the version in force, 0 before the first; cheap, for noticing a change."""
-        row = self._link.one(select(func.max(estates.c.number).label("number")))
+        row = self._link.one(_NUMBER)
         return 0 if row is None or row["number"] is None else int(row["number"])
 
     def version(self, number: int) -> EstateVersion | None:
@@ -86,7 +86,7 @@ class EstateReads:
         return None if row is None else _version(row)
 
     def tombstones(self) -> tuple[Tombstone, ...]:
-        rows = self._link.all(select(tombstones).order_by(tombstones.c.organization))
+        rows = self._link.all(_TOMBSTONES)
         return tuple(_tombstone(row) for row in rows)
 
     def accounts(self, organization: str) -> tuple[KnownAccount, ...]:
@@ -201,3 +201,7 @@ def _account(row: Row) -> KnownAccount:
         status=row["status"],
         seen_at=from_ms(row["seen_at"]),
     )
+
+
+_NUMBER = Statement(select(func.max(estates.c.number).label("number")))
+_TOMBSTONES = Statement(select(tombstones).order_by(tombstones.c.organization))

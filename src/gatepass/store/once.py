@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from gatepass.clock import to_ms
 from gatepass.errors import Conflict, GatepassError
-from gatepass.store.link import Link
+from gatepass.store.link import Insert, InsertMaker, Link, Statement
 from gatepass.store.tables import idempotency
 
 KEPT = timedelta(hours=24)
@@ -29,14 +29,8 @@ class Once:
 
     def result(self, person: str, route: str, key: str, body_hash: str) -> str | None:
         """What came of this request when it came before; None: it did not. Raises `KeyReused` for another body."""
-        row = self._link.one(
-            select(idempotency).where(
-                idempotency.c.person == person,
-                idempotency.c.route == route,
-                idempotency.c.key == key,
-                idempotency.c.at > to_ms(self._now - KEPT),
-            )
-        )
+        which = {"of": person, "route": route, "key": key, "kept": to_ms(self._now - KEPT)}
+        row = self._link.one(_KEPT, which)
         if row is None:
             return None
         if row["body_hash"] != body_hash:
@@ -48,12 +42,36 @@ class Once:
     def keep(self, person: str, route: str, key: str, body_hash: str, result: str) -> None:
         """Remember what came of it. Raises `Conflict` when the same request is being served twice at once:
         roll back and ask `result` again."""
-        self.forget_old()
         row = {"person": person, "route": route, "key": key, "body_hash": body_hash, "result": result}
-        insert = self._link.insert(idempotency).on_conflict_do_nothing()
-        if self._link.run(insert, {**row, "at": to_ms(self._now)}) != 1:
+        moments = {"at": to_ms(self._now), "kept": to_ms(self._now - KEPT)}
+        if self._link.run(_KEEP, {**row, **moments}) != 1:
             raise Conflict("the same request is being served already")
 
     def forget_old(self) -> None:
         """Drop the keys older than 24 h."""
         self._link.run(delete(idempotency).where(idempotency.c.at <= to_ms(self._now - KEPT)))
+
+
+_KEPT = Statement(
+    select(idempotency).where(
+        idempotency.c.person == bindparam("of"),
+        idempotency.c.route == bindparam("route"),
+        idempotency.c.key == bindparam("key"),
+        idempotency.c.at > bindparam("kept"),
+    )
+)
+
+
+def _keep(insert: InsertMaker) -> Insert:
+    """A key that is still kept stays as it is; one that is old and not yet forgotten is taken over."""
+    made = insert(idempotency)
+    columns: dict[str, object] = {column.name: bindparam(column.name) for column in idempotency.c}
+    fresh = {name: made.excluded[name] for name in ("body_hash", "result", "at")}
+    return made.values(columns).on_conflict_do_update(
+        index_elements=list(idempotency.primary_key.columns),
+        set_=fresh,
+        where=idempotency.c.at <= bindparam("kept"),
+    )
+
+
+_KEEP = Statement(_keep)

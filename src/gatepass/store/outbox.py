@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, exists, select, update
 
 from gatepass.clock import from_ms, to_ms
 from gatepass.store.leases import Lease, Leased, LeaseLost
-from gatepass.store.link import Link, Row, moment
+from gatepass.store.link import Link, Row, Statement, moment
 from gatepass.store.rows import json_text
 from gatepass.store.tables import outbox
 
@@ -53,8 +53,7 @@ class OutboxReads:
 
     def of_request(self, request_id: str) -> tuple[Message, ...]:
         """Every message about a request, oldest first; sent ones carry what their channel calls them."""
-        query = select(outbox).where(outbox.c.request == request_id).order_by(outbox.c.n)
-        return tuple(message_from(row) for row in self._link.all(query))
+        return tuple(message_from(row) for row in self._link.all(_OF_REQUEST, {"of": request_id}))
 
     def unsent(self) -> int:
         """How many messages wait, failed tries included."""
@@ -74,7 +73,7 @@ class Outbox(OutboxReads):
             "made_at": to_ms(now),
             "due_at": to_ms(due_at or now),
         }
-        self._link.run(self._link.insert(outbox), row)
+        self._link.run(_ADD, row)
 
     def sent(self, claimed: ClaimedMessage, at: datetime, ref: str | None = None) -> None:
         """It was said. Raises `LeaseLost` when another worker says it too: messages arrive at least once."""
@@ -112,6 +111,9 @@ def message_from(row: Row) -> Message:
     )
 
 
+_OF_REQUEST = Statement(select(outbox).where(outbox.c.request == bindparam("of")).order_by(outbox.c.n))
+_SAID = ("request", "channel", "kind", "body", "made_at", "due_at")
+_ADD = Statement(lambda insert: insert(outbox).values({name: bindparam(name) for name in _SAID}))
 _older = outbox.alias("older")
 _in_turn = ~exists().where(
     _older.c.request == outbox.c.request,

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 
 from gatepass.access.events import Event
 from gatepass.clock import from_ms, to_ms
 from gatepass.errors import Conflict
-from gatepass.store.link import Link, Row, moment
+from gatepass.store.link import Link, Row, Statement, moment
 from gatepass.store.rows import json_text
 from gatepass.store.tables import identities, people, tokens, web_sessions
 
@@ -84,8 +84,7 @@ class PeopleReads:
 
     def disabled(self, person: str) -> bool:
         """Whether the person was disabled here, whatever the estate says."""
-        query = select(people.c.person).where(people.c.person == person, people.c.disabled_at.is_not(None))
-        return self._link.one(query) is not None
+        return self._link.one(_DISABLED, {"of": person}) is not None
 
     def leavers(self, *, unswept: bool = False) -> tuple[Leaver, ...]:
         """Everybody disabled; `unswept`: only those whose requests and grants are still to be ended."""
@@ -95,8 +94,8 @@ class PeopleReads:
         return tuple(_leaver(row) for row in self._link.all(query))
 
     def identity(self, person: str, service: str, external_id: str) -> StoredIdentity | None:
-        where = _identity(person, service, external_id)
-        row = self._link.one(select(identities).where(*where))
+        params = {"of": person, "service": service, "external_id": external_id}
+        row = self._link.one(_IDENTITY, params)
         return None if row is None else _stored_identity(row)
 
     def identities(self, person: str | None = None) -> tuple[StoredIdentity, ...]:
@@ -110,7 +109,7 @@ class PeopleReads:
 
     def token(self, token_hash: str) -> Token | None:
         """The token with this hash, good or not: ask `good`."""
-        row = self._link.one(select(tokens).where(tokens.c.hash == token_hash))
+        row = self._link.one(_TOKEN, {"of": token_hash})
         return None if row is None else _token(row)
 
     def tokens(self, person: str | None = None) -> tuple[Token, ...]:
@@ -122,7 +121,7 @@ class PeopleReads:
 
     def session(self, session_hash: str) -> WebSession | None:
         """The portal session with this hash, good or not: ask `good`."""
-        row = self._link.one(select(web_sessions).where(web_sessions.c.hash == session_hash))
+        row = self._link.one(_SESSION, {"of": session_hash})
         return None if row is None else _session(row)
 
 
@@ -314,3 +313,17 @@ def _session(row: Row) -> WebSession:
         seen_at=from_ms(row["seen_at"]),
         expires_at=from_ms(row["expires_at"]),
     )
+
+
+_DISABLED = Statement(
+    select(people.c.person).where(people.c.person == bindparam("of"), people.c.disabled_at.is_not(None))
+)
+_TOKEN = Statement(select(tokens).where(tokens.c.hash == bindparam("of")))
+_SESSION = Statement(select(web_sessions).where(web_sessions.c.hash == bindparam("of")))
+_IDENTITY = Statement(
+    select(identities).where(
+        identities.c.person == bindparam("of"),
+        identities.c.service == bindparam("service"),
+        identities.c.external_id == bindparam("external_id"),
+    )
+)

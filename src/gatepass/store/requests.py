@@ -145,8 +145,7 @@ class Requests(RequestReads):
 
     def add(self, request: Request, *events: Event) -> None:
         """A new request, in the state `asked`."""
-        row = {**request_row(request), "prior_state": NEW}
-        self._link.run(self._link.insert(requests), row)
+        self._link.run(_ADD, {**request_row(request), "prior_state": NEW})
         self._say(events)
 
     def save(self, request: Request, *events: Event) -> Request:
@@ -223,6 +222,13 @@ def _narrow(query: Select[tuple[object, ...]], wanted: RequestFilter) -> Select[
     return query
 
 
+_BY_DEFAULT = ("version", "lease_owner", "lease_until", "fence")
+"""Columns of a new request that the table fills."""
+_ADD = Statement(
+    lambda insert: insert(requests).values(
+        {column.name: bindparam(column.name) for column in requests.c if column.name not in _BY_DEFAULT}
+    )
+)
 _by_id = select(requests).where(requests.c.id == bindparam("id"))
 _BY_ID = Statement(_by_id)
 _LOCK = Statement(_by_id.with_for_update())

@@ -6,6 +6,7 @@ Losing a notice is harmless: whoever waits looks again after a short time-out an
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 import psycopg
@@ -54,30 +55,46 @@ class PostgresWaker(LocalWaker):
         self._writer = writer.execution_options(isolation_level="AUTOCOMMIT")
         self._listen_to = listen_to
         self._start = threading.Lock()
-        self._listener: threading.Thread | None = None
+        self._threads: dict[Callable[[], None], threading.Thread] = {}
         self._closed = threading.Event()
+        self._to_say = threading.Event()
 
     def wake(self) -> None:
-        """A statement of its own after the commit: inside it would hold one lock for the whole database."""
+        """Those of this process at once; the others by a notice that a thread sends, one for all that gathered."""
         super().wake()
-        try:
-            with self._writer.connect() as connection:
-                connection.exec_driver_sql(f"NOTIFY {_CHANNEL}")
-        except SQLAlchemyError:
-            return  # what is due was committed; the others find it at their next look
+        self._to_say.set()
+        self._begin(self._notify)
 
     def wait(self, timeout: float) -> bool:
-        with self._start:
-            if self._listener is None:
-                self._listener = threading.Thread(target=self._listen, name="store-listener", daemon=True)
-                self._listener.start()
+        self._begin(self._listen)
         return super().wait(timeout)
 
     def close(self) -> None:
         self._closed.set()
+        self._to_say.set()
         super().close()
-        if self._listener is not None:
-            self._listener.join(timeout=5)
+        for thread in self._threads.values():
+            thread.join(timeout=5)
+
+    def _begin(self, what: Callable[[], None]) -> None:
+        with self._start:
+            if what not in self._threads and not self._closed.is_set():
+                thread = threading.Thread(target=what, name=f"store{what.__name__}", daemon=True)
+                self._threads[what] = thread
+                thread.start()
+
+    def _notify(self) -> None:
+        """A statement of its own after the commit: inside it would hold one lock for the whole database."""
+        last = False
+        while not last:
+            self._to_say.wait()
+            self._to_say.clear()
+            last = self._closed.is_set()
+            try:
+                with self._writer.connect() as connection:
+                    connection.exec_driver_sql(f"NOTIFY {_CHANNEL}")
+            except SQLAlchemyError:
+                continue  # what is due was committed; the others find it at their next look
 
     def _listen(self) -> None:
         while not self._closed.is_set():

@@ -6,7 +6,10 @@ Done before anybody is asked to decide, so that approvers decide about exactly t
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from gatepass.access.facts import assignment, membership
 from gatepass.access.requests import Claim
@@ -37,14 +40,22 @@ class Found:
     """The user was found by address just now: store the id, so that it is never looked for again."""
 
 
+REMEMBERED = timedelta(seconds=60)
+"""A user who was there is taken to be there for so long: somebody who asks ten times in a minute is looked up once.
+Whoever was deleted meanwhile is found out when the access is made, which AWS then refuses."""
+
+
 class Finder:
     """Turns a target of the estate and a person into claims. Thread-safe; remembers permission sets for a while."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, now: Callable[[], datetime]) -> None:
         self._door = door
+        self._now = now
         self._directory = Directory(door)
         self._lock = threading.Lock()
         self._sets: dict[tuple[str, str], PermissionSet] = {}
+        self._users: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        """Who was seen to be there, in the order of being seen."""
 
     def find(
         self,
@@ -79,7 +90,7 @@ class Finder:
     def _user(self, organization: str, person: Person, stored: str | None) -> str:
         instance = self._door.reach(organization).instance_arn
         if stored is not None:
-            if not self._directory.user(organization, stored):
+            if not self._there(organization, stored):
                 raise NotFound(
                     f"the identity stored for {person.id} in {organization} ({stored}) is not in {instance} any more",
                     advice="an operator must find out whose it is; gatepass does not look by e-mail again",
@@ -92,6 +103,21 @@ class Finder:
                 advice="create the user there, or store the id under the person's identities in the estate",
             )
         return found
+
+    def _there(self, organization: str, user_id: str) -> bool:
+        """Whether the user is in the organization's store, or was less than a minute ago."""
+        instance, now = self._door.reach(organization).instance_arn, self._now()
+        with self._lock:
+            while self._users and next(iter(self._users.values())) <= now - REMEMBERED:
+                self._users.popitem(last=False)
+            if (instance, user_id) in self._users:
+                return True
+        there = self._directory.user(organization, user_id)
+        if there:
+            with self._lock:
+                self._users[instance, user_id] = now
+                self._users.move_to_end((instance, user_id))
+        return there
 
     def _permission_set(self, organization: str, settings: dict[str, str]) -> PermissionSet:
         wanted = settings.get("permission_set_arn") or settings["permission_set_name"]

@@ -22,7 +22,7 @@ class Bench:
     def __init__(self) -> None:
         clock = VirtualClock()
         self.sim = world(clock)
-        self.finder = Finder(door_to(self.sim, clock))
+        self.finder = Finder(door_to(self.sim, clock), clock.now)
         people = self.sim.world.stores[FOO_STORE].users.values()
         self.ana = next(each.id for each in people if each.user_name.startswith("ana"))
 
