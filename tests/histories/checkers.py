@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.histories.code import GRANT_SIDE
+
 from gatepass.access.chain import read_export, verify_chains
 from gatepass.access.facts import FactKey
 from gatepass.access.states import FINAL_GRANT, GRANT_STEPS, GrantState
@@ -152,6 +154,7 @@ class _Check:
         yield from self.the_end_is_set_once()
         yield from self.states_tell_the_truth()
         yield from self.a_leaver_has_nothing()
+        yield from self.code_that_fails_grants_nothing()
         yield from self.it_converges()
 
     # -- reading
@@ -409,6 +412,18 @@ class _Check:
                 since, until = max(span.since, left[person]), min(span.until, self.seen.now)
                 if until > since and self.calm_part(since, until) > LEAVER:
                     yield Found("I13", f"{person} left at {left[person]} and held {fact} until {until}")
+
+    def code_that_fails_grants_nothing(self) -> Iterator[Found]:
+        """A fault on the way to a grant is the end of its request; what follows a step changes nothing (I14)."""
+        failed: dict[str, datetime] = {}
+        for said in self.said:
+            if said.kind == "handler.fault" and said.fields["handler"] in GRANT_SIDE:
+                failed.setdefault(said.fields["request"], said.at)
+        for life in self.lives.values():
+            if life.request in failed and life.starts is not None and life.starts >= failed[life.request]:
+                yield Found(
+                    "I14", f"{life.id} began although its flow's code failed at {failed[life.request]}"
+                )
 
     def it_converges(self) -> Iterator[Found]:
         if self.in_trouble(self.seen.now):

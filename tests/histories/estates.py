@@ -53,6 +53,29 @@ flows:
         - {approve: {groups: [all, boss]}}
 """
 
+_CODED = """
+  coded:
+    label: By code within rules
+    organizations: [tenant_foo]
+    implementation: impl.py
+    fields:
+      duration: {type: duration, allowed_values: [40s, 2m, 5m, 10m]}
+      change: {type: string, label: Change, prefetch: true}
+    decide:
+      ask: {groups: [all]}
+      unanswered_after: 10m
+      rules:
+        - {targets: [auditors], automatic: true}
+        - {approve: {groups: [all, boss]}}
+  free:
+    label: By code alone
+    organizations: [tenant_foo]
+    implementation: impl.py
+    fields:
+      duration: {type: duration, allowed_values: [40s, 2m, 5m, 10m]}
+      change: {type: string, label: Change, prefetch: true}
+"""
+
 KINDS = ("whole", "without ben", "without read", "without bar")
 
 
@@ -62,5 +85,5 @@ def estate(kind: str = "whole") -> Estate:
     foo = _FOO + ("" if kind == "without read" else _FOO_READ)
     bar = "" if kind == "without bar" else _BAR
     flow = "\n".join(line for line in _FLOW.splitlines() if bar or "staging" not in line)
-    text = "\n".join(["gatepass: 1", "people:", *people, "organizations:" + foo + bar + flow])
-    return load({"estate.yaml": text})
+    text = "\n".join(["gatepass: 1", "people:", *people, "organizations:" + foo + bar + flow + _CODED])
+    return load({"estate.yaml": text, "impl.py": "# what its handlers do, the dice say\n"})

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 from tests.histories.checkers import Found, Seen, check
+from tests.histories.code import CHANGES
 from tests.histories.estates import KINDS
 from tests.histories.office import PEOPLE, TARGETS, Killed, Office
 
@@ -61,6 +62,8 @@ class History:
         self.kind = "whole"
         self.kill_after = 0
         self.pause_at = ""
+        self.coded = Random(seed + 1)
+        """Dice of their own: what is asked of flows with code changes nothing else of a seed."""
         self.office.at_point = self.at_point
         self.office.store.fail = self.commit
         self.commits_fail_until: datetime | None = None
@@ -71,6 +74,8 @@ class History:
         end = self.start + length
         while office.clock.now() < end:
             self.act()
+            if self.coded.random() < 0.25:
+                self.ask_code()
             self.live(timedelta(seconds=self.dice.choice([0, 1, 3, 10, 20, 45])))
         self.quiet()
         self.live(7 * MINUTE)
@@ -102,6 +107,7 @@ class History:
         self.clear_fault()
         self.commits_fail_until = None
         self.kill_after, self.pause_at = 0, ""
+        self.office.code.chance = 0.0
         self.note("quiet")
 
     # -- what happens inside a step
@@ -210,6 +216,19 @@ class History:
             asked = [request for request in self.office.pending() if request.id == request_id]
             for approver in dice.sample([name for name in (*PEOPLE, "eve") if name != person], 2):
                 for request in asked:
+                    self.note(f"{approver} approves {request_id}: {self.office.answer(approver, request)}")
+
+    def ask_code(self) -> None:
+        """Somebody asks a flow with code, for what others hold too; its handlers fail now and then."""
+        dice = self.coded
+        person, target = dice.choice(PEOPLE[:2]), dice.choice(("admin", "read", "auditors"))
+        flow, lasts = dice.choice(("coded", "free")), dice.choice(["40s", "2m", "5m"])
+        request_id = self.office.ask(person, target, lasts, flow, change=dice.choice(CHANGES))
+        self.note(f"{person} asks {flow} for {target}: {request_id}")
+        if dice.random() < 0.7 and not self.busy:
+            self.live(SECOND)
+            for request in [each for each in self.office.pending() if each.id == request_id]:
+                for approver in dice.sample(("cleo", "dan", "eve"), 2):
                     self.note(f"{approver} approves {request_id}: {self.office.answer(approver, request)}")
 
     def answer(self, request: Request) -> None:

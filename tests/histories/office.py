@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from tests.conformance.strategy_labs import BAR_INSTANCE, FOO_ADMIN, FOO_INSTANCE, FOO_STORE, world
+from tests.histories.code import Dicey
 from tests.histories.estates import estate
 
 from gatepass.access.facts import FactKey, assignment, membership
@@ -78,6 +79,7 @@ class Office:
         self.settings = Settings(data_dir=folder, start_within=timedelta(minutes=20))
         numbers = itertools.count(1)
         self.ids = lambda letter: f"{letter}{next(numbers):05d}"
+        self.code = Dicey(Random(sim.get("seed", 0)), self.clock)
         front = self.build(self.inner)
         self.desk, self.applying = front.desk, front.applying
         self.applying.apply("eve", estate())
@@ -105,7 +107,14 @@ class Office:
         """One process as `app` builds it, before the simulator."""
         own = session(self.sim, self.sim.world.credentials[ACCESS_KEY])
         return build(
-            self.settings, clock=self.clock, source=own, point=point, store=store, ids=self.ids, seed=seed
+            self.settings,
+            clock=self.clock,
+            source=own,
+            point=point,
+            store=store,
+            runner=self.code,
+            ids=self.ids,
+            seed=seed,
         )
 
     def tick(self, but: int | None = None) -> None:
@@ -150,11 +159,12 @@ class Office:
 
     # -- what people do, at the desk
 
-    def ask(self, person: str, target: str, lasts: str) -> str:
+    def ask(self, person: str, target: str, lasts: str, flow: str = "access", **fields: str) -> str:
         """What came of it: the id of the request, or why not."""
         caller = Caller(person, "cli")
         try:
-            return self.desk.ask(caller, Ask("access", target=target, fields={"duration": lasts})).id
+            ask = Ask(flow, target=target, fields={"duration": lasts, **fields})
+            return self.desk.ask(caller, ask).id
         except GatepassError as refused:
             return f"refused: {refused.code}"
 

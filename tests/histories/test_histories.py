@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from tests.histories.history import run
 
+from gatepass.desk import coding
+from gatepass.handlers.submission import Fate, Requested
+
 _EACH = 5
+SEED_WITH_A_FAULT = 0
+"""A history in which code fails on the way to a grant that somebody then approves."""
 
 
 @pytest.mark.parametrize("first", range(0, 50, _EACH))
 def test_histories_keep_the_invariants(first: int) -> None:
-    """I1-I7, I9, I11, I13, I16, I18, I20, from what AWS held and the exported audit alone."""
+    """I1-I7, I9, I11, I13, I14, I16, I18, I20, from what AWS held and the exported audit alone."""
     for seed in range(first, first + _EACH):
         found, _ = run(seed)
         breaches = "; ".join(str(breach) for breach in found)
         assert not found, f"{breaches}. Again: python -m tests.histories --seed {seed}"
+
+
+def test_a_fault_of_code_that_is_overlooked_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checker of I14 is a checker: a submission whose handlers failed goes on to people all the same."""
+    sound = coding.run_request_handlers
+
+    def overlooking(*given: Any) -> Requested:
+        made = sound(*given)
+        return replace(made, fate=Fate.PENDING) if made.fate is Fate.FAILED else made
+
+    monkeypatch.setattr(coding, "run_request_handlers", overlooking)
+    found, _ = run(SEED_WITH_A_FAULT)
+    assert "I14" in {each.invariant for each in found}
 
 
 @pytest.mark.long

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from gatepass.access.requests import Answer, Decision, Grant, Request, Terms, shorten
 from gatepass.access.states import GrantState, RequestState
@@ -120,7 +121,18 @@ def fits(duration: timedelta | None, cap: timedelta | None) -> Verdict:
     return YES
 
 
-def may_decide(request: Request, person: Person) -> Verdict:
+class Question(Protocol):
+    """What of a request decides who may answer it."""
+
+    @property
+    def requester(self) -> str: ...
+    @property
+    def asked_by(self) -> str | None: ...
+    @property
+    def terms(self) -> Terms: ...
+
+
+def may_decide(request: Question, person: Person) -> Verdict:
     """Whether this person, read afresh, is entitled to answer this request at all (I7, I8)."""
     if not person.active:
         return Verdict(Reason.NOT_ACTIVE, f"{person.label} is not active")

@@ -92,13 +92,14 @@ def build(
     point: Point = nothing,
     exclusive: bool = True,
     store: Store | None = None,
+    runner: Runner | None = None,
     ids: Callable[[str], str] = new_id,
     seed: int | None = None,
 ) -> Installation:
     """Every part of one process. Opens the database (and migrates it); calls no AWS and starts no thread.
 
     `source` is a botocore session with gatepass's own credentials; None: the usual places. `store` is one that is open
-    already, `ids` and `seed` make a run repeatable: for simulations.
+    already, `runner`, `ids` and `seed` make a run repeatable: for simulations.
     """
     clock = clock or SystemClock()
     settings.make_data_dir()
@@ -121,7 +122,7 @@ def build(
         patience=Patience(connect=settings.connect_timeout, read=settings.read_timeout),
         point=point,
     )
-    runner = Runner(unisolated=settings.handlers == "unisolated")
+    runner = runner or Runner(unisolated=settings.handlers == "unisolated")
     told = telling(settings, store, clock, book)
     coding = Coding(runner, RealWorlds(store, door, Directory(door), told.functions))
     follows = CodeFollows(book)

@@ -53,7 +53,7 @@ def portal_parts(
         clock=installation.clock,
         address=address,
         sessions=Sessions(
-            installation.store, installation.clock, settings.session_idle, settings.session_lasts
+            installation.store, installation.clock, settings.session_idle, _session_lasts(settings)
         ),
         command_line=CommandLine(installation.store, installation.office, installation.keys.login),
         heads=Heads(installation.store, installation.clock),
@@ -67,6 +67,12 @@ def portal_parts(
         calls_per_second=settings.calls_per_second,
         outstanding=settings.outstanding,
     )
+
+
+def _session_lasts(settings: Settings) -> timedelta:
+    """No longer than the issuer's word about groups is believed, where sign-in hangs on it (I8)."""
+    gated = settings.oidc_issuer and settings.oidc_groups
+    return min(settings.session_lasts, settings.oidc_groups_every) if gated else settings.session_lasts
 
 
 def _sign_in(installation: Installation, address: Address) -> OpenIdSignIn | None:

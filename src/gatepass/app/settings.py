@@ -66,6 +66,8 @@ class Settings:
     """Where in the identity the groups stand."""
     oidc_groups: str = ""
     """Separated by commas: only members of one of these may sign in; empty: everybody whom the estate knows."""
+    oidc_groups_every: timedelta = timedelta(hours=1)
+    """How old the issuer's word about somebody's groups may grow: then they sign in again, which asks it anew."""
     threads: int = 8
     """Facts settled at the same time by one process."""
     lease: timedelta = timedelta(seconds=15)

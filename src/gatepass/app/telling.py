@@ -140,7 +140,11 @@ class Telling:
         face = SlackFace(self.settings, desk, self.slack, self.rows, self.rows, clock)
         if self.settings.app_token:
             return Faces(face, None, SlackSocket(face, self.settings))
-        return Faces(face, SlackRoute(face.app, self.settings.signing_secret, clock), None)
+        store = self.rows.store
+        route = SlackRoute(
+            face.app, self.settings.signing_secret, clock, lambda key: store.first("slack delivery", key)
+        )
+        return Faces(face, route, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,11 @@ class Desk:
             person = self._person(view, caller)
             return looking.to_decide(view, person)
 
+    def count_to_decide(self, caller: Caller) -> int:
+        """How many questions `to_decide` would give."""
+        with self._store.read() as view:
+            return looking.count_to_decide(view, self._person(view, caller))
+
     def held(self, caller: Caller) -> tuple[Held, ...]:
         """What this person holds now, is about to hold, or is losing."""
         with self._store.read() as view:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gatepass.access.decide import may_cancel, may_decide, may_end, may_extend, may_see, open_to_answers
 from gatepass.access.facts import Attempt, Fact
 from gatepass.access.requests import Decision, Grant, Request
-from gatepass.access.states import RequestState
 from gatepass.desk.deciding import Forecast
 from gatepass.estate.model import ADMINS, Person
 from gatepass.store import RequestFilter, View
-
-_OPEN = frozenset({RequestState.PENDING, RequestState.APPROVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +94,13 @@ def page(view: View, person: Person, wanted: RequestFilter, *, cursor: str | Non
 
 def to_decide(view: View, person: Person) -> tuple[Request, ...]:
     """Open questions this person is entitled to answer and has not answered yet, oldest first."""
-    waiting = [r for r in _open(view) if open_to_answers(r) and may_decide(r, person).allowed]
-    answered = {
-        r.id
-        for r in waiting
-        if any(d.by == person.id and d.round == r.round for d in view.requests.decisions(r.id))
-    }
-    return tuple(r for r in sorted(waiting, key=lambda r: (r.asked_at, r.id)) if r.id not in answered)
+    return tuple(each for each in view.requests.questions(person.id) if may_decide(each, person).allowed)
 
 
-def _open(view: View) -> Iterator[Request]:
-    cursor: str | None = None
-    while True:
-        got = view.requests.find(None, RequestFilter(states=_OPEN), cursor=cursor, limit=500)
-        yield from got.requests
-        cursor = got.next
-        if cursor is None:
-            return
+def count_to_decide(view: View, person: Person) -> int:
+    """How many those are."""
+    asked = view.requests.questions_counted(person.id)
+    return sum(many for question, many in asked if may_decide(question, person).allowed)
 
 
 def held(view: View, person_id: str) -> tuple[Held, ...]:

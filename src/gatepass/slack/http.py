@@ -7,14 +7,16 @@ import hashlib
 import hmac
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 
 from slack_bolt import App, BoltRequest
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gatepass.clock import Clock, to_ms
+from gatepass.errors import Unavailable
 
 WINDOW = 300
 """Seconds by which a delivery may be old or early (security.md 23)."""
@@ -59,16 +61,30 @@ class Signatures:
 class SlackRoute:
     """The endpoint for commands, interactions and options. Has threads of its own: a busy API delays no answer."""
 
-    def __init__(self, app: App, signing_secret: str, clock: Clock, *, threads: int = 32) -> None:
+    def __init__(
+        self,
+        app: App,
+        signing_secret: str,
+        clock: Clock,
+        first: Callable[[str], bool],
+        *,
+        threads: int = 32,
+        patience: float = 0.4,
+    ) -> None:
+        """`first`: whether no process has had this signature. Its word is waited for `patience` seconds and no longer:
+        Slack waits for the acknowledgement, and what a delivery does has the effect of one by its own key (I9)."""
         self._app = app
         self._signatures = Signatures(signing_secret, clock)
+        self._first = first
+        self._patience = patience
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="slack-http")
+        self._asking = ThreadPoolExecutor(threads, thread_name_prefix="slack-seen")
 
     async def serve(self, request: Request) -> Response:
         """One delivery: 401 unless it is Slack's, of now, and new."""
         body = await request.body()
         if not self._signatures.good(body, request.headers):
-            return Response("not from Slack, or seen before\n", 401, media_type="text/plain")
+            return _refused()
         headers = dict(request.headers)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
@@ -76,11 +92,25 @@ class SlackRoute:
         )
 
     def _dispatch(self, body: str, headers: dict[str, str]) -> Response:
+        if self._elsewhere(headers["x-slack-signature"]):
+            return _refused()
         answer = self._app.dispatch(BoltRequest(body=body, headers={**headers}))
         kept = {
             name: values[0] for name, values in answer.headers.items() if name.lower() != "content-length"
         }
         return Response(answer.body, answer.status, kept)
 
+    def _elsewhere(self, signature: str) -> bool:
+        """Whether another process has had this delivery, as far as is known in time."""
+        try:
+            return not self._asking.submit(self._first, signature).result(self._patience)
+        except (NotYet, Unavailable):
+            return False
+
     def close(self) -> None:
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._threads, self._asking):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _refused() -> Response:
+    return Response("not from Slack, or seen before\n", 401, media_type="text/plain")

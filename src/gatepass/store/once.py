@@ -42,10 +42,17 @@ class Once:
     def keep(self, person: str, route: str, key: str, body_hash: str, result: str) -> None:
         """Remember what came of it. Raises `Conflict` when the same request is being served twice at once:
         roll back and ask `result` again."""
+        if not self._kept(person, route, key, body_hash, result):
+            raise Conflict("the same request is being served already")
+
+    def first(self, kind: str, key: str) -> bool:
+        """Whether this key of this kind was not kept before; it is from now on. Nobody's: kinds are no person's."""
+        return self._kept("", kind, key, "", "")
+
+    def _kept(self, person: str, route: str, key: str, body_hash: str, result: str) -> bool:
         row = {"person": person, "route": route, "key": key, "body_hash": body_hash, "result": result}
         moments = {"at": to_ms(self._now), "kept": to_ms(self._now - KEPT)}
-        if self._link.run(_KEEP, {**row, **moments}) != 1:
-            raise Conflict("the same request is being served already")
+        return self._link.run(_KEEP, {**row, **moments}) == 1
 
     def forget_old(self) -> None:
         """Drop the keys older than 24 h."""

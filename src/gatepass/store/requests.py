@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, and_, bindparam, or_, select, update
+from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, update
 
 from gatepass.access.events import Event
 from gatepass.access.facts import Attempt
-from gatepass.access.requests import Decision, Grant, Request
+from gatepass.access.requests import Decision, Grant, Request, Terms, terms_from_json
 from gatepass.access.states import RequestState
 from gatepass.clock import to_ms
 from gatepass.errors import Conflict, GatepassError
@@ -49,6 +50,15 @@ class ClaimedRequest:
 
     request: Request
     lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What of an open request decides who may answer it."""
+
+    requester: str
+    asked_by: str | None
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,21 @@ class RequestReads:
         states = [state.value for state in (RequestState.ASKED, RequestState.PENDING, RequestState.APPROVED)]
         query = select(requests).where(requests.c.requester == person, requests.c.state.in_(states))
         return tuple(request_from(row) for row in self._link.all(query.order_by(requests.c.asked_at)))
+
+    def questions(self, person: str) -> tuple[Request, ...]:
+        """Everything people are asked now, extensions too, that this person has not answered, oldest first."""
+        return tuple(request_from(row) for row in self._link.all(_QUESTIONS, {"of": person}))
+
+    def questions_counted(self, person: str) -> tuple[tuple[Question, int], ...]:
+        """The same, counted by what decides who may answer: as short as there are rules, however many wait."""
+        rows = self._link.all(_QUESTIONS_COUNTED, {"of": person})
+        return tuple(
+            (
+                Question(row["requester"], row["asked_by"], terms_from_json(json.loads(row["terms"]))),
+                row["many"],
+            )
+            for row in rows
+        )
 
     def attempts_of(self, request_id: str) -> tuple[Attempt, ...]:
         """The attempts on the facts of the request's grants, oldest first."""
@@ -232,6 +257,23 @@ _ADD = Statement(
 _by_id = select(requests).where(requests.c.id == bindparam("id"))
 _BY_ID = Statement(_by_id)
 _LOCK = Statement(_by_id.with_for_update())
+_pending = requests.c.state == RequestState.PENDING.value
+_extending = and_(requests.c.state == RequestState.APPROVED.value, requests.c.extension.is_not(None))
+_unanswered = and_(
+    requests.c.due_at.is_not(None),  # what is open is due when it expires: the index of those holds few rows
+    or_(_pending, _extending),
+    ~exists().where(
+        decisions.c.request == requests.c.id,
+        decisions.c.round == requests.c.round,
+        decisions.c.by == bindparam("of"),
+    ),
+)
+_QUESTIONS = Statement(select(requests).where(_unanswered).order_by(requests.c.asked_at, requests.c.id))
+_QUESTIONS_COUNTED = Statement(
+    select(requests.c.requester, requests.c.asked_by, requests.c.terms, func.count().label("many"))
+    .where(_unanswered)
+    .group_by(requests.c.requester, requests.c.asked_by, requests.c.terms)
+)
 _DECISIONS = Statement(
     select(decisions)
     .where(decisions.c.request == bindparam("request"))

@@ -229,6 +229,16 @@ class Store:
         with self._passing() as link:
             claims.slow_instance(link, scope, now)
 
+    def first(self, kind: str, key: str) -> bool:
+        """Whether this key of this kind comes for the first time in 24 h, to any process. One statement, one answer;
+        a power cut may forget it."""
+        engine = self._engines.passing
+        if not self._engines.postgresql:
+            with self._passing() as link:
+                return Once(link, self._clock.now()).first(kind, key)
+        with _answering(), engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            return Once(Link(connection), self._clock.now()).first(kind, key)
+
     def tidy(self) -> None:
         """Forget what serves nobody any more: ended portal sessions, old offers and idempotency keys."""
         with self.write() as tx:

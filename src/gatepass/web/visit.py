@@ -91,7 +91,7 @@ class Visit:
 
     def page(self, template: str, status: int = 200, **shown: object) -> Response:
         """Draw a page for this person."""
-        waiting = len(self.parts.desk.to_decide(self.caller))
+        waiting = self.parts.desk.count_to_decide(self.caller)
         common = {
             "me": self.person,
             "is_admin": self.admin,

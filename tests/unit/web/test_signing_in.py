@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -182,6 +183,19 @@ def test_new_keys_are_found_and_groups_are_asked(tmp_path: Path, issuer: FakeIss
     place.whole.settle(60, step=30)
     issuer.new_key("k2")
     assert place.sign_in()[1].status_code == 303
+    assert place.sign_in(groups=["others"])[1].status_code == 403
+    place.whole.close()
+
+
+def test_i8_a_session_is_no_older_than_the_issuers_word_about_groups_may_be(
+    tmp_path: Path, issuer: FakeIssuer
+) -> None:
+    place = Place(tmp_path, issuer, oidc_groups="staff", oidc_groups_every=timedelta(minutes=15))
+    browser, _ = place.sign_in()
+    place.whole.clock.sleep(14 * 60)
+    assert browser.get("/").status_code == 200
+    place.whole.clock.sleep(2 * 60)
+    assert browser.get("/").headers["location"] == "/login"
     assert place.sign_in(groups=["others"])[1].status_code == 403
     place.whole.close()
 

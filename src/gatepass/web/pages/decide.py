@@ -13,12 +13,16 @@ from gatepass.web.pages.questions import question
 from gatepass.web.pages.requests import render
 from gatepass.web.visit import Visit, status_of
 
+AT_ONCE = 25
+"""Questions on one page: those answered make room for the next."""
+
 
 def waiting(visit: Visit) -> Response:
     """The open questions this person may answer, oldest first."""
     names = visit.names()
     open_ = visit.parts.desk.to_decide(visit.caller)
-    return visit.page("decide.html", questions=[question(visit, names, each) for each in open_])
+    questions = [question(visit, names, each) for each in open_[:AT_ONCE]]
+    return visit.page("decide.html", questions=questions, more=len(open_) - len(questions))
 
 
 def answer(visit: Visit) -> Response:
