@@ -56,6 +56,7 @@ def figures() -> Iterator[Figure]:
         )
         yield _throughput(call)
         yield _overrun(runner)
+        yield _beside_hostile(runner, call)
         yield from _growth(call)
 
 
@@ -99,6 +100,27 @@ def _overrun(runner: Runner, times: int = 20) -> Figure:
         assert isinstance(outcome, Fault)
         late.append(outcome.usage.lasted * 1000 - 200)
     return Figure("endless loop: over after the deadline, worst", max(late), "ms")
+
+
+def _beside_hostile(runner: Runner, call: Run, times: int = 60) -> Figure:
+    """Another flow's calls while one loops without end, beside its calls alone; in turns, so that both see the same
+    machine."""
+    alone: list[float] = []
+    beside: list[float] = []
+    for _ in range(3):
+        alone += milliseconds(call, times // 3)
+        stop = threading.Event()
+
+        def keep_looping(over: threading.Event = stop) -> None:
+            while not over.is_set():
+                runner.call(_LOOP, "get_permissions", None, deadline=timedelta(seconds=0.5))
+
+        hostile = threading.Thread(target=keep_looping)
+        hostile.start()
+        beside += milliseconds(call, times // 3)
+        stop.set()
+        hostile.join()
+    return Figure("another flow's call beside a loop, p50", p50(beside), "ms", p50(alone), "alone")
 
 
 def _growth(call: Run, calls: int = 500) -> Iterator[Figure]:

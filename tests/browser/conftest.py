@@ -26,7 +26,7 @@ FLAGS = (
     "--disable-default-apps",
     "--disable-domain-reliability",
 )
-PATIENCE = 20_000.0
+PATIENCE = 60_000.0
 """Milliseconds: the machine that tests may be busy with everything else."""
 expect.set_options(timeout=PATIENCE)
 NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -26,7 +26,7 @@ from gatepass.sim.seed_world import ACCESS_KEY
 TESTS = Path(__file__).parent.parent
 EXAMPLE = TESTS.parent / "examples" / "multi-organization"
 EVERY_FIELD = TESTS / "assets" / "every-field"
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds a start or an end may take on a busy machine."""
 
 

@@ -12,7 +12,7 @@ from gatepass.desk import coding
 from gatepass.handlers.submission import Fate, Requested
 
 _EACH = 5
-SEED_WITH_A_FAULT = 0
+SEED_WITH_A_FAULT = 6
 """A history in which code fails on the way to a grant that somebody then approves."""
 
 

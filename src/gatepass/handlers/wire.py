@@ -7,7 +7,7 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 MAX_FRAME = 1 << 20
@@ -16,6 +16,7 @@ MAX_DEPTH = 32
 """Levels of nesting in one value (security.md rule 20)."""
 _HEADER = struct.Struct("!I")
 _LARGEST = 1 << 63
+_LONGEST_NUMBER = 20
 
 
 class WireError(Exception):
@@ -33,10 +34,18 @@ def read_json(text: bytes | str) -> Any:
     than 32 levels, lone surrogates.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
+        value = json.loads(
+            text,
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_no_constant,
+            parse_int=_whole,
+            parse_float=_finite,
+        )
     except (ValueError, RecursionError, MemoryError) as fault:
         raise WireError(f"not acceptable JSON: {type(fault).__name__}: {str(fault)[:200]}") from None
-    _check(value)
+    _check_depth(value)
+    if isinstance(text, str) or b"\\u" in text:  # UTF-8 holds no surrogates: one can only be written as an escape
+        _check_text(value)
     return value
 
 
@@ -109,37 +118,38 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number JSON knows")
 
 
-def _check(value: Any) -> None:
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER or not -_LARGEST <= (number := int(text)) < _LARGEST:
+        raise ValueError("a number beyond 64 bits")
+    return number
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("an infinite number")
+    return number
+
+
+def _check_depth(value: Any) -> None:
     """Walks without recursion: nesting is what a hostile value is made of."""
-    level = [value]
+    level = [value] if isinstance(value, dict | list) else []
     for _ in range(MAX_DEPTH):
-        level = [each for container in level for each in _inside(container)]
         if not level:
             return
-    if any(isinstance(each, dict | list) for each in level):
+        level = [
+            each
+            for container in level
+            for each in (container.values() if isinstance(container, dict) else container)
+            if isinstance(each, dict | list)
+        ]
+    if level:
         raise WireError(f"nested deeper than {MAX_DEPTH} levels")
-    for leaf in level:
-        _check_leaf(leaf)
 
 
-def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        for key in value:
-            _check_leaf(key)
-        return value.values()
-    if isinstance(value, list):
-        return value
-    _check_leaf(value)
-    return ()
-
-
-def _check_leaf(value: Any) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise WireError("an infinite number")
-    if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
-        raise WireError("a number beyond 64 bits")
-    if isinstance(value, str) and not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise WireError("text with a lone surrogate") from None
+def _check_text(value: Any) -> None:
+    """No text in it holds half of a surrogate pair."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise WireError("text with a lone surrogate") from None

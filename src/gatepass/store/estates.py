@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, select
 
 from gatepass.access.events import Event
 from gatepass.clock import from_ms, to_ms
@@ -91,12 +92,11 @@ class EstateReads:
 
     def accounts(self, organization: str) -> tuple[KnownAccount, ...]:
         """Every account of the organization that was found when it was last read, by id."""
-        query = select(accounts).where(accounts.c.organization == organization).order_by(accounts.c.id)
-        return tuple(_account(row) for row in self._link.all(query))
+        return tuple(_account(row) for row in self._link.all(_ACCOUNTS, {"of": organization}))
 
     def offered(self, person: str, flow: str, field: str) -> Offered | None:
         """What the field last offered to this person; a submitted value must be among it (I10)."""
-        rows = self._link.all(select(offers).where(*_offer(person, flow, field)))
+        rows = self._link.all(_OFFERED, {"of": person, "flow": flow, "field": field})
         if not rows:
             return None
         return Offered({row["value"]: row["label"] for row in rows}, from_ms(rows[0]["offered_at"]))
@@ -197,11 +197,22 @@ def _account(row: Row) -> KnownAccount:
         name=row["name"],
         email=row["email"],
         unit_path=row["unit_path"],
-        tags=json.loads(row["tags"]),
+        tags=_NO_TAGS if row["tags"] == "{}" else json.loads(row["tags"]),
         status=row["status"],
         seen_at=from_ms(row["seen_at"]),
     )
 
 
+_NO_TAGS: Mapping[str, str] = MappingProxyType({})
+_ACCOUNTS = Statement(
+    select(accounts).where(accounts.c.organization == bindparam("of")).order_by(accounts.c.id)
+)
+_OFFERED = Statement(
+    select(offers).where(
+        offers.c.person == bindparam("of"),
+        offers.c.flow == bindparam("flow"),
+        offers.c.field == bindparam("field"),
+    )
+)
 _NUMBER = Statement(select(func.max(estates.c.number).label("number")))
 _TOMBSTONES = Statement(select(tombstones).order_by(tombstones.c.organization))

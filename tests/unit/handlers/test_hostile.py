@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -88,27 +87,26 @@ def test_nothing_is_kept_between_calls(runner: Runner) -> None:
         assert isinstance(runner.call(implementation, "get_permissions", None), Answer)
 
 
-def test_other_flows_are_served_while_one_loops(runner: Runner) -> None:
+def test_other_flows_are_served_while_one_loops() -> None:
+    """H2: a hostile call holds up nobody else's: theirs come and go while it still runs. The ratio of their medians is
+    in `make bench BENCH=handlers`: a time would measure this machine."""
     kind = Implementation(
         "kind", "kind.py", "from sym.sdk import reducer\n@reducer\ndef get_permissions(e): pass\n"
     )
     loop = next(path for path in HOSTILE if path.stem == "endless_loop")
-
-    def median() -> float:
-        lasted = []
-        for _ in range(15):
-            began = time.monotonic()
-            assert isinstance(runner.call(kind, "get_permissions", None), Answer)
-            lasted.append(time.monotonic() - began)
-        return statistics.median(lasted)
-
-    alone = median()
-    hostile = threading.Thread(
-        target=lambda: runner.call(
-            Implementation("flow", loop.name, loop.read_text()), "get_permissions", None, deadline=DEADLINE
+    with Runner() as runner:
+        hostile = threading.Thread(
+            target=lambda: runner.call(
+                Implementation("flow", loop.name, loop.read_text()),
+                "get_permissions",
+                None,
+                deadline=timedelta(minutes=5),
+            )
         )
-    )
-    hostile.start()
-    beside = median()
-    hostile.join()
-    assert beside < 5 * alone + 0.05
+        hostile.start()
+        for _ in range(10):
+            outcome = runner.call(kind, "get_permissions", None, deadline=timedelta(seconds=60))
+            assert isinstance(outcome, Answer), outcome
+        assert hostile.is_alive()
+    hostile.join(60)
+    assert not hostile.is_alive()
