@@ -44,7 +44,9 @@ def read_json(text: bytes | str) -> Any:
     except (ValueError, RecursionError, MemoryError) as fault:
         raise WireError(f"not acceptable JSON: {type(fault).__name__}: {str(fault)[:200]}") from None
     _check_depth(value)
-    if isinstance(text, str) or b"\\u" in text:  # UTF-8 holds no surrogates: one can only be written as an escape
+    if (
+        isinstance(text, str) or b"\\u" in text
+    ):  # UTF-8 holds no surrogates: one can only be written as an escape
         _check_text(value)
     return value
 

@@ -260,7 +260,7 @@ _LOCK = Statement(_by_id.with_for_update())
 _pending = requests.c.state == RequestState.PENDING.value
 _extending = and_(requests.c.state == RequestState.APPROVED.value, requests.c.extension.is_not(None))
 _unanswered = and_(
-    requests.c.due_at.is_not(None),  # what is open is due when it expires: the index of those holds few rows
+    requests.c.due_at > 0,  # what is open is due when it expires: the index of those holds few rows
     or_(_pending, _extending),
     ~exists().where(
         decisions.c.request == requests.c.id,
@@ -268,12 +268,14 @@ _unanswered = and_(
         decisions.c.by == bindparam("of"),
     ),
 )
-_QUESTIONS = Statement(select(requests).where(_unanswered).order_by(requests.c.asked_at, requests.c.id))
-_QUESTIONS_COUNTED = Statement(
-    select(requests.c.requester, requests.c.asked_by, requests.c.terms, func.count().label("many"))
+_QUESTIONS = Statement(select(requests).where(_unanswered).order_by(requests.c.asked_at + 0, requests.c.id))
+"""`+ 0`: sorted, and not found by the index of all that was ever asked."""
+_asked = (
+    select((requests.c.requester + "").label("requester"), requests.c.asked_by, requests.c.terms)
     .where(_unanswered)
-    .group_by(requests.c.requester, requests.c.asked_by, requests.c.terms)
+    .subquery()
 )
+_QUESTIONS_COUNTED = Statement(select(*_asked.c, func.count().label("many")).group_by(*_asked.c))
 _DECISIONS = Statement(
     select(decisions)
     .where(decisions.c.request == bindparam("request"))
