@@ -42,6 +42,7 @@ COMMANDS: dict[str, str] = {
     "env": "gatepass.cli.deliver:env",
     "exec": "gatepass.cli.deliver:exec_",
     "export": "gatepass.cli.importing:export_",
+    "files": "gatepass.cli.files:files",
     "import": "gatepass.cli.importing:import_",
     "integration": "gatepass.cli.login:integration",
     "login": "gatepass.cli.login:login",

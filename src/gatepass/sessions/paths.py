@@ -72,6 +72,10 @@ class Paths:
         return self.state / "login.json"
 
     @property
+    def handouts(self) -> Path:
+        return self.state / "files.json"
+
+    @property
     def prompt(self) -> Path:
         return self.state / "prompt.json"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from gatepass.clock import iso
@@ -270,6 +271,20 @@ class Control:
         self._ends.append(endpoint.close)
         return {"port": endpoint.port, "token": endpoint.token, "host": endpoint.host}
 
+    async def _files_write(self, message: Message, asker: Person) -> Any:
+        """Put a set into the shared credentials file (S-44)."""
+        entry = await self._service.entry(str(message["name"]), self._peer, asker)
+        ends = self._service.handouts.write(entry, Path(str(message["path"])))
+        self._service.events.issued(entry.chain[-1].name, "credentials file", entry.expires_at, self._peer)
+        return {"profile": entry.chain[-1].profile, "expires_at": iso(ends)}
+
+    async def _files_remove(self, message: Message, asker: Person) -> Any:
+        names = [str(n) for n in message.get("names") or self._service.handouts.names]
+        return [name for name in names if self._service.handouts.take_back(name)]
+
+    async def _files_list(self, message: Message, asker: Person) -> Any:
+        return list(self._service.handouts.names)
+
     async def _watch(self, message: Message, asker: Person) -> Any:
         """Events from now on; with `confirm`, questions about prod sessions come here too."""
         self._ends.append(self._service.events.watch(lambda event: self._send({"event": event})))
@@ -337,6 +352,9 @@ OPERATIONS: dict[str, Callable[[Control, Message, Person], Awaitable[Any]]] = {
     "console": Control._console,
     "rotate_iam_key": Control._rotate_iam_key,
     "endpoint": Control._endpoint,
+    "files_write": Control._files_write,
+    "files_remove": Control._files_remove,
+    "files_list": Control._files_list,
     "watch": Control._watch,
     "agent": Control._agent,
     "quit": Control._quit_op,

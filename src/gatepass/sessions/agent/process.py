@@ -18,6 +18,7 @@ from gatepass.clock import Clock, SystemClock
 from gatepass.sessions.agent.codes import Codes
 from gatepass.sessions.agent.events import Events
 from gatepass.sessions.agent.grantwatch import GrantWatch
+from gatepass.sessions.agent.handouts import Handouts
 from gatepass.sessions.agent.headless import is_headless
 from gatepass.sessions.agent.keeper import Keeper
 from gatepass.sessions.agent.logins import Logins
@@ -112,8 +113,9 @@ def assemble(paths: Paths, clock: Clock, source: GrantSource | None = None) -> S
         keep_stopped=lambda names: replace(paths.stopped, json.dumps(sorted(names)).encode()),
     )
     keeper = Keeper(world)
-    service = Service(keeper, strongbox, logins, transport, events, workspace, paths.prompt)
-    world.on_change = service.write_prompt_file
+    handouts = Handouts(paths.handouts, paths.locks)
+    service = Service(keeper, strongbox, logins, transport, events, workspace, paths.prompt, handouts)
+    world.on_change = service.changed
     return service
 
 
@@ -143,6 +145,7 @@ async def serve(
     done = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, done.set)
+    service.handouts.clear()
     server = Server(service, done.set)
     await server.listen(listener)
     for visitor in visitors:
@@ -177,6 +180,7 @@ async def _tick(service: Service, clock: Clock, done: asyncio.Event) -> None:
         with contextlib.suppress(SessionError):
             if slept:
                 service.woke()
+            service.keep_handouts_used()
             service.keeper.tick()
             _leave_if_idle(service, service.transport.now(), done)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from gatepass.clock import iso
 from gatepass.sessions.agent.asker import NOBODY, Asker
 from gatepass.sessions.agent.events import Events
+from gatepass.sessions.agent.handouts import Handouts
 from gatepass.sessions.agent.keeper import Keeper
 from gatepass.sessions.agent.logins import Logins
 from gatepass.sessions.agent.peer import Peer, ancestors, program, tree_of
@@ -37,9 +38,11 @@ class Service:
         events: Events,
         workspace: Callable[[], Workspace],
         cli_state: Path,
+        handouts: Handouts,
     ) -> None:
         self.keeper, self.strongbox, self.logins = keeper, strongbox, logins
         self.transport, self.events, self.workspace = transport, events, workspace
+        self.handouts = handouts
         self.present: list[Asker] = []
         """People who said they can be asked at any time (`session watch`, the UI)."""
         self.last_call = transport.now()
@@ -107,6 +110,17 @@ class Service:
     def status_json(self, name: str | None) -> bytes:
         """The same as one line of JSON."""
         return json.dumps(self.status(name)).encode() + b"\n"
+
+    def changed(self) -> None:
+        """Some session's state is another: the files that show states and sets follow."""
+        self.handouts.renew(self.keeper.entries)
+        self.write_prompt_file()
+
+    def keep_handouts_used(self) -> None:
+        """A set in a file is in use as long as it lies there: it shall be refreshed (S-23)."""
+        for name in self.handouts.names:
+            if (entry := self.keeper.entries.get(name)) is not None:
+                entry.last_used = self.transport.now()
 
     def write_prompt_file(self) -> None:
         """States by session for the shell prompt, which reads no socket. No secrets in it."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatepass.sessions.config import text
+from gatepass.sessions.config.credentials import unmanaged
 from gatepass.sessions.errors import SessionError
 
 _KEYS = ("aws_access_key_id", "aws_secret_access_key")
@@ -46,7 +47,7 @@ def find_shadows(profiles: Iterable[str], environment: Mapping[str, str]) -> lis
     for section in text.sections(parts.outside()):
         if section.profile in names:
             found += _in_config(section.profile, section.keys, config_path(environment))
-    for section in text.sections(_read(credentials_path(environment))):
+    for section in text.sections(unmanaged(_read(credentials_path(environment)))):
         if section.header in names and any(key in section.keys for key in _KEYS):
             place = credentials_path(environment)
             found.append(

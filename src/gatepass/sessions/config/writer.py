@@ -84,7 +84,7 @@ def plan_uninstall(config: Path) -> ConfigPlan:
     return _without(path, raw, parts)
 
 
-def apply(plan: ConfigPlan, locks: Path) -> bool:
+def apply(plan: ConfigPlan, locks: Path, *, backup: bool = True) -> bool:
     """Write what was planned; whether anything changed. Raises `BadInput` when the file changed meanwhile."""
     if not plan.changes:
         return False
@@ -98,7 +98,7 @@ def apply(plan: ConfigPlan, locks: Path) -> bool:
         if plan.after is None:
             os.unlink(plan.path)
             return True
-        _write(plan.path, plan.before, plan.after)
+        _write(plan.path, plan.before, plan.after, backup=backup)
     return True
 
 
@@ -196,11 +196,11 @@ def _unadopted(line: str) -> str:
     return line.removeprefix(text.ADOPTED)
 
 
-def _write(path: Path, before: bytes | None, after: bytes) -> None:
+def _write(path: Path, before: bytes | None, after: bytes, *, backup: bool) -> None:
     """Backup, temporary file beside the target, fsync, rename; the mode stays, new files are 0600."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     mode = stat.S_IMODE(path.stat().st_mode) if before is not None else 0o600
-    if before is not None:
+    if before is not None and backup:
         _replace(path.with_name(path.name + BACKUP_SUFFIX), before, mode, path)
     _replace(path, after, mode, path)
 
