@@ -128,10 +128,13 @@ def env(name: str, form: str, fd: int | None) -> None:
     "--bind", default="127.0.0.1", show_default=True, help="An address of this machine or of a local bridge."
 )
 @click.option("--port", type=int, default=0, help="A fixed port.")
+@click.option("--imds", is_flag=True, help="Instance metadata instead, for tools that know nothing else.")
 @click.option("--token-file", type=click.Path(), help="Write the token to this file instead of the terminal.")
 @_fd
 @face
-def endpoint(names: tuple[str, ...], bind: str, port: int, token_file: str | None, fd: int | None) -> None:
+def endpoint(
+    names: tuple[str, ...], bind: str, port: int, imds: bool, token_file: str | None, fd: int | None
+) -> None:
     """Serve the sessions NAMES to containers and IDEs over HTTP until interrupted."""
     from pathlib import Path
 
@@ -139,13 +142,18 @@ def endpoint(names: tuple[str, ...], bind: str, port: int, token_file: str | Non
     from gatepass.sessions.files import replace
 
     sessions = [_session(name) for name in names]
+    if imds and (len(names) > 1 or token_file is not None):
+        raise BadInput("--imds serves one session and has no token", advice="name one session")
     with conversation(places(), Terminal(fd=fd, stdin=False)) as talk:
-        opened = talk.call("endpoint", names=[s.name for s in sessions], host=bind, port=port)
-        for session in sessions:
+        opened = talk.call("endpoint", names=[s.name for s in sessions], host=bind, port=port, imds=imds)
+        if imds:
+            say(f"warning: whoever reaches {bind}:{opened['port']} has the credentials of {names[0]}")
+            click.echo(f"AWS_EC2_METADATA_SERVICE_ENDPOINT=http://{bind}:{opened['port']}")
+        for session in () if imds else sessions:
             click.echo(f"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://{bind}:{opened['port']}/v1/{session.name}")
-        if token_file is None:
+        if token_file is None and not imds:
             click.echo(f"AWS_CONTAINER_AUTHORIZATION_TOKEN={opened['token']}")
-        else:
+        elif token_file is not None:
             replace(Path(token_file), opened["token"].encode())
             click.echo(f"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE={Path(token_file).absolute()}")
         sys.stdout.flush()

@@ -261,13 +261,13 @@ class Control:
         names = [str(n) for n in message["names"]]
         for name in names:
             await self._service.entry(name, self._peer, asker)
-        endpoint = await open_endpoint(
-            self._service,
-            names,
-            self._peer,
-            str(message.get("host") or "127.0.0.1"),
-            int(message.get("port") or 0),
-        )
+        host, port = str(message.get("host") or "127.0.0.1"), int(message.get("port") or 0)
+        if message.get("imds"):
+            from gatepass.sessions.agent.imds import open_imds
+
+            endpoint = await open_imds(self._service, names[0], self._peer, host, port)
+        else:
+            endpoint = await open_endpoint(self._service, names, self._peer, host, port)
         self._ends.append(endpoint.close)
         return {"port": endpoint.port, "token": endpoint.token, "host": endpoint.host}
 

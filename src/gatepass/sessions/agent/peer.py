@@ -57,6 +57,21 @@ def tree_of(pid: int) -> int:
         return pid
 
 
+def loopback_uid(port: int) -> int | None:
+    """The user whose connection on loopback comes from this port; None where the system does not say (Linux says)."""
+    for table, address in (("tcp", "0100007F"), ("tcp6", "00000000000000000000000001000000")):
+        try:
+            with open(f"/proc/net/{table}", encoding="ascii") as file:
+                rows = [line.split() for line in file.readlines()[1:]]
+        except OSError:
+            continue
+        wanted = f"{address}:{port:04X}"
+        for row in rows:
+            if row[1] == wanted and row[3] == "01":  # established
+                return int(row[7])
+    return None
+
+
 def _parent(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
