@@ -109,6 +109,34 @@ def laptop(server: tuple[str, str, str]) -> Iterator[Laptop]:
     shutil.rmtree(place, ignore_errors=True)
 
 
+def test_s57_the_server_says_what_the_laptop_may_ask_for(
+    laptop: Laptop, server: tuple[str, str, str]
+) -> None:
+    """S-57, S-58: `sync` makes a login and a grant session of every offer; local ones stay as they are."""
+    token = Client(server[0], server[2]).post("/v1/tokens", {"person": "ana", "scopes": ["ask"]})["token"]
+    laptop.run("vault", "init", "--provider", "keyfile", "--key-file", str(laptop.place / "g" / "key"))
+    laptop.run("login", secrets=token + "\n")
+    laptop.run("session", "add", "tenant_bar/admin", "process", "command=true")
+    shown = laptop.run("sync", "--server", "--yes")
+    assert "+ login tenant_bar" in shown.stdout
+    assert "= tenant_bar/admin   (there is such a session" in shown.stdout
+    rows = {r["name"]: r for r in json.loads(laptop.run("session", "list", "--output", "json").stdout)}
+    assert rows["tenant_bar/admin"]["kind"] == "process"
+    offered = [row for row in rows.values() if row["source"] == "estate"]
+    assert {row["kind"] for row in offered} == {"grant"}
+    assert "777777777777" in {row["account_id"] for row in offered}
+    assert "333333333333" in {row["account_id"] for row in offered if row["integration"] == "tenant_foo"}
+    again = laptop.run("sync", "--server")
+    assert "nothing to change" in again.stderr
+    name = next(name for name in rows if name.endswith("/read-only.bar-staging"))
+    refused = laptop.run("env", name, ok=False)
+    assert refused.returncode == 3
+    wanted = "gatepass request aws-access --target tenant_bar-read-only --field account_id=777777777777\n"
+    assert refused.stderr.endswith(wanted)
+    one = laptop.run("env", "tenant_foo/main", ok=False).stderr  # of one account: there is nothing to choose
+    assert one.endswith("gatepass request aws-access --target tenant_foo-main\n")
+
+
 def approve_first(approver: Client) -> None:
     """What a colleague on call does: answer the first question that comes."""
     while not (waiting := approver.get("/v1/requests", to_decide=True)["requests"]):

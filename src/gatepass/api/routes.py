@@ -15,6 +15,7 @@ from gatepass.access.decide import Reason, Verdict, require
 from gatepass.access.requests import Answer
 from gatepass.access.states import RequestState
 from gatepass.api import bodies, render
+from gatepass.api.offered import AwsTells, sessions_json
 from gatepass.desk import Ask, Caller, Desk, Repeat, Said
 from gatepass.desk.office import BadToken, Office, Scope
 from gatepass.errors import GatepassError
@@ -64,6 +65,7 @@ class Parts:
     office: Office
     applier: Applier
     applies: Applies
+    aws: AwsTells
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,11 @@ def _asking(router: APIRouter, parts: Parts, bearer: Any) -> None:
         """The form after `field` was changed to what the body says: the flow's `on_change` may answer."""
         wanted = Ask(body.flow, body.target, body.organization, body.fields)
         return render.form_json(parts.desk.changed(who.caller, wanted, field))
+
+    @router.get("/sessions", tags=["asking"])
+    def sessions(who: Bearer = bearer) -> Json:
+        """Logins and sessions for my laptop: all that I may ask for, one per account. No secrets; may run code."""
+        return sessions_json(parts.desk, parts.aws, who.caller)
 
     @router.get("/access", tags=["asking"])
     def access(who: Bearer = bearer) -> Json:

@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from gatepass.api import Health, Parts, build_api
+from gatepass.app.aws_names import AwsNames
 from gatepass.app.build import Installation, build
 from gatepass.app.portal import Pages
 from gatepass.app.settings import Settings, SettingsError
@@ -95,7 +96,8 @@ def application(
 
     `closing` is set when the process is about to stop: streams end then.
     """
-    parts = Parts(installation.desk, installation.office, installation.applier, installation.applies)
+    names = AwsNames(installation.door, installation.clock)
+    parts = Parts(installation.desk, installation.office, installation.applier, installation.applies, names)
     health = Health(installation.health.problems, installation.health.metrics)
     app = build_api(parts, health, installation.clock, version("gatepass"))
     route = installation.faces.route

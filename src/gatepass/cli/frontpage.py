@@ -36,6 +36,8 @@ Commands:
   export         Write the sessions and logins for other people: no secrets,
                  no settings of yours.
   extend         Ask for more time on live access: decided like a request.
+  files          Short-lived keys in ~/.aws/credentials for legacy tools,
+                 while the agent holds them.
   generate       Add a flow of KIND to an estate, in a file of its own:
                  flows/FLOW_NAME.yaml.
   handlers       The Python of a flow: reducers, hooks and prefetch functions.
@@ -68,8 +70,8 @@ Commands:
                  INSTANCE list those online.
   status         Which sessions are active, until when, and what they wait
                  for.
-  sync           Make sessions of every account and role behind INTEGRATIONS
-                 (all when none is named).
+  sync           Make sessions of every account and role behind INTEGRATIONS;
+                 without any, behind all and the...
   teams          Standing trust between people, teams, roles and accounts.
   token          Issue, list and revoke bearer tokens.
   ui             Browse, start and stop sessions by keyboard.

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from gatepass.cli.laptop import face, places, read_secret, say
 from gatepass.cli.listing import listing_options, show_list
 from gatepass.sessions.errors import BadInput
 from gatepass.sessions.workspace import load_workspace
+
+if TYPE_CHECKING:
+    from gatepass.sessions.model import Workspace
+    from gatepass.sessions.sync import SyncPlan
+
+NAME_TRIES = 10
 
 
 @click.command()
@@ -149,42 +157,72 @@ def list_(output: str, columns: str | None, filters: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("integrations", nargs=-1)
+@click.option("--server", is_flag=True, help="Only what the gatepass server offers.")
 @click.option("--dry-run", is_flag=True, help="Show the difference only.")
 @click.option("--prune", is_flag=True, help="Remove sessions whose role has gone.")
 @click.option("--yes", is_flag=True, help="Apply without asking.")
 @click.option("--fd", type=int, metavar="N", help="Read the vault's passphrase from file descriptor N.")
 @face
-def sync(integrations: tuple[str, ...], dry_run: bool, prune: bool, yes: bool, fd: int | None) -> None:
-    """Make sessions of every account and role behind INTEGRATIONS (all when none is named)."""
+def sync(
+    integrations: tuple[str, ...], server: bool, dry_run: bool, prune: bool, yes: bool, fd: int | None
+) -> None:
+    """Make sessions of every account and role behind INTEGRATIONS; without any, behind all and the gatepass server."""
     from gatepass.cli.person import Terminal
+    from gatepass.cli.server import has_login
     from gatepass.sessions.client import conversation
     from gatepass.sessions.edit import edit_workspace
-    from gatepass.sessions.sync import plan_sync
+    from gatepass.sessions.sync import SyncPlan, plan_sync
 
     workspace = load_workspace(places().workspace)
-    names = integrations or tuple(n for n, i in workspace.integrations.items() if i.kind == "identity-center")
-    if not names:
+    if server and integrations:
+        raise BadInput("name integrations, or give --server, not both")
+    from_server = server or (not integrations and has_login())
+    known = tuple(n for n, i in workspace.integrations.items() if i.kind == "identity-center")
+    names = () if server else integrations or known
+    if not names and not from_server:
         raise BadInput(
-            "there is no integration to sync", advice="run: gatepass integration add NAME identity-center URL"
+            "there is nothing to sync from",
+            advice="run: gatepass integration add NAME identity-center URL, or: gatepass login",
         )
-    incomplete = False
-    with conversation(places(), Terminal(fd=fd)) as talk:
-        found = {name: talk.call("discover", name=name) for name in names}
-    plan = plan_sync(workspace, {n: f["roles"] for n, f in found.items()}, prune=prune)
+    offered = _offered(workspace, prune) if from_server else SyncPlan({})
+    found: dict[str, dict[str, Any]] = {}
+    if names:
+        with conversation(places(), Terminal(fd=fd)) as talk:
+            found = {name: talk.call("discover", name=name) for name in names}
+    plan = offered.and_(plan_sync(workspace, {n: f["roles"] for n, f in found.items()}, prune=prune))
     click.echo(plan.text(), nl=False)
-    for name, result in found.items():
-        if not result["complete"]:
-            incomplete = True
-            say(
-                f"{name}: {len(result['failed'])} accounts could not be read; run sync again to go on from here"
-            )
+    partial = [name for name, result in found.items() if not result["complete"]]
+    for name in partial:
+        failed = len(found[name]["failed"])
+        say(f"{name}: {failed} accounts could not be read; run sync again to go on from here")
     if not plan.changes or dry_run:
         say("nothing to change" if not plan.changes else "dry run: nothing was changed")
     elif yes or _agreed(len(plan.changes)):
         edit_workspace(places().workspace, plan.changes)
-        say(f"{len(plan.changes)} sessions changed; run: gatepass profiles install")
-    if incomplete:
+        say(f"{len(plan.changes)} changes made; run: gatepass profiles install")
+    if partial:
         raise SystemExit(5)
+
+
+def _offered(workspace: Workspace, prune: bool) -> SyncPlan:
+    """What the gatepass server lets this person ask for. Its names come from AWS, which may take it a moment."""
+    import time
+
+    from gatepass.cli.server import connect
+    from gatepass.sessions.offered import plan_offered
+
+    client = connect()
+    shown = client.get("/v1/sessions")
+    for _ in range(NAME_TRIES):
+        if shown["complete"]:
+            break
+        time.sleep(1)
+        shown = client.get("/v1/sessions")
+    else:
+        say("some names are not known to the server yet; run sync again later")
+    for problem in shown["problems"]:
+        say(f"left out: {problem}")
+    return plan_offered(workspace, shown, prune=prune)
 
 
 def _agreed(count: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from gatepass.sessions.model import Grant
 
 SECRET = "server/token"  # noqa: S105  the record's name
 POLL_SECONDS = 2.0
+ACCOUNT = "account_id"
 _NOT_YET = {"asked", "pending"}
 _REFUSED = {"denied", "cancelled", "expired", "failed"}
 _MOVING = {"waiting", "granting"}
@@ -32,9 +34,11 @@ class ServerGrants:
         """The grant of the recipe's request, or the newest of its flow and target."""
         number = recipe.request or self._newest(recipe)
         if number is None:
-            return GrantView("", "none", request_command=command_for(recipe))
-        shown = self._get(f"/v1/requests/{segment(number)}")
-        return view_of(shown, recipe)
+            return GrantView("", "none", request_command=command_for(recipe, account=self._chooses(recipe)))
+        view = view_of(self._get(f"/v1/requests/{segment(number)}"), recipe)
+        if view.live:
+            return view
+        return replace(view, request_command=command_for(recipe, account=self._chooses(recipe)))
 
     def watch(self, seen: GrantView, wait: timedelta) -> GrantView:
         """The grant after its next change, or as it is when `wait` is over."""
@@ -51,11 +55,19 @@ class ServerGrants:
         fields: dict[str, object] = {"reason": reason} if reason else {}
         if lasts is not None:
             fields["duration"] = f"{int(lasts.total_seconds())}s"
-        if recipe.account_id is not None:
-            fields["account_id"] = recipe.account_id
-        body = {"flow": recipe.flow, "target": recipe.target, "fields": fields}
+        if recipe.account_id is not None and self._chooses(recipe):
+            fields[ACCOUNT] = recipe.account_id
+        body: dict[str, object] = {"flow": recipe.flow, "target": recipe.target, "fields": fields}
         made = self._call(lambda: self._client.post("/v1/requests", body))
         return view_of(self._get(f"/v1/requests/{segment(str(made['id']))}"), recipe)
+
+    def _chooses(self, recipe: Grant) -> bool:
+        """Whether the asker names the account: a target of one account has no such field."""
+        if recipe.account_id is None or recipe.flow is None:
+            return False
+        body: dict[str, object] = {"flow": recipe.flow, "target": recipe.target, "fields": {}}
+        form = self._call(lambda: self._client.post("/v1/forms", body))
+        return any(field["name"] == ACCOUNT for field in form["fields"])
 
     def _newest(self, recipe: Grant) -> str | None:
         """A live or moving request of ours for this flow and target; else the last one that is over."""
@@ -64,7 +76,7 @@ class ServerGrants:
         rows = self._call(
             lambda: self._client.get("/v1/requests", flow=recipe.flow, requester=self._me, limit=50)
         )
-        mine = [r for r in rows["requests"] if _is_target(r, recipe.target)]
+        mine = [r for r in rows["requests"] if _is_target(r, recipe.target) and _is_account(r, recipe)]
         mine.sort(key=lambda r: (r["state"] in _NOT_YET | {"approved"}, r["asked_at"]), reverse=True)
         return str(mine[0]["id"]) if mine else None
 
@@ -86,11 +98,17 @@ def _is_target(row: dict[str, Any], target: str | None) -> bool:
     return row["target"] in (target, f"{row.get('organization')}-{target}")
 
 
-def command_for(recipe: Grant) -> str:
-    """What a person runs to ask for it."""
+def _is_account(row: dict[str, Any], recipe: Grant) -> bool:
+    """One target may open many accounts; a request for another one is not this session's."""
+    return None in (recipe.account_id, row.get("account_id")) or row["account_id"] == recipe.account_id
+
+
+def command_for(recipe: Grant, *, account: bool = False) -> str:
+    """What a person runs to ask for it, naming the account where the flow asks for one."""
     if recipe.flow is None:
         return "gatepass request FLOW"
-    return f"gatepass request {recipe.flow} --target {recipe.target}"
+    more = f" --field {ACCOUNT}={recipe.account_id}" if account else ""
+    return f"gatepass request {recipe.flow} --target {recipe.target}{more}"
 
 
 def view_of(shown: dict[str, Any], recipe: Grant | None, seen: GrantView | None = None) -> GrantView:

@@ -9,18 +9,32 @@ from dataclasses import dataclass, field
 from gatepass.sessions.errors import BadInput
 from gatepass.sessions.model import Integration, Session, SsoRole, Workspace
 
-FIELDS = ("account_name", "role_name", "account_id", "account_email", "integration", "region")
+FIELDS = (
+    "account_name",
+    "role_name",
+    "account_id",
+    "account_email",
+    "integration",
+    "org",
+    "region",
+    "tags[KEY]",
+)
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9._-]+")
 Role = Mapping[str, str]
 Key = tuple[str, str, str]
+Changes = dict[tuple[str, str], dict[str, object] | None]
 
 
 @dataclass(frozen=True)
 class SyncPlan:
     """What would change; `changes` is what `edit_workspace` takes."""
 
-    changes: dict[tuple[str, str], dict[str, object] | None]
+    changes: Changes
     lines: tuple[str, ...] = field(default=())
+
+    def and_(self, other: SyncPlan) -> SyncPlan:
+        """Both plans as one."""
+        return SyncPlan({**self.changes, **other.changes}, self.lines + other.lines)
 
     def text(self) -> str:
         """One line per change, then the sum."""
@@ -30,7 +44,7 @@ class SyncPlan:
 def plan_sync(workspace: Workspace, found: Mapping[str, Sequence[Role]], *, prune: bool) -> SyncPlan:
     """The sessions to add, change and (with `prune`) remove. Raises `BadInput` naming both sides of a collision."""
     have = {key: s for s in workspace.sessions.values() if (key := _key_of(s)) is not None}
-    changes: dict[tuple[str, str], dict[str, object] | None] = {}
+    changes: Changes = {}
     lines: list[str] = []
     taken: dict[str, str] = {s.name: f"session {s.name!r} ({s.source})" for s in workspace.sessions.values()}
     for name, roles in found.items():
@@ -62,9 +76,11 @@ def session_name(integration: Integration, role: Role) -> str:
         "account_id": role["account_id"],
         "account_email": role.get("email", ""),
         "integration": integration.name,
+        "org": integration.org or integration.name,
         "region": integration.region,
     }
-    clean = {key: _NOT_ALLOWED.sub("-", value).strip("-.") or "x" for key, value in values.items()}
+    clean: dict[str, object] = {key: _clean(value) for key, value in values.items()}
+    clean["tags"] = {key: _clean(value) for key, value in integration.tags}
     try:
         return integration.name_template.format_map(clean)
     except (KeyError, ValueError, IndexError) as error:
@@ -72,6 +88,10 @@ def session_name(integration: Integration, role: Role) -> str:
             f"integration {integration.name!r}: name_template {integration.name_template!r} cannot be used",
             advice=f"fields are {', '.join(FIELDS)}",
         ) from error
+
+
+def _clean(value: str) -> str:
+    return _NOT_ALLOWED.sub("-", value).strip("-.") or "x"
 
 
 def _refuse_collision(made: str, role: Role, taken: dict[str, str]) -> None:
@@ -99,13 +119,15 @@ def _table(integration: Integration, role: Role) -> dict[str, object]:
     }
     if role.get("account_name"):
         table["account_name"] = role["account_name"]
+    if integration.tags:
+        table["tags"] = dict(integration.tags)
     return table
 
 
 def _change_account_name(
     session: Session,
     role: Role,
-    changes: dict[tuple[str, str], dict[str, object] | None],
+    changes: Changes,
     lines: list[str],
 ) -> None:
     """An account that was renamed keeps its session's name; only what is shown changes."""
