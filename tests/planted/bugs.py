@@ -175,11 +175,11 @@ BUGS = (
         (
             Edit(
                 "store/store.py",
-                "            yield tx\n            tx.entries.append()\n",
+                "            yield tx\n            tx.entries.append(tx.now)\n",
                 "            yield tx\n"
                 "        with self._transaction(self._engines.writer) as later:\n"
                 "            tx.entries._link = later\n"
-                "            tx.entries.append()\n",
+                "            tx.entries.append(tx.now)\n",
             ),
         ),
         "no_change_without_its_audit_entry",

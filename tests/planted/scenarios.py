@@ -159,7 +159,7 @@ def no_change_without_its_audit_entry(folder: Path) -> None:
     lab = Lab(folder)
     kept = Audit.append
 
-    def broken(self: Audit) -> None:
+    def broken(self: Audit, now: datetime) -> None:
         raise OSError("no room for one more entry")
 
     Audit.append = broken  # type: ignore[method-assign]

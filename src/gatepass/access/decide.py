@@ -42,6 +42,7 @@ class Reason(StrEnum):
     ANSWERED = "answered"
     NOTHING_LIVE = "nothing_live"
     TOO_LATE = "too_late"
+    NOT_SIGNED_IN = "not_signed_in"
     CODE = "code"
     """The flow's own code does not take the answer."""
 
@@ -151,8 +152,18 @@ def judge(
     shown_hash: str,
     decisions: Iterable[Decision],
     duration: timedelta | None = None,
+    *,
+    signed_in: bool = True,
 ) -> Verdict:
-    """Whether one answer counts: the request is open, unchanged since it was shown, and the person entitled."""
+    """Whether one answer counts: the request is open, unchanged since it was shown, and the person entitled.
+
+    An answer is the person's own: who issues tokens in others' names cannot be several people (I7, I8).
+    """
+    if not signed_in:
+        words = "this token was issued in your name; an answer counts only when you have signed in yourself"
+        return Verdict(
+            Reason.NOT_SIGNED_IN, words, "sign in with: gatepass login, or answer in the portal or Slack"
+        )
     if not open_to_answers(request):
         return Verdict(Reason.NOT_OPEN, _no_longer_open(request, decisions), "nothing is left to decide")
     if shown_hash != request.content_hash:

@@ -77,7 +77,7 @@ KINDS: Mapping[str, Mapping[str, Level]] = {
     "fact.error": {"fact": P, "verb": P, "tries": P, "detail": P, "next_try_at": P},
     # the installation
     "estate.applied": {"version": P, "hash": P, "by": P, "summary": P},
-    "estate.tombstone": {"organization": P, "facts": P},
+    "estate.tombstone": {"organization": P, "instance": P, "facts": P},
     "person.disabled": {"person": P, "by": P, "why": P},
     "person.enabled": {"person": P, "by": P},
     "identity.stored": {"person": P, "service": P, "external_id": P, "identity": P, "by": P},

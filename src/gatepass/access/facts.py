@@ -55,7 +55,7 @@ class Fact:
 
     key: FactKey
     organization: str
-    """The estate's name of the organization through whose connector it is reached."""
+    """The estate's name of the organization it lies in."""
     state: FactState = FactState.ABSENT
     ours: bool = False
     """Set by our first create attempt, cleared by confirmed absence; only what is ours is ever deleted."""
@@ -70,8 +70,15 @@ class Fact:
     """When the last complete read began."""
     absent_at: datetime | None = None
     """When its absence was last confirmed after it had been ours; the sweep reads on for 24 h."""
+    place: str = ""
+    """Where the organization left the estate, or got another instance: what the old connector is kept under."""
     version: int = 0
     fence: int = 0
+
+    @property
+    def through(self) -> str:
+        """Through whose connector it is reached: the organization's, or the one that is kept of it."""
+        return self.place or self.organization
 
 
 @dataclass(frozen=True, slots=True)

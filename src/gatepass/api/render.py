@@ -193,6 +193,7 @@ def token_json(token: Token) -> Json:
         "scopes": sorted(token.scopes),
         "label": token.label,
         "issued_by": token.by,
+        "issued_through": token.parent,
         "issued_at": iso(token.made_at),
         "expires_at": iso(token.expires_at),
         "revoked_at": moment(token.revoked_at),

@@ -19,7 +19,7 @@ from gatepass.api.offered import AwsTells, sessions_json
 from gatepass.desk import Ask, Caller, Desk, Repeat, Said
 from gatepass.desk.office import BadToken, Office, Scope
 from gatepass.errors import GatepassError
-from gatepass.store import RequestFilter
+from gatepass.store import RequestFilter, Token
 
 Json = dict[str, Any]
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -66,6 +66,8 @@ class Parts:
     applier: Applier
     applies: Applies
     aws: AwsTells
+    issued_decide: bool = False
+    """Whether answers count that come by a token somebody else issued: where nobody can sign in, and in the demo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,11 @@ class Bearer:
     """Who calls, and what their token is good for."""
 
     caller: Caller
-    scopes: frozenset[str]
+    token: Token
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        return self.token.scopes
 
     def need(self, scope: str) -> Caller:
         if scope not in self.scopes:
@@ -97,7 +103,7 @@ Key = Annotated[
 def build(parts: Parts) -> APIRouter:
     """Every route under `/v1`."""
     router = APIRouter(prefix="/v1", responses=PROBLEMS)
-    bearer = _bearer(parts.office)
+    bearer = _bearer(parts)
     _asking(router, parts, bearer)
     _requests(router, parts, bearer)
     _answers(router, parts, bearer)
@@ -107,16 +113,22 @@ def build(parts: Parts) -> APIRouter:
     return router
 
 
-def _bearer(office: Office) -> Any:
+def _bearer(parts: Parts) -> Any:
     def authenticate(
         authorization: Annotated[str, Header()] = "", user_agent: Annotated[str, Header()] = ""
     ) -> Bearer:
         kind, _, text = authorization.partition(" ")
         if kind.lower() != "bearer" or not text:
             raise BadToken("a bearer token is needed", advice="send: Authorization: Bearer ...")
-        person, token = office.authenticate(text.strip())
+        person, token = parts.office.authenticate(text.strip())
         source = "cli" if user_agent.startswith("gatepass-cli") else "api"
-        return Bearer(Caller(person.id, source, on_behalf="on_behalf" in token.scopes), token.scopes)
+        caller = Caller(
+            person.id,
+            source,
+            on_behalf="on_behalf" in token.scopes,
+            signed_in=token.own or parts.issued_decide,
+        )
+        return Bearer(caller, token)
 
     return Depends(authenticate)
 
@@ -263,7 +275,7 @@ def _tokens(router: APIRouter, parts: Parts, bearer: Any) -> None:
         if wider or body.person != who.caller.person:
             who.need("admin")
         token, text = parts.office.issue_token(
-            who.caller, body.person, frozenset(body.scopes), lasts, body.label
+            who.caller, body.person, frozenset(body.scopes), lasts, body.label, through=who.token
         )
         response.headers["Cache-Control"] = "no-store"
         return {**render.token_json(token), "token": text}
@@ -276,7 +288,7 @@ def _tokens(router: APIRouter, parts: Parts, bearer: Any) -> None:
 
     @router.delete("/tokens/{token_id}", status_code=204, tags=["tokens"])
     def revoke(token_id: str, who: Bearer = bearer) -> None:
-        """End a token at once."""
+        """End a token at once, and all that were issued through it."""
         known = {each.id: each.person for each in parts.office.tokens(who.caller)}
         if not _within(who, known.get(token_id, who.caller.person)):
             who.need("admin")

@@ -14,6 +14,7 @@ from gatepass.access.checkpoint import Signer
 from gatepass.access.requests import Claim
 from gatepass.app.applies import TeamsApplies
 from gatepass.app.channels import Announcers, Channels
+from gatepass.app.checkpoints import sinks
 from gatepass.app.estates import EstateInventory, EstateReaches, FileApplier
 from gatepass.app.health import LoggedAlarms, ProcessHealth
 from gatepass.app.keys import Keys
@@ -41,7 +42,7 @@ from gatepass.engine.settings import EngineSettings
 from gatepass.errors import GatepassError
 from gatepass.handlers import Runner
 from gatepass.store import Pace, Store, Tx, View, open_store
-from gatepass.store.checkpoints import DirectorySink, SignedCheckpoints
+from gatepass.store.checkpoints import SignedCheckpoints
 from gatepass.strategies.claims import Finder
 from gatepass.strategies.plugins import load as load_strategies
 from gatepass.teams.calls import Calls
@@ -142,9 +143,7 @@ def build(
         patience=settings.start_within,
     )
     following = Following(store, clock, book, coding, deciding, ending)
-    checkpoints = SignedCheckpoints(
-        Signer(keys.checkpoint_pem), [DirectorySink(settings.data_dir / "checkpoints")]
-    )
+    checkpoints = SignedCheckpoints(Signer(keys.checkpoint_pem), sinks(settings, source))
     ports = Ports(
         gate=gatekeeper,
         announcer=announcer,
@@ -200,6 +199,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         skew=settings.skew,
         accounts=settings.accounts_every,
         checkpoint=settings.checkpoint_every,
+        asked=settings.start_within,
         pace=Pace(limit=settings.calls_per_second),
         limits=settings.limits,
     )

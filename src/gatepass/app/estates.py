@@ -29,14 +29,19 @@ class EstateReaches:
     keys: Keys
 
     def reach(self, organization: str) -> Reach:
-        """KeyError: no organization of that name, live or removed."""
+        """By its name, or by the place of an instance that it had: `NAME@INSTANCE`. KeyError: neither is known."""
+        name, _, instance = organization.rpartition("@")
         with self.store.glance() as view:
             estate = self.book.current(view).estate
-            # After the estate, never before it: an organization that moves in between is reached as it was.
-            kept = {each.organization: each.connector for each in view.estates.tombstones()}
-        if organization in kept:  # its last facts are reached as they were made, whatever stands there now
-            return self._reach(organization, from_plain(dict(kept[organization]), Connector))
-        return self._reach(organization, estate.organizations[organization].connector)
+            kept = view.estates.tombstones() if name else ()
+        if not name:
+            return self._reach(organization, estate.organizations[organization].connector)
+        live = [each.connector for each in estate.organizations.values()]
+        for connector in live:  # the instance is back, perhaps under another name: as it is reached now
+            if connector.instance_arn.rpartition("/")[2] == instance:
+                return self._reach(organization, connector)
+        found = {each.instance.rpartition("/")[2]: each.connector for each in kept}
+        return self._reach(organization, from_plain(dict(found[instance]), Connector))
 
     def _reach(self, organization: str, connector: Connector) -> Reach:
         return Reach(

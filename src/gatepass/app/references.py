@@ -8,21 +8,26 @@ from pathlib import Path
 from gatepass.app.settings import SettingsError
 
 
+def look_up(reference: str) -> str | None:
+    """The secret that a reference names; None: it names nothing. ValueError: it is a literal."""
+    kind, _, place = reference.partition(":")
+    if kind == "env":
+        return os.environ.get(place) or None
+    if kind != "file":
+        raise ValueError("a literal")
+    try:
+        return Path(place).expanduser().read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
 def resolve(reference: str, what: str) -> str:
     """The secret that a reference names. Raises `SettingsError` naming `what` and the reference, never a value."""
-    kind, _, place = reference.partition(":")
-    value: str | None = None
-    if kind == "env":
-        value = os.environ.get(place)
-    elif kind == "file":
-        try:
-            value = Path(place).expanduser().read_text(encoding="utf-8").strip()
-        except OSError:
-            value = None
-    else:
-        raise SettingsError(f"{what}: found a literal", advice="write a reference: env:NAME or file:PATH")
-    if not value:
-        raise SettingsError(
-            f"{what}: {kind}:{place} names nothing", advice="set it, or correct the reference"
-        )
+    try:
+        value = look_up(reference)
+    except ValueError:
+        advice = "write a reference: env:NAME or file:PATH"
+        raise SettingsError(f"{what}: found a literal", advice=advice) from None
+    if value is None:
+        raise SettingsError(f"{what}: {reference} names nothing", advice="set it, or correct the reference")
     return value

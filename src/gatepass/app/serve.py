@@ -56,6 +56,11 @@ def serve(
     try:
         _apply(installation, estate, say)
         _first_token(installation, say)
+        if not (pick_a_person or can_answer(settings)):
+            say(
+                "nobody can answer requests yet: set GATEPASS_OIDC_ISSUER for people to sign in, or Slack, or "
+                "GATEPASS_DECIDING_TOKENS=issued to trust tokens that admins issue for others"
+            )
         before(installation)
         listener = _listen(settings)
         port = listener.getsockname()[1]
@@ -97,7 +102,14 @@ def application(
     `closing` is set when the process is about to stop: streams end then.
     """
     names = AwsNames(installation.door, installation.clock)
-    parts = Parts(installation.desk, installation.office, installation.applier, installation.applies, names)
+    parts = Parts(
+        installation.desk,
+        installation.office,
+        installation.applier,
+        installation.applies,
+        names,
+        issued_decide=installation.settings.deciding_tokens == "issued",
+    )
     health = Health(installation.health.problems, installation.health.metrics)
     app = build_api(parts, health, installation.clock, version("gatepass"))
     route = installation.faces.route
@@ -184,6 +196,11 @@ def _apply(installation: Installation, estate: Estate, say: Say) -> None:
     say(
         f"estate version {applied.number}: {len(estate.organizations)} organization(s), {len(estate.flows)} flow(s)"
     )
+
+
+def can_answer(settings: Settings) -> bool:
+    """Whether there is a way for people to answer as themselves."""
+    return bool(settings.oidc_issuer or settings.slack_bot_token) or settings.deciding_tokens == "issued"
 
 
 def _first_token(installation: Installation, say: Say) -> None:

@@ -68,6 +68,8 @@ class Settings:
     """Separated by commas: only members of one of these may sign in; empty: everybody whom the estate knows."""
     oidc_groups_every: timedelta = timedelta(hours=1)
     """How old the issuer's word about somebody's groups may grow: then they sign in again, which asks it anew."""
+    deciding_tokens: str = "own"
+    """`issued` lets people answer with a token that an admin issued for them: only where nobody can sign in."""
     threads: int = 8
     """Facts settled at the same time by one process."""
     lease: timedelta = timedelta(seconds=15)
@@ -85,6 +87,8 @@ class Settings:
     backoff: timedelta = timedelta(seconds=1)
     backoff_cap: timedelta = timedelta(seconds=60)
     checkpoint_every: timedelta = timedelta(hours=1)
+    checkpoints_to: str = ""
+    """Where else signed checkpoints go, separated by blanks: `/directory`, `s3://BUCKET/PREFIX`, `https://ADDRESS`."""
     accounts_every: timedelta = timedelta(minutes=10)
     """How old the list of an organization's accounts may grow."""
     skew: timedelta = timedelta(seconds=30)

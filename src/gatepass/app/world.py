@@ -6,14 +6,13 @@ no integration raises the SDK's named "not configured" error.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from gatepass.access.requests import Request
+from gatepass.app.references import look_up
 from gatepass.aws.directory import Directory
 from gatepass.aws.door import Door
 from gatepass.aws.errors import AwsError
@@ -233,19 +232,13 @@ class _OneWorld:
 
 
 def _dereference(reference: str) -> str:
-    kind, _, path = reference.partition(":")
-    value: str | None = None
-    if kind == "env":
-        value = os.environ.get(path)
-    elif kind == "file":
-        try:
-            value = Path(path).read_text(encoding="utf-8").strip()
-        except OSError:
-            value = None
+    words = f"the reference {reference} names nothing on the server"
+    try:
+        value = look_up(reference)
+    except ValueError:
+        value, words = None, "a literal stands where a reference to a secret belongs"
     if value is None:
-        raise Unanswered(
-            "SymSDK", "SECRET_NOT_FOUND", f"the reference {kind}:{path} names nothing on the server"
-        )
+        raise Unanswered("SymSDK", "SECRET_NOT_FOUND", words)
     return value
 
 

@@ -11,9 +11,8 @@ import click
 from gatepass.access.chain import INSTALLATION, Fault, read_export
 from gatepass.access.checkpoint import BadCheckpoint, Checkpoint, Verdict, read_checkpoint
 from gatepass.access.checkpoint import verify as verify_entries
+from gatepass.cli.outcomes import BAD_INPUT, FAILURE
 from gatepass.cli.server import connect
-
-FAILURE, BAD_INPUT = 1, 2
 
 _file = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
@@ -59,6 +58,10 @@ def verify(
     kept = [_read_checkpoint(place) for place in checkpoints]
     with click.open_file(str(export), encoding="utf-8", errors="replace") as lines:
         entries, unread = read_export(lines)
+    if not entries and (unread or not kept):
+        click.echo(f"{export} is no export of the audit log: no line of it is an entry", err=True)
+        click.echo("  next: name a file that `gatepass audit export` wrote", err=True)
+        sys.exit(BAD_INPUT)
     names = {INSTALLATION if name == "installation" else name for name in organizations} or None
     verdict = verify_entries(entries, kept, organizations=names, key=key)
     faults = (*unread, *verdict.faults)

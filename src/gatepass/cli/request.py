@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from gatepass.access.states import RequestState
 from gatepass.cli.listing import show_list
 from gatepass.cli.outcomes import DENIED, FAILURE, NEEDS_HUMAN
 from gatepass.cli.server import connect, output_option, print_json
@@ -141,7 +142,9 @@ def _finish(shown: Json, output: str) -> None:
 
 @click.command("requests")
 @click.option("--to-decide", is_flag=True, help="Only those that wait for your answer.")
-@click.option("--state", multiple=True, help="Only in this state; may be repeated.")
+@click.option(
+    "--state", multiple=True, type=click.Choice([*RequestState]), help="Only in this state; may be repeated."
+)
 @click.option("--flow")
 @click.option("--requester", metavar="PERSON")
 @click.option("--limit", default=50, show_default=True)

@@ -8,7 +8,7 @@ from gatepass.cli.listing import show_list
 from gatepass.cli.server import connect, output_option, print_json
 from gatepass.client import segment
 
-_COLUMNS = ("id", "person", "scopes", "label", "issued_at", "expires_at", "revoked_at")
+_COLUMNS = ("id", "person", "scopes", "label", "issued_by", "issued_at", "expires_at", "revoked_at")
 
 
 @click.group("token")
@@ -51,6 +51,6 @@ def list_tokens(output: str) -> None:
 @token.command("revoke")
 @click.argument("token_id", metavar="ID")
 def revoke(token_id: str) -> None:
-    """End a token at once."""
+    """End a token at once, and all that were issued through it."""
     connect().delete(f"/v1/tokens/{segment(token_id)}")
     click.echo(f"{token_id} is revoked")

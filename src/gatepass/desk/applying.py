@@ -10,7 +10,7 @@ from gatepass.access.events import Event, Value
 from gatepass.access.requests import Grant
 from gatepass.desk.book import Book
 from gatepass.desk.ending import Ending
-from gatepass.errors import GatepassError
+from gatepass.errors import Conflict, GatepassError
 from gatepass.estate.change import Change, Held, Orphan, buried, changes, orphans
 from gatepass.estate.model import Estate
 from gatepass.estate.wire import to_plain
@@ -29,6 +29,13 @@ class EstateInUse(GatepassError):
             f"live access would be orphaned: {words}",
             advice="wait until it ends, or end it now with: gatepass apply --end-grants",
         )
+
+
+_TRIES = 3
+
+
+class _Begun(Conflict):
+    """Access began that the new estate takes away, after the facts were locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +60,49 @@ class Applying:
 
     def apply(self, by: str, estate: Estate, *, end_grants: bool = False) -> Applied:
         """Apply a loaded estate in one transaction. Raises `EstateInUse`, or `Conflict` when somebody was faster."""
-        with self._store.write() as tx:
-            number = tx.estates.current_number()
-            if number == 0:
-                return self._put(tx, by, estate, 1, Applied(1, (), 0, ()))
-            old = self._book.at(tx, number).estate
-            if old.digest == estate.digest:
-                return Applied(number, (), 0, ())
-            grants = {grant.id: grant for grant in tx.requests.open_grants(None)}
-            lost = orphans(
-                old, estate, (held for held in (self._held(tx, g) for g in grants.values()) if held)
-            )
-            if lost and not end_grants:
-                raise EstateInUse(lost)
-            found = changes(old, estate)
-            left = buried(old, estate)
-            for organization in left:
-                kept = to_plain(organization.connector)
-                tx.estates.bury(Tombstone(organization.name, kept, number, tx.now))
-            over = [grants[orphan.held.grant] for orphan in lost]
-            ended = self._ending.end_grants(tx, over, why="estate", by=by, now=tx.now)
-            names = tuple(organization.name for organization in left)
-            applied = self._put(tx, by, estate, number + 1, Applied(number + 1, found, ended, names))
-        self._store.wake()
-        return applied
+        for _ in range(_TRIES):
+            try:
+                with self._store.write() as tx:
+                    applied = self._apply(tx, by, estate, end_grants=end_grants)
+            except _Begun as begun:
+                last = begun
+                continue
+            self._store.wake()
+            return applied
+        raise last
+
+    def _apply(self, tx: Tx, by: str, estate: Estate, *, end_grants: bool) -> Applied:
+        """Facts are locked before the estate is held, for whoever begins access holds its fact when it asks for the
+        estate; what began in between is seen then, and its fact is not among those: all of it is tried again."""
+        number = tx.estates.current_number()
+        if number == 0:
+            return self._put(tx, by, estate, 1, Applied(1, (), 0, ()))
+        old = self._book.at(tx, number).estate
+        if old.digest == estate.digest:
+            return Applied(number, (), 0, ())
+        left = buried(old, estate)
+        names = tuple(organization.name for organization in left)
+        held = tx.facts.hold_of(names, [grant.fact for grant, _ in self._lost(tx, old, estate)])
+        tx.estates.hold()
+        lost = self._lost(tx, old, estate)
+        if lost and not end_grants:
+            raise EstateInUse(orphan for _, orphan in lost)
+        if not held.issuperset(grant.fact for grant, _ in lost):
+            raise _Begun("access began while the estate was applied", advice="apply it again")
+        for organization in left:
+            connector = organization.connector
+            kept = to_plain(connector)
+            tx.estates.bury(Tombstone(connector.instance_arn, organization.name, kept, number, tx.now))
+        ended = self._ending.end_grants(tx, [grant for grant, _ in lost], why="estate", by=by)
+        done = Applied(number + 1, changes(old, estate), ended, names)
+        return self._put(tx, by, estate, number + 1, done)
+
+    def _lost(self, tx: Tx, old: Estate, new: Estate) -> list[tuple[Grant, Orphan]]:
+        """The open grants that the new estate takes away what they need."""
+        grants = {grant.id: grant for grant in tx.requests.open_grants(None)}
+        held = (self._held(tx, grant) for grant in grants.values())
+        found = orphans(old, new, (each for each in held if each is not None))
+        return [(grants[orphan.held.grant], orphan) for orphan in found]
 
     def _put(self, tx: Tx, by: str, estate: Estate, number: int, applied: Applied) -> Applied:
         source = json.dumps(to_plain(estate), ensure_ascii=False, separators=(",", ":")).encode()

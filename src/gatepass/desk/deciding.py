@@ -85,18 +85,16 @@ class Deciding:
             raise NotFound(f"there is no request {request_id}", advice="list yours with: gatepass requests")
         return request
 
-    def prepared(
-        self, tx: Tx, request: Request, claims: tuple[Claim, ...], now: datetime, by: str | None = None
-    ) -> Request:
+    def prepared(self, tx: Tx, request: Request, claims: tuple[Claim, ...], by: str | None = None) -> Request:
         """What was asked is checked and found in AWS: people are asked now, or the rule (or code, `by`) decides."""
         tx.facts.lock(_keys(request, claims))
         request = replace(request, claims=claims)
         self.follow(tx, request, "request")
         if by is not None:
-            return self.approve_by(tx, request, by, now)
+            return self.approve_by(tx, request, by)
         if request.terms.needed > 0:
             asking = replace(
-                request, state=RequestState.PENDING, expires_at=now + request.terms.unanswered_after
+                request, state=RequestState.PENDING, expires_at=tx.now + request.terms.unanswered_after
             )
             fields: Fields = {
                 "request": request.id,
@@ -108,19 +106,19 @@ class Deciding:
             )
         if not request.terms.automatic:
             raise Bug(f"request {request.id}: {request.terms.rule} asks nobody and is not automatic")
-        return self.approve_by(tx, request, RULE, now)
+        return self.approve_by(tx, request, RULE)
 
     def _told(self, tx: Tx, request: Request) -> Request:
         self.announcer.changed(tx, request, ())
         return request
 
-    def approve_by(self, tx: Tx, request: Request, actor: str, now: datetime) -> Request:
+    def approve_by(self, tx: Tx, request: Request, actor: str) -> Request:
         """Approve in the name of the rule or of a handler; recorded like everybody else's answer."""
         decision = Decision(
-            self.new_id("d"), request.id, request.round, request.content_hash, Answer.APPROVE, actor, now
+            self.new_id("d"), request.id, request.round, request.content_hash, Answer.APPROVE, actor, tx.now
         )
         tx.requests.decide(decision, _decided(request, decision, counted=1))
-        return self._approve(tx, request, (decision,), (actor,), now)
+        return self._approve(tx, request, (decision,), (actor,))
 
     def fail(self, tx: Tx, request: Request, why: str) -> Request:
         """A check after the asking refused it; the reason is kept for the requester."""
@@ -135,16 +133,16 @@ class Deciding:
         event = Event("request.cancelled", request.organization, fields)
         return self._told(tx, tx.requests.save(dropped, event))
 
-    def deny_by(self, tx: Tx, request: Request, actor: str, why: str, now: datetime) -> Request:
+    def deny_by(self, tx: Tx, request: Request, actor: str, why: str) -> Request:
         """The flow's code denies; recorded like everybody else's answer."""
         decision = Decision(
-            self.new_id("d"), request.id, request.round, request.content_hash, Answer.DENY, actor, now, why
+            self.new_id("d"), request.id, request.round, request.content_hash, Answer.DENY, actor, tx.now, why
         )
         tx.requests.decide(decision, _decided(request, decision, counted=0))
         return self._deny(tx, request, actor, why)
 
     def answer(
-        self, tx: Tx, caller: Caller, said: Said, now: datetime, coded: CodedAnswer = UNCODED
+        self, tx: Tx, caller: Caller, said: Said, coded: CodedAnswer = UNCODED
     ) -> tuple[Request, Verdict]:
         """One person's answer. A refusal is a verdict, so that its audit entry commits; nothing else changes then.
 
@@ -158,9 +156,9 @@ class Deciding:
         estate = self.book.current(tx).estate
         person = need(tx, estate, caller.person)
         earlier = tx.requests.decisions(request.id)
-        verdict = judge(request, person, said.shown, earlier, said.duration)
+        verdict = judge(request, person, said.shown, earlier, said.duration, signed_in=caller.signed_in)
         if verdict.allowed and said.answer is Answer.APPROVE:
-            verdict = self._in_time(tx, request, now)
+            verdict = self._in_time(tx, request)
         flow = self.book.at(tx, request.estate_version).estate.flows[request.flow]
         if verdict.allowed and flow.implementation is not None:
             verdict = self._by_code(tx, request, flow, coded)
@@ -174,7 +172,7 @@ class Deciding:
             request.content_hash,
             said.answer,
             person.id,
-            now,
+            tx.now,
             said.message,
             said.duration,
         )
@@ -186,12 +184,12 @@ class Deciding:
             return self._deny(tx, request, person.id, said.message), verdict
         if coded.denies:
             actor = coding.actor(flow, request.estate_version)
-            return self.deny_by(tx, request, actor, "denied by the flow's rules", now), verdict
+            return self.deny_by(tx, request, actor, "denied by the flow's rules"), verdict
         if not reached(request, counted):
             return self._told(tx, tx.requests.save(request)), verdict
         if coded.stops_granting:
             return self.fail(tx, request, coded.stops_granting), verdict
-        return self._approve(tx, request, decisions, counted, now), verdict
+        return self._approve(tx, request, decisions, counted), verdict
 
     def _by_code(self, tx: Tx, request: Request, flow: Flow, coded: CodedAnswer) -> Verdict:
         """Whether the flow's code takes the answer; what it said is kept in the log either way."""
@@ -201,12 +199,12 @@ class Deciding:
             tx.audit(event)
         return Verdict(Reason.CODE, coded.refusal) if coded.refusal else Verdict()
 
-    def _in_time(self, tx: Tx, request: Request, now: datetime) -> Verdict:
+    def _in_time(self, tx: Tx, request: Request) -> Verdict:
         accepted = request.terms.accepted_lateness
         if accepted is None or request.duration is None:
             return Verdict()
-        ends = now + (request.extension or request.duration)
-        late = max((self.forecast(tx, claim, ends, now) for claim in request.claims), default=timedelta(0))
+        ends = tx.now + (request.extension or request.duration)
+        late = max((self.forecast(tx, claim, ends, tx.now) for claim in request.claims), default=timedelta(0))
         if late <= accepted:
             return Verdict()
         words = f"access could be taken back only {late} after its end, and this rule accepts {accepted}"
@@ -226,12 +224,11 @@ class Deciding:
         request: Request,
         decisions: tuple[Decision, ...],
         counted: tuple[str, ...],
-        now: datetime,
     ) -> Request:
         """Enough people (or the rule) decided for exactly this content: extend what is live, or make the grants."""
         bound = tuple(d for d in valid(request, decisions) if d.by in counted)
         lengths = [d.duration for d in bound if d.duration is not None]
-        done = approved(request, bound, now)
+        done = approved(request, bound, tx.now)
         fields: Fields = {
             "request": request.id,
             "round": request.round,
@@ -242,7 +239,7 @@ class Deciding:
         }
         event = Event("request.approved", request.organization, fields)
         if request.extension is not None:
-            self._extend_grants(tx, request, min([request.extension, *lengths]), now)
+            self._extend_grants(tx, request, min([request.extension, *lengths]))
             return self._told(tx, tx.requests.save(done, event))
         self.follow(tx, request, "approve")
         stored = tx.requests.save(done, event)
@@ -250,11 +247,11 @@ class Deciding:
             over = Event("request.ended", request.organization, {"request": request.id})
             return self._told(tx, tx.requests.save(replace(stored, state=RequestState.ENDED), over))
         for claim in request.claims:
-            self._make_grant(tx, stored, claim, now)
-        tx.facts.touch([claim.fact for claim in request.claims], now)
+            self._make_grant(tx, stored, claim)
+        tx.facts.touch([claim.fact for claim in request.claims], tx.now)
         return self._told(tx, stored)
 
-    def _make_grant(self, tx: Tx, request: Request, claim: Claim, now: datetime) -> None:
+    def _make_grant(self, tx: Tx, request: Request, claim: Claim) -> None:
         assert request.duration is not None
         assert request.organization is not None
         grant = Grant(
@@ -264,33 +261,33 @@ class Deciding:
             organization=request.organization,
             fact=claim.fact,
             duration=request.duration,
-            made_at=now,
-            start_by=now + self.start_within,
+            made_at=tx.now,
+            start_by=tx.now + self.start_within,
             session=claim.session,
         )
         length = grant.duration // MILLISECOND
         made = grant_event("grant.made", grant, duration_ms=length, content_hash=request.content_hash)
         tx.requests.add_grant(grant, made)
 
-    def _extend_grants(self, tx: Tx, request: Request, by: timedelta, now: datetime) -> None:
+    def _extend_grants(self, tx: Tx, request: Request, by: timedelta) -> None:
         cap = request.terms.max_duration
         assert cap is not None
         for grant in tx.requests.grants_of(request.id):
-            if grant.state is GrantState.ACTIVE and grant.live(now):
-                longer = extended(grant, by, cap, now)
+            if grant.state is GrantState.ACTIVE and grant.live(tx.now):
+                longer = extended(grant, by, cap, tx.now)
                 tx.requests.move_grant(longer, grant_event("grant.extended", longer, ends_at=_iso(longer)))
-        tx.facts.touch([claim.fact for claim in request.claims], now)
+        tx.facts.touch([claim.fact for claim in request.claims], tx.now)
 
-    def ask_more(self, tx: Tx, caller: Caller, request_id: str, by: timedelta, now: datetime) -> Request:
+    def ask_more(self, tx: Tx, caller: Caller, request_id: str, by: timedelta) -> Request:
         """Ask for more time: a new question for the same approvers, or at once where the rule decides by itself."""
         request = self.seen(tx, caller, request_id)
         tx.facts.lock(_keys(request, request.claims))
         locked = tx.requests.lock(request_id)
         assert locked is not None
         person = need(tx, self.book.current(tx).estate, caller.person)
-        require(may_extend(locked, tx.requests.grants_of(request_id), person, by, now))
+        require(may_extend(locked, tx.requests.grants_of(request_id), person, by, tx.now))
         question = replace(
-            locked, extension=by, round=locked.round + 1, expires_at=now + locked.terms.unanswered_after
+            locked, extension=by, round=locked.round + 1, expires_at=tx.now + locked.terms.unanswered_after
         )
         fields: Fields = {
             "request": request_id,
@@ -301,7 +298,7 @@ class Deciding:
         }
         stored = tx.requests.save(question, Event("request.extension_asked", question.organization, fields))
         if stored.terms.needed == 0 and stored.terms.automatic:
-            return self.approve_by(tx, stored, RULE, now)
+            return self.approve_by(tx, stored, RULE)
         return self._told(tx, stored)
 
 

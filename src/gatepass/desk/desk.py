@@ -114,12 +114,12 @@ class Desk:
     def _answering(
         self, caller: Caller, said: Said, coded: CodedAnswer
     ) -> Callable[[Tx], tuple[Request, Verdict]]:
-        return lambda tx: self._deciding.answer(tx, caller, said, tx.now, coded)
+        return lambda tx: self._deciding.answer(tx, caller, said, coded)
 
     def extend(self, caller: Caller, request_id: str, by: timedelta, repeat: Repeat | None = None) -> Request:
         """Ask for more time on live access: a new question for the same approvers."""
         return self._change(
-            caller, lambda tx: (self._deciding.ask_more(tx, caller, request_id, by, tx.now), YES), repeat
+            caller, lambda tx: (self._deciding.ask_more(tx, caller, request_id, by), YES), repeat
         )
 
     def end(self, caller: Caller, request_id: str, repeat: Repeat | None = None) -> Request:
@@ -127,7 +127,7 @@ class Desk:
 
         def take(tx: Tx) -> tuple[Request, Verdict]:
             request = self._deciding.seen(tx, caller, request_id)
-            return self._ending.end_request(tx, request, self._person(tx, caller), tx.now)
+            return self._ending.end_request(tx, request, self._person(tx, caller))
 
         return self._change(caller, take, repeat)
 
@@ -181,7 +181,8 @@ class Desk:
             request = self._deciding.seen(view, caller, said.request)
             version = self._book.at(view, request.estate_version)
             person = self._person(view, caller)
-            verdict = judge(request, person, said.shown, view.requests.decisions(request.id), said.duration)
+            earlier = view.requests.decisions(request.id)
+            verdict = judge(request, person, said.shown, earlier, said.duration, signed_in=caller.signed_in)
         if not verdict.allowed or version.estate.flows[request.flow].implementation is None:
             return UNCODED
         about = coding.about(version, request, version.estate.people[request.requester])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-from gatepass.access.decide import Verdict, end, may_cancel, may_end, require
+from gatepass.access.decide import Verdict, may_cancel, may_end, require
 from gatepass.access.events import Event
 from gatepass.access.requests import Grant, Request
-from gatepass.access.states import GrantState, RequestState
-from gatepass.engine.concluding import conclude, grant_event
+from gatepass.access.states import RequestState
+from gatepass.engine.concluding import end_held
 from gatepass.engine.ports import Announcer
 from gatepass.estate.model import Person
 from gatepass.store import Tx
@@ -22,7 +21,7 @@ class Ending:
 
     announcer: Announcer
 
-    def end_request(self, tx: Tx, request: Request, person: Person, now: datetime) -> tuple[Request, Verdict]:
+    def end_request(self, tx: Tx, request: Request, person: Person) -> tuple[Request, Verdict]:
         """Take back everything this request holds. A refusal is a verdict, so that its audit entry commits."""
         tx.facts.lock({claim.fact: request.organization or "" for claim in request.claims})
         grants = tx.requests.grants_of(request.id)
@@ -33,7 +32,7 @@ class Ending:
             return request, verdict
         mine = person.id == request.requester
         why = "requester" if mine else "admin" if person.role == "admin" else "approver"
-        self._end_locked(tx, grants, why=why, by=person.id, now=now)
+        end_held(tx, grants, why=why, by=person.id, announcer=self.announcer)
         return tx.requests.get(request.id) or request, verdict
 
     def cancel(self, tx: Tx, request_id: str, person: Person) -> Request:
@@ -47,7 +46,7 @@ class Ending:
         self.announcer.changed(tx, stored, ())
         return stored
 
-    def end_grants(self, tx: Tx, grants: Iterable[Grant], *, why: str, by: str | None, now: datetime) -> int:
+    def end_grants(self, tx: Tx, grants: Iterable[Grant], *, why: str, by: str | None) -> int:
         """End these grants, whoever's they are, and bring their requests where they stand then; how many there were.
 
         Locks every fact first, in one statement and one order, then reads the grants again under the lock.
@@ -55,21 +54,5 @@ class Ending:
         wanted = {grant.id: grant for grant in grants}
         tx.facts.lock({grant.fact: grant.organization for grant in wanted.values()})
         fresh = [tx.requests.grant(grant_id) for grant_id in wanted]
-        return self._end_locked(tx, [g for g in fresh if g is not None], why=why, by=by, now=now)
-
-    def _end_locked(self, tx: Tx, grants: Iterable[Grant], *, why: str, by: str | None, now: datetime) -> int:
-        """End grants whose facts this transaction holds, and make the engine look at once."""
-        moved: dict[str, list[Grant]] = {}
-        for grant in grants:
-            if grant.final or grant.state is GrantState.ENDING:
-                continue
-            ended = end(grant, why=why, by=by, now=now)
-            more = {"covered_by": None} if ended.state is GrantState.ENDED else {"by": by}
-            tx.requests.move_grant(ended, grant_event(f"grant.{ended.state}", ended, why=why, **more))
-            moved.setdefault(grant.request, []).append(ended)
-        tx.facts.touch({each.fact for of_request in moved.values() for each in of_request}, now)
-        for request_id in sorted(moved):
-            request = conclude(tx, request_id) or tx.requests.get(request_id)
-            if request is not None:
-                self.announcer.changed(tx, request, moved[request_id])
-        return sum(len(of_request) for of_request in moved.values())
+        found = [grant for grant in fresh if grant is not None]
+        return end_held(tx, found, why=why, by=by, announcer=self.announcer)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from gatepass.access.requests import Grant, Request
 from gatepass.access.states import GrantState, RequestState
@@ -96,22 +95,22 @@ class Following:
                 for event in coding.events(about.flow, request, stepped.ran, stepped.faults):
                     tx.audit(event)
                 if stepped.then is Then.MOVE:
-                    self._move(tx, about, request, stepped, tx.now)
+                    self._move(tx, about, request, stepped)
         except Conflict:
             return
         self.store.wake()
 
-    def _move(self, tx: Tx, about: About, seen: Request, stepped: Stepped, now: datetime) -> None:
+    def _move(self, tx: Tx, about: About, seen: Request, stepped: Stepped) -> None:
         actor = coding.actor(about.flow, seen.estate_version)
         if stepped.step == "deescalate":
             grants = tx.requests.grants_of(seen.id)
-            self.ending.end_grants(tx, grants, why="handler", by=actor, now=now)
+            self.ending.end_grants(tx, grants, why="handler", by=actor)
             return
         tx.facts.lock({claim.fact: seen.organization or "" for claim in seen.claims})
         request = tx.requests.lock(seen.id)
         if request is None or request.state is not RequestState.PENDING:
             return
         if stepped.step == "deny":
-            self.deciding.deny_by(tx, request, actor, stepped.message or "denied by the flow's rules", now)
+            self.deciding.deny_by(tx, request, actor, stepped.message or "denied by the flow's rules")
         elif stepped.step in ("approve", "escalate"):
-            self.deciding.approve_by(tx, request, actor, now)
+            self.deciding.approve_by(tx, request, actor)

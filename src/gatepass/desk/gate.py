@@ -12,7 +12,7 @@ from gatepass.desk.forms import still_offered
 from gatepass.desk.people import find
 from gatepass.estate.change import Held, orphans
 from gatepass.estate.model import Estate
-from gatepass.store import Tx, View
+from gatepass.store import OpenAsk, Tx, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Gatekeeper:
 
     def refused(self, tx: Tx, waiting: Sequence[Grant]) -> Mapping[str, str]:
         """Of these waiting grants, those that may not start any more, and why (I8, I10, I13, I18)."""
+        tx.estates.stay()
         found = {}
         for grant in waiting:
             request = tx.requests.get(grant.request)
@@ -40,7 +41,9 @@ class Gatekeeper:
         if request.organization is not None and request.organization not in estate.organizations:
             return f"organization {request.organization} has left the estate"
         asked_under = self.book.at(rows, request.estate_version).estate
-        changed = _changed(rows, asked_under, estate, request)
+        changed = _changed(rows, asked_under, estate, request) or self.why_lost(
+            rows, OpenAsk(request.requester, request.flow, request.target)
+        )
         if changed:
             return changed
         target = asked_under.targets.get(request.target) if request.target is not None else None
@@ -57,21 +60,31 @@ class Gatekeeper:
             chosen.setdefault("account_id", request.account_id)
         return still_offered(rows, request.requester, flow, chosen)
 
-    def why_gone(self, tx: Tx, person_id: str) -> str | None:
+    def why_gone(self, rows: View | Tx, person: str) -> str | None:
         """Why a person may hold nothing any more; None: they are active."""
-        person = find(tx, self.book.current(tx).estate, person_id)
-        if person is None:
+        found = find(rows, self.book.current(rows).estate, person)
+        if found is None:
             return "not in the estate any more"
-        return None if person.active else "disabled"
+        return None if found.active else "disabled"
+
+    def why_lost(self, rows: View | Tx, ask: OpenAsk) -> str | None:
+        """Why the estate in force lets this person not ask for this: they left the group that may (I13).
+
+        None where nobody could ask: what the estate took away is looked after when it is applied (I18).
+        """
+        estate = self.book.current(rows).estate
+        person, flow = estate.people.get(ask.requester), estate.flows.get(ask.flow)
+        target = estate.targets.get(ask.target) if ask.target is not None else None
+        if person is None or flow is None or (ask.target is not None and target is None):
+            return None
+        if estate.rule_for(flow, target, person) is not None:
+            return None
+        return f"{person.label} may not ask flow {flow.name} for {ask.target or 'this'} any more"
 
 
 def _changed(rows: View | Tx, asked_under: Estate, now: Estate, request: Request) -> str:
     """What the estate took away after it was asked for: nobody begins what the version in force does not hold (I18)."""
     if request.target is None or request.organization is None:
         return ""
-    if request.organization in {each.organization for each in rows.estates.tombstones()}:
-        return (
-            f"organization {request.organization} is being moved: its last access there is being taken back"
-        )
     held = Held("", request.requester, request.flow, request.organization, request.target, request.account_id)
     return next((orphan.why for orphan in orphans(asked_under, now, (held,))), "")

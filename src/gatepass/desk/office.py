@@ -26,6 +26,8 @@ from gatepass.store import Backlog, Store, Token, Tx, View
 
 TOKEN_PREFIX = "gp_"  # noqa: S105  # tells a token of ours from others' when one leaks; not itself a secret
 LONGEST_TOKEN = timedelta(days=366)
+INSTALLATION = "installation"
+"""Who issued the first token: whoever can read the data directory. It is there to issue lasting ones."""
 SCOPES = ("ask", "decide", "admin", "on_behalf")
 """What a token may be used for; a person's own rights bound it as well."""
 
@@ -113,9 +115,20 @@ class Office:
         return person, token
 
     def issue_token(
-        self, caller: Caller, person_id: str, scopes: frozenset[str], lasts: timedelta, label: str = ""
+        self,
+        caller: Caller,
+        person_id: str,
+        scopes: frozenset[str],
+        lasts: timedelta,
+        label: str = "",
+        *,
+        through: Token | None = None,
     ) -> tuple[Token, str]:
-        """A new token and its text, which is shown this once. People issue their own; admins anybody's."""
+        """A new token and its text, which is shown this once. People issue their own; admins anybody's.
+
+        `through`: the token it is asked for with; None: the person has signed in. One of the same person's ends no
+        later than that one, and is no more their own than that one is.
+        """
         unknown = scopes - set(SCOPES)
         if unknown or not scopes:
             found = ", ".join(sorted(unknown)) or "none"
@@ -132,7 +145,11 @@ class Office:
                 raise NotFound(f"there is no person {person_id!r}", advice="see: gatepass people")
             if by.id != person.id or "on_behalf" in scopes:
                 require(_admin(by))
-            return self._issue(tx, person, by.id, scopes, lasts, label)
+            issuer, ends = by.id, tx.now + lasts
+            if through is not None and through.person == person.id:
+                issuer = by.id if through.own else through.by
+                ends = ends if through.by == INSTALLATION else min(ends, through.expires_at)
+            return self._issue(tx, person, issuer, scopes, ends, label, through)
 
     def first_token(self) -> tuple[Token, str] | None:
         """A day's token of the first admin, while no admin has a good one: how an installation begins."""
@@ -143,14 +160,32 @@ class Office:
             held = any(t.good(tx.now) for p in admins for t in tx.people.tokens(p.id))
             if held or not admins:
                 return None
-            return self._issue(tx, admins[0], "installation", frozenset(SCOPES), timedelta(days=1), "first")
+            ends = tx.now + timedelta(days=1)
+            return self._issue(tx, admins[0], INSTALLATION, frozenset(SCOPES), ends, "first", None)
 
     def _issue(
-        self, tx: Tx, person: Person, by: str, scopes: frozenset[str], lasts: timedelta, label: str
+        self,
+        tx: Tx,
+        person: Person,
+        by: str,
+        scopes: frozenset[str],
+        ends: datetime,
+        label: str,
+        through: Token | None,
     ) -> tuple[Token, str]:
         token_id, secret = self._new_id("t"), self._new_secret()
         text = f"{TOKEN_PREFIX}{token_id}_{secret}"
-        token = Token(token_id, hash_token(text), person.id, scopes, label[:100], by, tx.now, tx.now + lasts)
+        token = Token(
+            id=token_id,
+            hash=hash_token(text),
+            person=person.id,
+            scopes=scopes,
+            label=label[:100],
+            by=by,
+            made_at=tx.now,
+            expires_at=ends,
+            parent=through.id if through is not None else None,
+        )
         tx.people.issue(token)
         return token, text
 
@@ -161,7 +196,7 @@ class Office:
             return view.people.tokens(None if ADMINS.includes(person) else person.id)
 
     def revoke_token(self, caller: Caller, token_id: str) -> None:
-        """End a token at once. One's own, or as an admin anybody's."""
+        """End a token at once, with all that were issued through it. One's own, or as an admin anybody's."""
         with self._store.write() as tx:
             person = self._person(tx, caller)
             known = tx.people.tokens(None if ADMINS.includes(person) else person.id)
@@ -187,8 +222,7 @@ class Office:
             if person_id not in self._book.current(tx).estate.people:
                 raise NotFound(f"there is no person {person_id!r}", advice="see: gatepass people")
             tx.people.disable(person_id, admin.id, why[:200])
-            ended = len(tx.requests.grants_of_person(person_id))
-            end_all(tx, person_id, "disabled", self._ending.announcer)
+            ended = end_all(tx, person_id, "disabled", self._ending.announcer)
         self._store.wake()
         return ended
 
@@ -206,7 +240,11 @@ class Office:
         with self._store.write() as tx:
             admin = self._person(tx, caller)
             require(_admin(admin))
-            people.need(tx, self._book.current(tx).estate, person_id)
+            estate = self._book.current(tx).estate
+            people.need(tx, estate, person_id)
+            known = people.services(estate)
+            if service not in known:
+                raise GatepassError(f"service: found {service!r}; allowed: {', '.join(sorted(known))}")
             tx.people.replace_identity(person_id, service, external_id, identity, admin.id)
 
     # -- organizations
@@ -221,7 +259,7 @@ class Office:
             admin = self._person(tx, caller)
             require(_admin(admin))
             wanted = [g for g in tx.requests.open_grants(None) if scope.covers(g)]
-            ended = self._ending.end_grants(tx, wanted, why="admin", by=admin.id, now=tx.now)
+            ended = self._ending.end_grants(tx, wanted, why="admin", by=admin.id)
         self._store.wake()
         return ended
 

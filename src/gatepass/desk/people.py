@@ -27,6 +27,13 @@ def need(view: View | Tx, estate: Estate, person_id: str) -> Person:
     return person
 
 
+def services(estate: Estate) -> frozenset[str]:
+    """In which services somebody's id may be asked for: ours, those of integrations, those the estate names ids of."""
+    used = {integration.type for integration in estate.integrations.values()}
+    named = {service for person in estate.people.values() for service in person.identities}
+    return frozenset({"aws_sso", "oidc", "slack"} | used | named)
+
+
 def finder(view: View | Tx, estate: Estate) -> Callable[[str], Person | None]:
     """`find`, with everything but the id given."""
     return lambda person_id: find(view, estate, person_id)

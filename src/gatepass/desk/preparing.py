@@ -208,7 +208,7 @@ class Preparing:
             self.deciding.fail(tx, seen, outcome.why)
             return
         if made is None or about is None:
-            self.deciding.prepared(tx, seen, outcome.claims, tx.now)
+            self.deciding.prepared(tx, seen, outcome.claims)
             return
         stopped = outcome.escalate if outcome.escalate and outcome.escalate.then is Then.REFUSE else None
         ran = made.ran + (outcome.escalate.ran if outcome.escalate else ())
@@ -226,13 +226,13 @@ class Preparing:
             case Fate.CANCELLED:
                 self.deciding.drop(tx, request, made.words, actor)
             case Fate.DENIED:
-                self.deciding.deny_by(tx, request, actor, made.words, tx.now)
+                self.deciding.deny_by(tx, request, actor, made.words)
             case Fate.APPROVED if stopped is not None:
                 self.deciding.fail(tx, request, stopped.message)
             case Fate.APPROVED:
-                self.deciding.prepared(tx, request, outcome.claims, tx.now, by=actor)
+                self.deciding.prepared(tx, request, outcome.claims, by=actor)
             case Fate.PENDING:
-                self.deciding.prepared(tx, request, outcome.claims, tx.now)
+                self.deciding.prepared(tx, request, outcome.claims)
 
 
 def settings_for(target: Target, request: Request) -> dict[str, str]:

@@ -22,6 +22,8 @@ class Caller:
     """web, api, cli or slack."""
     on_behalf: bool = False
     """Whether this caller (a bot's token) may ask for somebody else."""
+    signed_in: bool = True
+    """Whether the person got here by signing in; False: by a token that somebody else issued in their name."""
 
 
 @dataclass(frozen=True, slots=True)

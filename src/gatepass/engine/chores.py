@@ -74,10 +74,10 @@ def publish_checkpoint(store: Store, checkpoints: Checkpoints, clock: Clock) -> 
         checkpoints.publish(heads, clock.now())
 
 
-def clear_tombstones(store: Store) -> None:
-    """Forget how removed organizations are reached, once the last fact of ours there is gone."""
+def clear_tombstones(store: Store, kept: timedelta) -> None:
+    """Forget how removed organizations are reached, once nothing there is ours or is read by the sweep any more."""
     with store.read() as view:
         if not view.estates.tombstones():
             return
     with store.write() as tx:
-        tx.estates.clear_tombstones()
+        tx.estates.clear_tombstones(kept)

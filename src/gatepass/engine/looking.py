@@ -104,9 +104,9 @@ class Looking:
         key, strategy = fact.key, self.strategy(fact.key)
 
         def run(wanted: Mapping[FactKey, None]) -> Mapping[FactKey, Reading]:
-            return strategy.observe(fact.organization, tuple(wanted), self._clock.now())
+            return strategy.observe(fact.through, tuple(wanted), self._clock.now())
 
-        group = (fact.organization, key.kind, key.scope, key.parts[:-1])
+        group = (fact.through, key.kind, key.scope, key.parts[:-1])
         return self._reads.ask(group, key, None, run)
 
     def poll(self, fact: Fact, op_ref: str, verb: Verb) -> OperationStatus:
@@ -114,6 +114,6 @@ class Looking:
         key, strategy = fact.key, self.strategy(fact.key)
 
         def run(wanted: Mapping[str, Verb]) -> Mapping[str, OperationStatus]:
-            return strategy.poll(fact.organization, key.scope, wanted)
+            return strategy.poll(fact.through, key.scope, wanted)
 
-        return self._polls.ask((fact.organization, key.kind, key.scope), op_ref, verb, run)
+        return self._polls.ask((fact.through, key.kind, key.scope), op_ref, verb, run)

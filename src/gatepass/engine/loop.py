@@ -87,7 +87,7 @@ class Engine:
             dice=Random(seed),  # noqa: S311 - spreads retries, keeps no secret
         )
         self._sweep = Sweep(self._parts, self._observe)
-        self._questions = Questions(store, clock, settings, ports.decider, ports.announcer)
+        self._questions = Questions(store, clock, settings, ports.decider, ports.announcer, ports.alarms)
         self._messages = Messages(store, clock, settings, ports.notifier)
         leavers = Leavers(store, ports.roster, ports.announcer)
         chores = [
@@ -96,7 +96,7 @@ class Engine:
             Chore(
                 "checkpoint", settings.checkpoint, lambda: publish_checkpoint(store, ports.checkpoints, clock)
             ),
-            Chore("tombstones", settings.tombstones, lambda: clear_tombstones(store)),
+            Chore("tombstones", settings.tombstones, lambda: clear_tombstones(store, settings.ended)),
             Chore("tidy", _TIDY, store.tidy),
             Chore("beat", settings.beat, self._beat),
             Chore("clocks", _CLOCKS, lambda: self._compare_clocks(probe, store_clock)),
@@ -227,7 +227,7 @@ class Engine:
     def _observe(self, group: Sequence[ClaimedFact]) -> dict[FactKey, Reading]:
         strategy = self._looking.strategy(group[0].fact.key)
         keys = [each.fact.key for each in group]
-        return dict(strategy.observe(group[0].fact.organization, keys, self.core.clock.now()))
+        return dict(strategy.observe(group[0].fact.through, keys, self.core.clock.now()))
 
     def _beat(self) -> None:
         with self.core.store.write() as tx:

@@ -10,7 +10,7 @@ from typing import Protocol
 from gatepass.access.chain import Head
 from gatepass.access.requests import Grant, Request
 from gatepass.errors import GatepassError
-from gatepass.store import Tx
+from gatepass.store import OpenAsk, Tx, View
 from gatepass.store.estates import KnownAccount
 from gatepass.store.outbox import Message
 
@@ -42,10 +42,14 @@ class Alarms(Protocol):
 
 
 class Roster(Protocol):
-    """Who is still here."""
+    """Who is still here, and for what."""
 
-    def why_gone(self, tx: Tx, person: str) -> str | None:
+    def why_gone(self, rows: View | Tx, person: str) -> str | None:
         """Why the person may hold nothing any more: disabled, or not in the estate; None: they are active."""
+        ...
+
+    def why_lost(self, rows: View | Tx, ask: OpenAsk) -> str | None:
+        """Why somebody who is here may not ask for this any more; None: they may, or nobody could."""
         ...
 
 
@@ -160,7 +164,10 @@ class NoInventory:
 class Everybody:
     """Nobody ever leaves."""
 
-    def why_gone(self, tx: Tx, person: str) -> str | None:
+    def why_gone(self, rows: View | Tx, person: str) -> str | None:
+        return None
+
+    def why_lost(self, rows: View | Tx, ask: OpenAsk) -> str | None:
         return None
 
 

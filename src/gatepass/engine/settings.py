@@ -40,6 +40,8 @@ class EngineSettings:
     accounts: timedelta = timedelta(minutes=15)
     checkpoint: timedelta = timedelta(hours=1)
     tombstones: timedelta = timedelta(minutes=1)
+    asked: timedelta = timedelta(hours=1)
+    """A request that could not be taken on for so long fails."""
     message_backoff: timedelta = timedelta(seconds=2)
     message_backoff_cap: timedelta = timedelta(minutes=5)
     pace: Pace = field(default_factory=Pace)

@@ -79,7 +79,7 @@ class Step:
 
     def found(self, reading: Reading) -> None:
         """Settle what the sweep read, although nothing was due."""
-        self._guarded(lambda: self._follow(self._decide(lambda s: settle.read(s, reading))))
+        self._guarded(lambda: self._follow(self._decide_on(reading)))
 
     # -- the steps
 
@@ -113,7 +113,18 @@ class Step:
                 raise
             detail = str(error)
             return self._decide(lambda s: settle.unread(s, detail))
-        return self._decide(lambda s: settle.read(s, reading))
+        return self._decide_on(reading)
+
+    def _decide_on(self, reading: Reading) -> Plan:
+        """What a reading leads to, unless the process slept over it: what was true then may be long over."""
+        good_until = self._parts.clock.now() + self._parts.settings.lease
+
+        def decide(s: Situation) -> Plan:
+            if s.now > good_until:
+                raise LeaseLost(f"what was read of {s.fact.key.text} is older than a lease")
+            return settle.read(s, reading)
+
+        return self._decide(decide)
 
     def _poll(self, plan: Plan) -> Plan:
         attempt = plan.attempt
@@ -156,8 +167,8 @@ class Step:
         slot_at = self._slot_at or self._parts.clock.now()
         with lease.hold(self._claimed.lease.until), self._parts.pacer.holding(fact.key.scope, slot_at):
             if verb is Verb.GRANT:
-                return strategy.grant(fact.organization, fact.key)
-            return strategy.revoke(fact.organization, fact.key, fact.handle)
+                return strategy.grant(fact.through, fact.key)
+            return strategy.revoke(fact.through, fact.key, fact.handle)
 
     # -- one decision, one transaction
 
@@ -232,6 +243,7 @@ class Step:
             parts.store.release(self._claimed, full.until)
         except (LeaseLost, Conflict) as lost:
             log.info("step on %s is void: %s", key.text, lost)
+            self._give_back()
         except Bug as bug:
             parts.brake.pull("bug", f"an invariant does not hold on {key.text}: {bug}")
             self._back_off(str(bug))
@@ -240,6 +252,13 @@ class Step:
         except Exception as error:
             log.exception("step on %s failed", key.text)
             self._back_off(f"{type(error).__name__}: {error}")
+
+    def _give_back(self) -> None:
+        """The lease may be ours still: a touched fact has another version, not another owner. Nobody waits it out."""
+        try:
+            self._parts.store.release(self._claimed)
+        except Unavailable as gone:
+            log.warning("the lease on %s ends by itself: %s", self._fact.key.text, gone)
 
     def _back_off(self, detail: str) -> None:
         try:

@@ -70,9 +70,9 @@ class Sweep:
         groups: defaultdict[tuple[object, ...], list[ClaimedFact]] = defaultdict(list)
         for each in claimed:
             key = each.fact.key
-            groups[each.fact.organization, key.kind, key.scope, key.parts[:-1]].append(each)
+            groups[each.fact.through, key.kind, key.scope, key.parts[:-1]].append(each)
         for group in groups.values():
-            organization = group[0].fact.organization
+            organization = group[0].fact.through
             try:
                 readings = self._observe(group)
             except GatepassError as error:

@@ -10,7 +10,7 @@ from gatepass.store.limiter import Pace
 from gatepass.store.once import KeyReused
 from gatepass.store.outbox import ClaimedMessage, Message
 from gatepass.store.people import Leaver, StoredIdentity, Token, WebSession
-from gatepass.store.requests import BadCursor, ClaimedRequest, RequestFilter, RequestPage
+from gatepass.store.requests import BadCursor, ClaimedRequest, OpenAsk, RequestFilter, RequestPage
 from gatepass.store.store import Claimed, Store, Tx, View, open_store
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Leaver",
     "Message",
     "Offered",
+    "OpenAsk",
     "Pace",
     "RequestFilter",
     "RequestPage",

@@ -77,32 +77,31 @@ class AuditReads:
 class Audit(AuditReads):
     """What one transaction adds. Events gather until the commit; heads are locked last, in sorted order."""
 
-    def __init__(self, link: Link, key: bytes, now: datetime) -> None:
+    def __init__(self, link: Link, key: bytes) -> None:
         super().__init__(link)
         self._key = key
-        self._now = now
         self._waiting: list[Event] = []
 
     def say(self, event: Event) -> None:
         """Add an entry when this transaction commits; nothing of it remains when it does not."""
         self._waiting.append(event)
 
-    def append(self) -> None:
-        """Write what was said. The store calls it last: nothing comes after it but the commit (architecture.md 4)."""
-        at = iso(self._now)
+    def append(self, now: datetime) -> None:
+        """Write what was said, as of now. The store calls it last: the commit comes next (architecture.md 4)."""
+        at = iso(now)
         bodies: dict[str, list[tuple[str, str]]] = {}
         for event in self._waiting:
             body = body_of(event, at, self._key)
             bodies.setdefault(event.organization or INSTALLATION, []).append((body, digest(body)))
         self._waiting.clear()
         for organization in sorted(bodies):
-            self._extend(organization, bodies[organization])
+            self._extend(organization, bodies[organization], now)
 
-    def _extend(self, organization: str, bodies: list[tuple[str, str]]) -> None:
+    def _extend(self, organization: str, bodies: list[tuple[str, str]], now: datetime) -> None:
         head = self._lock_head(organization)
         seq, previous = head["seq"], head["hash"]
         rows: list[Mapping[str, object]] = []
-        at = max(to_ms(self._now), head["at"])
+        at = max(to_ms(now), head["at"])
         for body, body_digest in bodies:
             seq += 1
             linked = link_hash(VERSION, organization, seq, previous, body_digest)

@@ -8,17 +8,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, update
 
-from gatepass.access.events import Event
+from gatepass.access.events import Event, Value
 from gatepass.clock import from_ms, to_ms
 from gatepass.errors import Conflict
 from gatepass.store.facts import FactReads
 from gatepass.store.link import Link, Row, Statement
 from gatepass.store.rows import json_text
-from gatepass.store.tables import accounts, estates, offers, tombstones
+from gatepass.store.tables import accounts, estates, facts, offers, tombstones
 
 _OFFERS_KEPT = timedelta(hours=24)
+_APPLYING = 7_204_002
+"""The number of the advisory lock that applying takes alone and beginning access takes together."""
+_HOLD = Statement(text(f"SELECT pg_advisory_xact_lock({_APPLYING})"))
+_STAY = Statement(text(f"SELECT pg_advisory_xact_lock_shared({_APPLYING})"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,26 @@ class EstateVersion:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """What is kept of an organization that left the estate, until the last fact of ours there is gone."""
+    """What is kept of an instance whose organization left the estate or got another, while facts there need it."""
 
+    instance: str
+    """Its ARN."""
     organization: str
+    """The name under which it was reached last."""
     connector: Mapping[str, object]
     estate_version: int
     """The last version that had it."""
     made_at: datetime
+
+    @property
+    def place(self) -> str:
+        """What facts that are reached through it say instead of their organization."""
+        return place_of(self.organization, self.instance)
+
+
+def place_of(organization: str, instance: str) -> str:
+    """The words for one instance that an organization had; they may stand in the name of a session."""
+    return f"{organization}@{instance.rpartition('/')[2]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +143,46 @@ class Estates(EstateReads):
         for event in events:
             self._audit(event)
 
+    def hold(self) -> None:
+        """Nobody else applies an estate, and no access begins, until this transaction ends.
+
+        Taken after facts, before requests.
+        """
+        if self._link.postgresql:
+            self._link.all(_HOLD)
+
+    def stay(self) -> None:
+        """The estate in force stays so until this transaction ends: for whoever begins access under it."""
+        if self._link.postgresql:
+            self._link.all(_STAY)
+
     def bury(self, tombstone: Tombstone) -> None:
-        """Keep the connector of an organization that leaves the estate (may be repeated)."""
+        """Keep the connector of an instance; the last one known of it counts (may be repeated).
+
+        Facts that lie in its organization now are reached through it from now on: this transaction holds them.
+        """
         row = {
+            "instance": tombstone.instance,
             "organization": tombstone.organization,
             "connector": json_text(dict(tombstone.connector)),
             "estate_version": tombstone.estate_version,
             "made_at": to_ms(tombstone.made_at),
         }
-        self._link.run(self._link.insert(tombstones).on_conflict_do_nothing(), row)
+        insert = self._link.insert(tombstones)
+        fresh = {name: insert.excluded[name] for name in row if name != "instance"}
+        self._link.run(insert.on_conflict_do_update(index_elements=["instance"], set_=fresh), row)
+        there = (facts.c.organization == tombstone.organization, facts.c.place == "")
+        moved = self._link.run(update(facts).where(*there).values(place=tombstone.place))
+        said: dict[str, Value] = {"organization": tombstone.organization, "instance": tombstone.instance}
+        self._audit(Event("estate.tombstone", None, said | {"facts": moved}))
 
-    def clear_tombstones(self) -> tuple[str, ...]:
-        """Forget the connectors of organizations that hold no fact of ours and no open grant; their names."""
-        buried = [tombstone.organization for tombstone in self.tombstones()]
-        holding = FactReads(self._link).holding(buried)
-        gone = tuple(name for name in buried if name not in holding)
-        self._link.run(delete(tombstones).where(tombstones.c.organization.in_(gone)))
+    def clear_tombstones(self, kept: timedelta) -> tuple[str, ...]:
+        """Forget the connectors that no fact needs any more: none of ours, no open grant, nothing that ended within
+        `kept` and is still read; their instances."""
+        used = {place.rpartition("@")[2] for place in FactReads(self._link).places(self._now - kept)}
+        buried = [tombstone.instance for tombstone in self.tombstones()]
+        gone = tuple(instance for instance in buried if instance.rpartition("/")[2] not in used)
+        self._link.run(delete(tombstones).where(tombstones.c.instance.in_(gone)))
         return gone
 
     def replace_accounts(self, organization: str, found: Iterable[KnownAccount]) -> None:
@@ -188,7 +229,9 @@ def _version(row: Row) -> EstateVersion:
 
 def _tombstone(row: Row) -> Tombstone:
     connector = json.loads(row["connector"])
-    return Tombstone(row["organization"], connector, row["estate_version"], from_ms(row["made_at"]))
+    return Tombstone(
+        row["instance"], row["organization"], connector, row["estate_version"], from_ms(row["made_at"])
+    )
 
 
 def _account(row: Row) -> KnownAccount:
@@ -215,4 +258,4 @@ _OFFERED = Statement(
     )
 )
 _NUMBER = Statement(select(func.max(estates.c.number).label("number")))
-_TOMBSTONES = Statement(select(tombstones).order_by(tombstones.c.organization))
+_TOMBSTONES = Statement(select(tombstones).order_by(tombstones.c.instance))

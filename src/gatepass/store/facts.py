@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, literal_column, or_, select, update
 from sqlalchemy.sql import ClauseElement
 
 from gatepass.access.events import Event
@@ -78,16 +79,16 @@ class FactReads:
         rows = self._link.all(select(facts).where(where, *_ours(ours)).order_by(facts.c.key))
         return tuple(fact_from(row) for row in rows)
 
-    def holding(self, organizations: Iterable[str]) -> Mapping[str, int]:
-        """How many facts of ours or open grants each of these organizations still has; those without are left out."""
-        counts: dict[str, int] = {}
-        names = list(organizations)
-        for table, where in ((facts, facts.c.ours), (grants, OPEN_GRANTS)):
-            column = table.c.organization
-            counted = select(column, func.count().label("n")).where(column.in_(names), where)
-            for row in self._link.all(counted.group_by(column)):
-                counts[row["organization"]] = counts.get(row["organization"], 0) + row["n"]
-        return counts
+    def places(self, since: datetime) -> frozenset[str]:
+        """Through which kept connectors something is still to be reached: what is ours, what an open grant is on, and
+        what was found gone at or after `since`."""
+        lively = or_(
+            facts.c.ours,
+            facts.c.absent_at >= to_ms(since),
+            facts.c.key.in_(select(grants.c.fact).where(OPEN_GRANTS)),
+        )
+        rows = self._link.all(select(facts.c.place).where(facts.c.place != "", lively).distinct())
+        return frozenset(row["place"] for row in rows)
 
     def standing(self, keys: Iterable[FactKey]) -> dict[FactKey, Fact]:
         """What is known of these facts, unlocked; those never looked at are left out."""
@@ -98,9 +99,11 @@ class FactReads:
 class Facts(FactReads):
     """Changes of facts, inside one transaction. Lock first, then read grants, then write (architecture.md 2)."""
 
-    def __init__(self, link: Link, audit: Callable[[Event], None]) -> None:
+    def __init__(self, link: Link, audit: Callable[[Event], None], waited: Callable[[], None]) -> None:
+        """`waited` is told after each lock: others may have held it for a while."""
         super().__init__(link)
         self._audit = audit
+        self._waited = waited
 
     def lock(self, keys: Mapping[FactKey, str]) -> dict[FactKey, Fact]:
         """Lock these facts (key to organization) until the transaction ends, making those that never were.
@@ -117,20 +120,34 @@ class Facts(FactReads):
             for key, organization in sorted(keys.items(), key=lambda item: item[0].text)
         ]
         insert = self._link.insert(facts).values(new)
-        resting = and_(~facts.c.ours, facts.c.organization != insert.excluded.organization)
+        moved = or_(facts.c.organization != insert.excluded.organization, facts.c.place != "")
+        resting = and_(~facts.c.ours, moved)
         self._link.run(
             insert.on_conflict_do_update(
-                index_elements=["key"], set_={"organization": insert.excluded.organization}, where=resting
+                index_elements=["key"],
+                set_={"organization": insert.excluded.organization, "place": ""},
+                where=resting,
             )
         )
         wanted = select(facts).where(facts.c.key.in_([row["key"] for row in new]))
+        return {fact.key: fact for fact in map(fact_from, self._lock(wanted))}
+
+    def _lock(self, wanted: Select[Any]) -> Sequence[Row]:
         order = facts.c.key.collate("C") if self._link.postgresql else facts.c.key
         locked = self._link.all(wanted.order_by(order).with_for_update())
-        return {fact.key: fact for fact in map(fact_from, locked)}
+        self._waited()
+        return locked
+
+    def hold_of(self, organizations: Iterable[str], keys: Iterable[FactKey]) -> frozenset[FactKey]:
+        """Lock every fact reached through these organizations' own connectors, and these facts; which they are."""
+        there = and_(facts.c.organization.in_(list(organizations)), facts.c.place == "")
+        wanted = select(facts.c.key).where(or_(there, facts.c.key.in_([key.text for key in keys])))
+        return frozenset(FactKey.parse(row["key"]) for row in self._lock(wanted))
 
     def hold(self, key: FactKey) -> Fact:
         """Lock one fact that is known to exist. A missing one is a `Bug`: rows of facts are never removed."""
         row = self._link.one(_HOLD, {"key": key.text})
+        self._waited()
         if row is None:
             raise Bug(f"the row of fact {key.text} is gone")
         return fact_from(row)
@@ -143,6 +160,7 @@ class Facts(FactReads):
             (_GRANTS_ON, of_fact),
             (_ATTEMPTS_ON, {**of_fact, "since": to_ms(since)}),
         )
+        self._waited()
         if not locked:
             raise Bug(f"the row of fact {key.text} is gone")
         return Held(fact_from(locked[0]), tuple(map(grant_from, on_it)), tuple(map(attempt_from, tried)))

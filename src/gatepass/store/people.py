@@ -45,6 +45,13 @@ class Token:
     made_at: datetime
     expires_at: datetime
     revoked_at: datetime | None = None
+    parent: str | None = None
+    """The token it was issued through; None: by somebody who had signed in, or by the installation."""
+
+    @property
+    def own(self) -> bool:
+        """Whether the person it is for got it, by signing in; not somebody else in their name."""
+        return self.by == self.person
 
     def good(self, now: datetime) -> bool:
         return self.revoked_at is None and now < self.expires_at
@@ -200,6 +207,7 @@ class People(PeopleReads):
             "scopes": json_text(sorted(token.scopes)),
             "label": token.label,
             "by": token.by,
+            "parent": token.parent,
             "made_at": to_ms(token.made_at),
             "expires_at": to_ms(token.expires_at),
         }
@@ -208,13 +216,15 @@ class People(PeopleReads):
         said |= {"scopes": " ".join(sorted(token.scopes)), "expires_at": token.expires_at.isoformat()}
         self._audit(Event("token.issued", None, said))
 
-    def revoke(self, token_id: str, by: str) -> bool:
-        """End a token. False: there is no such token, or it was revoked already."""
+    def revoke(self, token_id: str, by: str) -> tuple[str, ...]:
+        """End a token and all that were issued through it; which they are. None: it is unknown, or revoked already."""
         live = (tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
         if self._link.run(update(tokens).where(*live).values(revoked_at=to_ms(self._now))) != 1:
-            return False
+            return ()
         self._audit(Event("token.revoked", None, {"token": token_id, "by": by}))
-        return True
+        children = self._link.all(select(tokens.c.id).where(tokens.c.parent == token_id))
+        below = [each for row in children for each in self.revoke(row["id"], by)]
+        return (token_id, *below)
 
     def open_session(self, session: WebSession) -> None:
         """Keep a new session of the portal."""
@@ -301,6 +311,7 @@ def _token(row: Row) -> Token:
         made_at=from_ms(row["made_at"]),
         expires_at=from_ms(row["expires_at"]),
         revoked_at=moment(row["revoked_at"]),
+        parent=row["parent"],
     )
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, exists, func, literal_column, or_, select, update
 
 from gatepass.access.events import Event
 from gatepass.access.facts import Attempt
 from gatepass.access.requests import Decision, Grant, Request, Terms, terms_from_json
-from gatepass.access.states import RequestState
+from gatepass.access.states import FINAL_REQUEST, RequestState
 from gatepass.clock import to_ms
 from gatepass.errors import Conflict, GatepassError
 from gatepass.store.facts import OPEN_GRANTS, save_grant, stepped
@@ -67,6 +67,15 @@ class RequestPage:
 
     requests: tuple[Request, ...]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAsk:
+    """What somebody asked for and still waits for or holds, whatever the account and the length."""
+
+    requester: str
+    flow: str
+    target: str | None
 
 
 class RequestReads:
@@ -130,8 +139,7 @@ class RequestReads:
 
     def open_of_person(self, person: str) -> tuple[Request, ...]:
         """The requests of a person that are not final, oldest first: what a leaver's end must look at."""
-        states = [state.value for state in (RequestState.ASKED, RequestState.PENDING, RequestState.APPROVED)]
-        query = select(requests).where(requests.c.requester == person, requests.c.state.in_(states))
+        query = select(requests).where(requests.c.requester == person, OPEN_REQUESTS)
         return tuple(request_from(row) for row in self._link.all(query.order_by(requests.c.asked_at)))
 
     def questions(self, person: str) -> tuple[Request, ...]:
@@ -149,6 +157,11 @@ class RequestReads:
             for row in rows
         )
 
+    def open_asks(self) -> frozenset[OpenAsk]:
+        """Who waits for or holds what: of all requests that are not final, each kind once."""
+        rows = self._link.all(_OPEN_ASKS)
+        return frozenset(OpenAsk(row["requester"], row["flow"], row["target"]) for row in rows)
+
     def attempts_of(self, request_id: str) -> tuple[Attempt, ...]:
         """The attempts on the facts of the request's grants, oldest first."""
         of_request = select(grants.c.fact).where(grants.c.request == request_id)
@@ -159,13 +172,16 @@ class RequestReads:
 class Requests(RequestReads):
     """Changes of requests, answers and grants, inside one transaction."""
 
-    def __init__(self, link: Link, audit: Callable[[Event], None]) -> None:
+    def __init__(self, link: Link, audit: Callable[[Event], None], waited: Callable[[], None]) -> None:
+        """`waited` is told after each lock: others may have held it for a while."""
         super().__init__(link)
         self._audit = audit
+        self._waited = waited
 
     def lock(self, request_id: str) -> Request | None:
         """The request, nobody else's to change until this transaction ends. Facts are locked before it, never after."""
         row = self._link.one(_LOCK, {"id": request_id})
+        self._waited()
         return None if row is None else request_from(row)
 
     def add(self, request: Request, *events: Event) -> None:
@@ -253,6 +269,12 @@ _ADD = Statement(
     lambda insert: insert(requests).values(
         {column.name: bindparam(column.name) for column in requests.c if column.name not in _BY_DEFAULT}
     )
+)
+OPEN_REQUESTS = requests.c.state.in_(
+    [literal_column(f"'{state}'") for state in RequestState if state not in FINAL_REQUEST]
+)
+_OPEN_ASKS = Statement(
+    select(requests.c.requester, requests.c.flow, requests.c.target).where(OPEN_REQUESTS).distinct()
 )
 _by_id = select(requests).where(requests.c.id == bindparam("id"))
 _BY_ID = Statement(_by_id)

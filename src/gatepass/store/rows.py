@@ -51,6 +51,7 @@ def fact_from(row: Row) -> Fact:
         last_error=row["last_error"],
         read_at=moment(row["read_at"]),
         absent_at=moment(row["absent_at"]),
+        place=row["place"],
         version=row["version"],
         fence=row["fence"],
     )

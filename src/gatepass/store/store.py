@@ -70,14 +70,16 @@ class View:
 
 
 class Tx:
-    """One transaction. `now` is its moment: of its audit entries, and for whoever needs one time throughout."""
+    """One transaction. `now` is its moment, the same throughout but for one thing: where rows were locked, which may
+    mean waiting for others, it is the moment after. What has passed by then has passed."""
 
-    def __init__(self, link: Link, key: bytes, now: datetime) -> None:
-        self.now = now
+    def __init__(self, link: Link, key: bytes, clock: Clock) -> None:
+        self._clock = clock
+        self.now = now = clock.now()
         self._link = link
-        self.entries = Audit(link, key, now)
-        self.facts = Facts(link, self.audit)
-        self.requests = Requests(link, self.audit)
+        self.entries = Audit(link, key)
+        self.facts = Facts(link, self.audit, self._waited)
+        self.requests = Requests(link, self.audit, self._waited)
         self.outbox = Outbox(link)
         self.people = People(link, self.audit, now)
         self.estates = Estates(link, self.audit, now)
@@ -88,6 +90,9 @@ class Tx:
     def audit(self, event: Event) -> None:
         """Add an entry to its chain when this transaction commits."""
         self.entries.say(event)
+
+    def _waited(self) -> None:
+        self.now = max(self.now, self._clock.now())
 
     def take_slot(self, scope: str, now: datetime, patience: timedelta, pace: Pace) -> Slot:
         """As `Store.take_slot`, reserved only if this transaction commits: for a call whose intent it stores."""
@@ -116,9 +121,9 @@ class Store:
         changed, or, when the answer to the commit itself was lost, everything or nothing was: look before repeating.
         """
         with self._transaction(self._engines.writer) as link:
-            tx = Tx(link, self._key, self._clock.now())
+            tx = Tx(link, self._key, self._clock)
             yield tx
-            tx.entries.append()
+            tx.entries.append(tx.now)
 
     @contextmanager
     def read(self) -> Iterator[View]:

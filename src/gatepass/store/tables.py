@@ -82,6 +82,8 @@ request_steps = _steps("request_steps")
 grant_steps = _steps("grant_steps")
 fact_steps = _steps("fact_steps")
 
+_UNDECIDED = "state IN ('asked', 'pending', 'approved')"
+
 requests = Table(
     "requests",
     metadata,
@@ -115,6 +117,7 @@ requests = Table(
     Index("ix_requests_requester", "requester", "asked_at", "id"),
     Index("ix_requests_organization", "organization", "asked_at", "id"),
     Index("ix_requests_asked", "asked_at", "id"),
+    _where("ix_requests_open", "state", "requester", "flow", "target", where=_UNDECIDED),
 )
 
 decisions = Table(
@@ -146,6 +149,7 @@ facts = Table(
     _words("last_error", optional=True),
     _moment("read_at"),
     _moment("absent_at"),
+    Column("place", Text, nullable=False, server_default=text("''")),
     _count("version"),
     *_lease(),
     *_state("fact_steps"),
@@ -154,6 +158,7 @@ facts = Table(
     _where("ix_facts_sweep_ended", "absent_at", "read_at", where="absent_at IS NOT NULL"),
     Index("ix_facts_scope", "scope", "state"),
     Index("ix_facts_organization", "organization", "state"),
+    _where("ix_facts_place", "place", where="place <> ''"),
 )
 
 _BEGUN = "state NOT IN ('granting', 'active', 'ending') OR (starts_at IS NOT NULL AND ends_at IS NOT NULL)"
@@ -302,10 +307,12 @@ tokens = Table(
     _words("scopes"),
     _words("label"),
     _words("by"),
+    _words("parent", optional=True),
     _moment("made_at", optional=False),
     _moment("expires_at", optional=False),
     _moment("revoked_at"),
     Index("ix_tokens_person", "person"),
+    Index("ix_tokens_parent", "parent"),
 )
 
 web_sessions = Table(
@@ -333,7 +340,8 @@ estates = Table(
 tombstones = Table(
     "tombstones",
     metadata,
-    Column("organization", Text, primary_key=True),
+    Column("instance", Text, primary_key=True),
+    _words("organization"),
     _words("connector"),
     Column("estate_version", Integer, nullable=False),
     _moment("made_at", optional=False),

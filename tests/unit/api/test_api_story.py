@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from tests.installation import Whole
 
 from gatepass.app.serve import application
+from gatepass.clock import iso
 
 Json = dict[str, Any]
 PREFETCH = """from sym.sdk.annotations import prefetch
@@ -229,6 +230,51 @@ def test_a_token_for_asking_ends_only_what_is_ones_own(api: Api) -> None:
     api.whole.settle(5)
     assert api.send("cleo asks", "POST", f"/requests/{request['id']}/revoke").status_code == 403
     assert api.send("ana asks", "POST", f"/requests/{request['id']}/revoke").status_code == 200
+
+
+def test_a_token_issued_through_another_ends_no_later_and_dies_with_it(api: Api) -> None:
+    first = api.ok("ana", "POST", "/tokens", {"person": "ana", "lasts": "1h"})
+    api.tokens["first"] = first["token"]
+    second = api.ok("first", "POST", "/tokens", {"person": "ana", "lasts": "30d"})
+    assert second["expires_at"] == first["expires_at"]
+    assert second["issued_through"] == first["id"]
+    api.tokens["second"] = second["token"]
+    third = api.ok("second", "POST", "/tokens", {"person": "ana", "lasts": "1m"})
+    api.tokens["third"] = third["token"]
+    api.ok("ana", "DELETE", f"/tokens/{first['id']}")
+    for name in ("first", "second", "third"):
+        assert api.send(name, "GET", "/me").status_code == 401
+
+
+def test_who_issues_tokens_for_others_does_not_reach_quorum_alone_I7(api: Api) -> None:
+    """An answer is its person's own: neither an issued token counts, nor one that was issued through it."""
+    request = api.ask()
+    issued = api.ok("cleo", "POST", "/tokens", {"person": "ben", "lasts": "1h"})
+    assert (issued["person"], issued["issued_by"]) == ("ben", "cleo")
+    api.tokens["as ben"] = issued["token"]
+    again = api.ok("as ben", "POST", "/tokens", {"person": "ben", "lasts": "1h"})
+    assert again["issued_by"] == "cleo"
+    api.tokens["as ben again"] = again["token"]
+    for name in ("as ben", "as ben again"):
+        refused = api.approve(name, request)
+        assert (refused.status_code, refused.json()["reason"]) == (403, "not_signed_in")
+    assert api.approve("ben", request).status_code == 200
+
+
+def test_the_first_token_issues_lasting_ones_that_decide_nothing(tmp_path: Path) -> None:
+    """Who reads the data directory begins an installation; that is not signing in."""
+    whole = Whole(tmp_path)
+    made = whole.parts.office.first_token()
+    assert made is not None
+    api = Api(whole)
+    api.tokens["first"] = made[1]
+    lasting = api.ok("first", "POST", "/tokens", {"person": "cleo", "scopes": ["decide"], "lasts": "30d"})
+    assert lasting["issued_by"] == "installation"
+    assert lasting["expires_at"] > iso(made[0].expires_at)
+    request = api.ask(target="tenant_foo-main")
+    api.tokens["lasting"] = lasting["token"]
+    assert api.approve("lasting", request).json()["reason"] == "not_signed_in"
+    whole.close()
 
 
 def test_a_token_ends_with_its_time(api: Api) -> None:

@@ -11,6 +11,7 @@ from tests.installation import Whole
 
 from gatepass.access.requests import Request
 from gatepass.desk import Ask, Caller
+from gatepass.errors import GatepassError
 
 ANA, CLEO = Caller("ana", "test"), Caller("cleo", "test")
 INSTANCE = "arn:aws:sso:::instance/ssoins-7223000000000000"
@@ -55,3 +56,8 @@ def test_a_kept_identity_that_fails_is_never_found_again_by_address(whole: Whole
     assert kept.failed_at is not None
     whole.parts.office.store_identity(CLEO, "ana", "aws_sso", INSTANCE, other)
     assert ask(whole).state == "pending"
+
+
+def test_an_unknown_service_is_refused_with_those_there_are(whole: Whole) -> None:
+    with pytest.raises(GatepassError, match=r"found 'aws_sos'; allowed: .*aws_sso.*oidc.*slack"):
+        whole.parts.office.store_identity(CLEO, "ana", "aws_sos", INSTANCE, "some-id")

@@ -96,6 +96,15 @@ def test_a_line_that_is_no_entry_is_a_fault(export: Path) -> None:
     assert "line 11" in result.output
 
 
+def test_a_file_that_is_no_export_is_told_once(export: Path) -> None:
+    result = verify("-", stdin="a\nb\nc\n")
+    assert result.exit_code == 2
+    assert result.output.count("no export of the audit log") == 1
+    assert "line 2" not in result.output
+    assert verify("-", stdin="").exit_code == 2
+    assert verify("-", "--checkpoint", kept(export), stdin="").exit_code == 1  # all of it was cut off
+
+
 def test_verifying_needs_no_database_software() -> None:
     """An auditor has the base install: no SQLAlchemy, no server."""
     code = "import sys, gatepass.cli.audit; sys.exit('sqlalchemy' in sys.modules)"

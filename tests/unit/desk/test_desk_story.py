@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gatepass.access.decide import Reason, Refused
-from gatepass.access.facts import assignment
+from gatepass.access.facts import Fact, FactKey, assignment
 from gatepass.access.requests import Answer, Claim, Request
 from gatepass.access.states import GrantState, RequestState
 from gatepass.desk import (
@@ -38,7 +38,8 @@ from gatepass.estate.model import Estate, Person
 from gatepass.estate.sources import load_directory
 from gatepass.estate.wire import to_plain
 from gatepass.handlers import NOBODY, Runner
-from gatepass.store import EstateVersion, KnownAccount, Tombstone, open_store
+from gatepass.store import EstateVersion, KnownAccount, open_store
+from gatepass.store.facts import Facts
 from gatepass.testing.clock import VirtualClock
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "multi-organization"
@@ -380,9 +381,33 @@ def test_what_the_estate_took_away_after_it_was_asked_is_not_begun_I18(
         assert bool(why) == bool(told)
 
 
-def test_nothing_begins_in_an_organization_whose_old_connector_is_still_needed_I12(office: Office) -> None:
-    request = office.ask(duration="1h")
-    with office.store.write() as tx:
-        tx.estates.bury(Tombstone("tenant_foo", {"x": "y"}, 1, tx.now))
+def test_an_extension_decided_as_the_access_ended_extends_nothing_I11(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for a lock looks at the clock again: what has ended meanwhile is over."""
+    request = office.ask(duration="30m")
+    office.approve(BEN, request)
+    office.activate(request)
+    question = office.desk.extend(ANA, request.id, HOUR / 2)
+    lock = Facts.lock
+
+    def late(self: Facts, keys: Mapping[FactKey, str]) -> dict[FactKey, Fact]:
+        office.clock.advance(HOUR / 2)
+        return lock(self, keys)
+
+    monkeypatch.setattr(Facts, "lock", late)
+    office.approve(BEN, question)
     with office.store.read() as view:
-        assert "is being moved" in Gatekeeper(Book()).why_not(view, request)
+        (grant,) = view.requests.grants_of(request.id)
+    assert grant.starts_at is not None
+    assert grant.ends_at == grant.starts_at + HOUR / 2
+
+
+def test_an_answer_by_a_token_issued_in_somebodys_name_does_not_count_I7(office: Office) -> None:
+    request = office.ask(duration="1h")
+    for said in (Answer.APPROVE, Answer.DENY):
+        with pytest.raises(Refused, match="issued in your name") as refused:
+            office.desk.answer(replace(BEN, signed_in=False), Said(request.id, said, request.content_hash))
+        assert refused.value.verdict.reason is Reason.NOT_SIGNED_IN
+    assert office.get(request.id).state is RequestState.PENDING
+    assert office.kinds("tenant_foo").count("request.refused") == 2

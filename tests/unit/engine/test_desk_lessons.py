@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -16,9 +17,10 @@ from gatepass.access.decide import Refused
 from gatepass.access.requests import Answer, Request
 from gatepass.access.states import RequestState
 from gatepass.desk import Ask, BadAsk, Caller, Said
-from gatepass.desk.applying import EstateInUse
+from gatepass.desk.applying import Applying, EstateInUse
 from gatepass.errors import Conflict, GatepassError
-from gatepass.estate import load
+from gatepass.estate import Estate, load
+from gatepass.store import Tx
 
 MINUTE = timedelta(minutes=1)
 
@@ -114,8 +116,74 @@ def test_a_tenant_with_live_grants_is_not_removed_unless_they_are_ended_I18(offi
     assert not office.grants()
     held = office.sim.truth().instances[fact.scope].assignments.now
     assert not [one for one in held if one.principal == fact.parts[2]]
+    with office.inner.read() as view:  # what ended is read for another day, so the way there is kept
+        assert [each.instance for each in view.estates.tombstones()] == [fact.scope]
+    office.clock.advance(timedelta(hours=25))
+    pass_time(office, 2 * MINUTE)
     with office.inner.read() as view:
         assert view.estates.tombstones() == ()
+
+
+def test_access_at_an_instance_that_its_organization_has_no_more_is_taken_back_there_I18(
+    office: Office,
+) -> None:
+    """The organization's name stays, its connector leads elsewhere: each fact is reached where it was made."""
+    give(office, "ana", "staging", ("ben", "cleo"))
+    fact = next(key for key, owner in office.keys().items() if owner == ("ana", "tenant_bar"))
+    whole = estate()
+    bar = whole.organizations["tenant_bar"]
+    elsewhere = replace(bar.connector, instance_arn="arn:aws:sso:::instance/ssoins-7223000000000009")
+    moved = replace(
+        whole, organizations={**whole.organizations, "tenant_bar": replace(bar, connector=elsewhere)}
+    )
+    office.applying.apply("eve", moved, end_grants=True)
+    reach = office.build(office.inner).door.reach
+    assert reach("tenant_bar").instance_arn == elsewhere.instance_arn
+    assert reach("tenant_bar@ssoins-7223000000000001").instance_arn == bar.connector.instance_arn
+    pass_time(office, 3 * MINUTE)
+    held = office.sim.truth().instances[fact.scope].assignments.now
+    assert not [one for one in held if one.principal == fact.parts[2]]
+    assert not office.grants()
+
+
+def test_access_that_begins_while_an_estate_is_applied_is_seen_I18(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not among the facts that were locked first: nothing is applied that does not know of it."""
+    give(office, "ana", "read", ("ben",))
+    looks: list[int] = []
+    lost = Applying._lost
+
+    def late(self: Applying, tx: Tx, old: Estate, new: Estate) -> object:
+        looks.append(1)
+        return [] if len(looks) in (1, 3) else lost(self, tx, old, new)  # begun after the first look
+
+    monkeypatch.setattr(Applying, "_lost", late)
+    applied = office.applying.apply("eve", estate("without read"), end_grants=True)
+    assert (applied.ended, len(looks)) == (1, 6)
+
+
+def test_who_lost_the_group_that_may_ask_has_nothing_I13(office: Office) -> None:
+    give(office, "ana", "admin", ("ben",))
+    give(office, "cleo", "admin", ("ben",))
+    waits = pending(office, office.ask("ana", "read", "10m"))
+    assert {grant.person for grant in office.grants()} == {"ana", "cleo"}
+    office.apply("ana elsewhere")
+    pass_time(office, 3 * MINUTE)
+    assert {grant.person for grant in office.grants()} == {"cleo"}
+    with office.inner.read() as view:
+        closed = view.requests.get(waits.id)
+    assert closed is not None
+    assert closed.state is RequestState.CANCELLED
+    assert "may not ask flow access" in closed.why
+
+
+def test_who_lost_the_group_before_it_began_is_not_given_it_I13(office: Office) -> None:
+    request = pending(office, office.ask("ana", "admin", "10m"))
+    assert office.answer("ben", request) == "approved"
+    office.apply("ana elsewhere")
+    pass_time(office, 2 * MINUTE)
+    assert not [record for record in office.sim.calls if record.operation == "CreateAccountAssignment"]
 
 
 def test_longer_than_the_cap_is_refused_whatever_the_face_sends_I11(office: Office) -> None:

@@ -14,16 +14,17 @@ import pytest
 from tests.engine_lab import HOUR, SECOND, Bells, Lab
 
 from gatepass.access.facts import Attempt
-from gatepass.access.requests import Request, Terms
+from gatepass.access.requests import Grant, Request, Terms
 from gatepass.access.settle import Next, Plan, Situation
 from gatepass.access.states import GrantState, RequestState, Verb
+from gatepass.engine import points
 from gatepass.engine.brake import Brake
 from gatepass.engine.chores import Chore, Chores
 from gatepass.engine.forecast import lateness
 from gatepass.engine.looking import Together
 from gatepass.engine.step import check
 from gatepass.errors import Bug, GatepassError
-from gatepass.store import ClaimedFact, Pace, Tx
+from gatepass.store import ClaimedFact, OpenAsk, Pace, Tx, View
 from gatepass.store.outbox import Message
 from gatepass.testing.clock import VirtualClock
 
@@ -108,6 +109,46 @@ def test_a_broken_invariant_is_not_sent_and_stops_granting(lab: Lab) -> None:
         check(Plan(Next.SEND, fact, attempt=create), replace(situation, grants=()))
 
 
+# -- leases
+
+
+def test_a_fact_touched_under_a_step_is_settled_at_once_and_not_after_the_lease(tmp_path: Path) -> None:
+    """Its version moved, its lease did not: nobody else can take it until it is given back."""
+    touched: list[str] = []
+
+    def point(name: str) -> None:
+        if name == points.DECIDING and not touched:
+            touched.append(name)
+            with lab.store.write() as tx:
+                tx.facts.hold(lab.key())
+                tx.facts.touch([lab.key()], tx.now)
+
+    lab = Lab(tmp_path, point=point)
+    grant = lab.give()
+    lab.engine.settle_due()
+    assert touched
+    assert lab.state(grant) is GrantState.GRANTING
+    assert lab.clock.now() < lab.grant(grant).made_at + 5 * SECOND  # of 15 that the lease lasts
+
+
+def test_what_was_read_before_a_pause_longer_than_the_lease_is_read_again(tmp_path: Path) -> None:
+    """Nobody else came meanwhile, so the fence would let it pass; what AWS held then may be long over (I3)."""
+    slept: list[str] = []
+
+    def point(name: str) -> None:
+        if name == points.DECIDING and not slept:
+            slept.append(name)
+            lab.clock.advance(16 * SECOND)
+            lab.by_hand(lab.key(), present=True)  # an administrator, while the process sleeps
+
+    lab = Lab(tmp_path, point=point, list_lag=0)
+    grant = lab.give()
+    lab.engine.settle_due()
+    assert slept
+    assert lab.state(grant) is GrantState.COVERED
+    assert "CreateAccountAssignment" not in lab.calls()
+
+
 # -- people
 
 
@@ -117,8 +158,21 @@ class Gone:
     def __init__(self) -> None:
         self.who: dict[str, str] = {}
 
-    def why_gone(self, tx: Tx, person: str) -> str | None:
+    def why_gone(self, rows: View | Tx, person: str) -> str | None:
         return self.who.get(person)
+
+    def why_lost(self, rows: View | Tx, ask: OpenAsk) -> str | None:
+        return None
+
+
+class Heard:
+    """An announcer that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.moves: list[tuple[str, str]] = []
+
+    def changed(self, tx: Tx, request: Request, moves: Sequence[Grant]) -> None:
+        self.moves += [(grant.id, str(grant.state)) for grant in moves]
 
 
 def ask(lab: Lab, name: str, state: RequestState = RequestState.ASKED) -> Request:
@@ -139,8 +193,8 @@ def stands(lab: Lab, name: str) -> RequestState:
 
 
 def test_a_leaver_has_nothing_within_minutes_I13(tmp_path: Path) -> None:
-    roster = Gone()
-    lab = Lab(tmp_path, ports={"roster": roster})
+    roster, heard = Gone(), Heard()
+    lab = Lab(tmp_path, ports={"roster": roster, "announcer": heard})
     active = lab.give()
     lab.pass_time(10 * SECOND)
     waiting = lab.give(lab.group_key())
@@ -154,6 +208,8 @@ def test_a_leaver_has_nothing_within_minutes_I13(tmp_path: Path) -> None:
     assert {lab.state(active), lab.state(waiting)} == {GrantState.ENDED}
     assert {lab.request(active).state, lab.request(waiting).state} == {RequestState.ENDED}
     assert stands(lab, "r-open") is RequestState.CANCELLED
+    assert (waiting, "ended") in heard.moves  # whoever follows the requests is told
+    assert (active, "ending") in heard.moves
 
 
 # -- requests and messages that are due
@@ -180,6 +236,33 @@ def test_a_request_that_could_not_be_taken_on_comes_again(tmp_path: Path) -> Non
     assert decider.asked_for == ["r-1"]
     lab.pass_time(11 * SECOND)
     assert decider.asked_for[:3] == ["r-1"] * 3
+
+
+class Broken:
+    """A decider with a fault nobody thought of."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def asked(self, request: Request) -> None:
+        self.times += 1
+        raise ZeroDivisionError("a secret of somebody else")
+
+
+def test_a_request_that_an_unforeseen_fault_stops_is_tried_less_and_less_and_fails_aloud(
+    tmp_path: Path,
+) -> None:
+    decider = Broken()
+    lab = Lab(tmp_path, ports={"decider": decider})
+    ask(lab, "r-1")
+    lab.pass_time(59 * MINUTE, 5 * SECOND)
+    assert stands(lab, "r-1") is RequestState.ASKED
+    assert 10 < decider.times < 80
+    lab.pass_time(3 * MINUTE, 5 * SECOND)
+    assert stands(lab, "r-1") is RequestState.FAILED
+    assert "r-1" in lab.bells.ringing["questions"]
+    (said,) = lab.said("request.failed")
+    assert "secret" not in said["why"]
 
 
 def test_what_nobody_answered_expires(lab: Lab) -> None:

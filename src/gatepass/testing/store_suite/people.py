@@ -8,7 +8,7 @@ from datetime import timedelta
 from gatepass.access.states import FactState
 from gatepass.errors import Conflict
 from gatepass.store import EstateVersion, KnownAccount, Token, Tombstone, WebSession
-from gatepass.testing.store_suite.lab import HOUR, StoreLab, grant, key, refused, settle
+from gatepass.testing.store_suite.lab import HOUR, StoreLab, Work, grant, key, refused, settle
 
 
 def token(lab: StoreLab, number: str = "t1", person: str = "p1") -> Token:
@@ -20,6 +20,11 @@ def token(lab: StoreLab, number: str = "t1", person: str = "p1") -> Token:
 def session(lab: StoreLab, session_hash: str = "s1") -> WebSession:
     now = lab.clock.now()
     return WebSession(session_hash, "p1", "csrf", now, now, now + HOUR)
+
+
+def _kept(organization: str, lab: StoreLab) -> Tombstone:
+    instance = f"arn:aws:sso:::instance/ssoins-{organization}"
+    return Tombstone(instance, organization, {"role_arn": "r"}, 1, lab.clock.now())
 
 
 class PeopleCases:
@@ -122,24 +127,86 @@ class PeopleCases:
             assert view.estates.current_number() == 2
             assert view.estates.current() == replace(first, number=2, digest="other")
 
-    def test_a_connector_is_kept_until_the_last_fact_is_gone(self, lab: StoreLab) -> None:
-        for name in ("foo", "bar"):
+    def test_nothing_begins_while_an_estate_is_applied(self, lab: StoreLab) -> None:
+        """I18: who begins access and who takes its target away see each other, in either order."""
+        done: list[str] = []
+
+        def apply() -> None:
             with lab.store.write() as tx:
-                tx.estates.bury(Tombstone(name, {"role_arn": "r"}, 1, lab.clock.now()))
+                tx.estates.hold()
+                done.append("applied")
+
+        def begin() -> None:
+            with lab.store.write() as tx:
+                tx.estates.stay()
+                done.append("begun")
+
+        for first, second in ((begin, apply), (apply, begin)):
+            done.clear()
+            waits = Work(second)
+            with lab.store.write() as tx:
+                (tx.estates.hold if first is apply else tx.estates.stay)()
+                waits.start()
+                waits.join(0.1)  # until it waits
+                assert not done
+            waits.finish()
+            assert len(done) == 1
+
+    def test_a_connector_is_kept_until_the_last_fact_is_gone(self, lab: StoreLab) -> None:
+        day, kept = timedelta(hours=24), _kept("foo", lab)
         settle(lab, key(), FactState.CREATING, ours=True)
         with lab.store.write() as tx:
-            assert tx.estates.clear_tombstones() == ("bar",)
-            (kept,) = tx.estates.tombstones()
-        assert kept == Tombstone("foo", {"role_arn": "r"}, 1, lab.clock.now())
+            tx.estates.bury(kept)
+            tx.estates.bury(_kept("bar", lab))
+        with lab.store.write() as tx:
+            assert tx.estates.clear_tombstones(day) == (_kept("bar", lab).instance,)
+            assert tx.estates.tombstones() == (kept,)
         settle(lab, key(), FactState.ABSENT, ours=False)
         with lab.store.write() as tx:
-            assert tx.estates.clear_tombstones() == ("foo",)
+            assert tx.estates.clear_tombstones(day) == (kept.instance,)
+
+    def test_a_connector_is_kept_while_the_sweep_still_reads_what_ended(self, lab: StoreLab) -> None:
+        day = timedelta(hours=24)
+        settle(lab, key(), FactState.CREATING, ours=True)
+        with lab.store.write() as tx:
+            tx.estates.bury(_kept("foo", lab))
+        settle(lab, key(), FactState.ABSENT, ours=False, absent_at=lab.clock.now())
+        for passed, gone in ((day, False), (timedelta(seconds=1), True)):
+            lab.clock.advance(passed)
+            with lab.store.write() as tx:
+                assert bool(tx.estates.clear_tombstones(day)) is gone
+
+    def test_every_instance_an_organization_had_is_kept(self, lab: StoreLab) -> None:
+        """Moved twice: what began under the first is reached through the first, what began later through the second."""
+        first, second = (
+            _kept("foo", lab),
+            replace(_kept("foo", lab), instance="arn:aws:sso:::instance/ssoins-2"),
+        )
+        settle(lab, key(), FactState.CREATING, ours=True)
+        with lab.store.write() as tx:
+            tx.estates.bury(first)
+        settle(lab, key("u2"), FactState.CREATING, ours=True)
+        with lab.store.write() as tx:
+            tx.estates.bury(second)
+            assert tx.estates.clear_tombstones(timedelta(hours=24)) == ()
+            facts = [tx.facts.get(key()), tx.facts.get(key("u2"))]
+        assert [fact.through for fact in facts if fact] == [first.place, second.place]
+
+    def test_what_rests_is_reached_through_the_organization_it_is_asked_under_again(
+        self, lab: StoreLab
+    ) -> None:
+        settle(lab, key(), FactState.ABSENT, ours=False)
+        with lab.store.write() as tx:
+            tx.estates.bury(_kept("foo", lab))
+        with lab.store.write() as tx:
+            fact = tx.facts.lock({key(): "foo"})[key()]
+        assert fact.through == "foo"
 
     def test_a_waiting_grant_keeps_the_connector_too(self, lab: StoreLab) -> None:
         grant(lab)
         with lab.store.write() as tx:
-            tx.estates.bury(Tombstone("foo", {}, 1, lab.clock.now()))
-            assert tx.estates.clear_tombstones() == ()
+            tx.estates.bury(_kept("foo", lab))
+            assert tx.estates.clear_tombstones(timedelta(0)) == ()
 
     def test_accounts_are_those_of_the_last_read_of_one_organization(self, lab: StoreLab) -> None:
         a = KnownAccount("000000000001", "a", "a@example.com", "root/x", {"env": "prod"})
