@@ -51,6 +51,7 @@ COMMANDS: dict[str, str] = {
     "prompt": "gatepass.cli.agent:prompt",
     "session": "gatepass.cli.session:session",
     "ssm": "gatepass.cli.deliver:ssm",
+    "ssh-forward": "gatepass.cli.forward:ssh_forward",
     "status": "gatepass.cli.agent:status",
     "sync": "gatepass.cli.login:sync",
     "ui": "gatepass.cli.ui:ui",

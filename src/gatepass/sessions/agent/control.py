@@ -271,6 +271,14 @@ class Control:
         self._ends.append(endpoint.close)
         return {"port": endpoint.port, "token": endpoint.token, "host": endpoint.host}
 
+    async def _forward(self, message: Message, asker: Person) -> Any:
+        """Open a socket that gives these sessions only, to be carried elsewhere (S-47); ends with the conversation."""
+        from gatepass.sessions.agent.forward import open_forward
+
+        names = [str(n) for n in message["names"]]
+        forward = await open_forward(self._service, names, Path(str(message["place"])))
+        self._ends.append(forward.close)
+
     async def _files_write(self, message: Message, asker: Person) -> Any:
         """Put a set into the shared credentials file (S-44)."""
         entry = await self._service.entry(str(message["name"]), self._peer, asker)
@@ -352,6 +360,7 @@ OPERATIONS: dict[str, Callable[[Control, Message, Person], Awaitable[Any]]] = {
     "console": Control._console,
     "rotate_iam_key": Control._rotate_iam_key,
     "endpoint": Control._endpoint,
+    "forward": Control._forward,
     "files_write": Control._files_write,
     "files_remove": Control._files_remove,
     "files_list": Control._files_list,
