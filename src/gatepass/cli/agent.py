@@ -66,6 +66,17 @@ def agent_status() -> None:
 
 
 @agent.command()
+@click.argument("kind", type=click.Choice(["systemd-socket", "systemd-service", "launchd"]))
+@face
+def unit(kind: str) -> None:
+    """Print a unit by which the system starts the agent at login or on its first use."""
+    from gatepass.sessions.launcher import launch_for
+    from gatepass.sessions.units import UNITS
+
+    click.echo(UNITS[kind](launch_for(places())), nl=False)
+
+
+@agent.command()
 @click.option("--lines", default=50, show_default=True)
 @face
 def logs(lines: int) -> None:

@@ -222,6 +222,7 @@ def console(
 @click.argument("instance", required=False)
 @click.option("--document", help="The SSM document to run.")
 @click.option("--parameters", help="Its parameters, as the AWS CLI takes them.")
+@click.option("--forward", metavar="[LOCAL:][HOST:]PORT", help="Forward a port instead of opening a shell.")
 @click.option("--region", help="The instance's region.")
 @_fd
 @face
@@ -230,14 +231,19 @@ def ssm(
     instance: str | None,
     document: str | None,
     parameters: str | None,
+    forward: str | None,
     region: str | None,
     fd: int | None,
 ) -> None:
     """Open a shell on INSTANCE through Session Manager; without INSTANCE list those online."""
     from gatepass.sessions.client import conversation
-    from gatepass.sessions.delivery.ssm import list_command, start_command
+    from gatepass.sessions.delivery.ssm import forwarding, list_command, start_command
 
     session = _session(name)
+    if forward is not None:
+        if document is not None or parameters is not None or instance is None:
+            raise BadInput("--forward takes an INSTANCE, and neither --document nor --parameters")
+        document, parameters = forwarding(forward)
     with conversation(places(), Terminal(fd=fd, stdin=False)) as talk:
         talk.call("start", name=session.name)
         opened = talk.call("endpoint", names=[session.name])

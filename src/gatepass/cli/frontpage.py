@@ -66,6 +66,8 @@ Commands:
   sim            Run a simulated AWS and print the variables that lead the AWS
                  CLI, SDKs and gatepass to it.
   slack          Slack: previews, checks, manifest.
+  ssh-forward    Open a shell on HOST, or run COMMAND there, that has the
+                 sessions named; nothing stays there.
   ssm            Open a shell on INSTANCE through Session Manager; without
                  INSTANCE list those online.
   status         Which sessions are active, until when, and what they wait

@@ -154,14 +154,17 @@ def list_(output: str, columns: str | None, filters: tuple[str, ...]) -> None:
 
 @session.command()
 @click.argument("name")
+@click.option("--wait", is_flag=True, help="A grant session that was asked for: wait until it is decided.")
 @_fd
 @face
-def start(name: str, fd: int | None) -> None:
+def start(name: str, wait: bool, fd: int | None) -> None:
     """Mint now, asking now for what is needed."""
     from gatepass.cli.person import Terminal
     from gatepass.sessions.client import conversation
 
     with conversation(places(), Terminal(fd=fd)) as talk:
+        if wait:
+            talk.call("await", name=name)
         found = talk.call("start", name=name)
     say(f"session {found['name']} is active until {found['expires_at']}")
 

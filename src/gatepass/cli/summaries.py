@@ -42,6 +42,7 @@ SUMMARIES: dict[str, str] = {
     "show": "One request: its time line, grants with both ends, calls to AWS, errors, and what you may do.",
     "sim": "Run a simulated AWS and print the variables that lead the AWS CLI, SDKs and gatepass to it.",
     "slack": "Slack: previews, checks, manifest.",
+    "ssh-forward": "Open a shell on HOST, or run COMMAND there, that has the sessions named; nothing stays there.",
     "ssm": "Open a shell on INSTANCE through Session Manager; without INSTANCE list those online.",
     "status": "Which sessions are active, until when, and what they wait for.",
     "sync": "Make sessions of every account and role behind INTEGRATIONS; without any, behind all and the...",

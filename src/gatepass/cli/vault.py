@@ -81,6 +81,18 @@ def open_vault(fd: int | None = None) -> Vault:
     return Vault.open(places().vault, lambda prompt: read_secret(prompt, fd))
 
 
+@vault.command()
+@click.argument("session")
+@click.option("--totp", is_flag=True, help="The TOTP seed of its MFA device instead of the access key.")
+@_fd
+@click.pass_context
+def add(context: click.Context, session: str, totp: bool, fd: int | None) -> None:
+    """Put the access key or TOTP seed of SESSION into the vault, like `gatepass session secret`."""
+    from gatepass.cli.session import secret
+
+    context.invoke(secret, name=session, totp=totp, fd=fd)
+
+
 @vault.command("list")
 @listing_options
 @face

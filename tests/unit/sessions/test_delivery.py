@@ -24,7 +24,7 @@ from gatepass.sessions.client import conversation
 from gatepass.sessions.delivery.browser import container_address
 from gatepass.sessions.delivery.console import ConsoleWish, console_url, destination, duration_for, login_url
 from gatepass.sessions.delivery.formats import FORMATS, environment, rendered, without_credentials
-from gatepass.sessions.delivery.ssm import start_command
+from gatepass.sessions.delivery.ssm import forwarding, start_command
 from gatepass.sessions.errors import BadInput, Denied, NeedsHuman, SessionError, Upstream, scrub
 from gatepass.sessions.model import Credentials, IamUser, Role, Session, SsoRole, StaticEndpoint, Workspace
 from gatepass.sessions.partitions import PARTITIONS, partition_of_region
@@ -209,6 +209,35 @@ def test_s46_ssm_takes_instance_ids_only() -> None:
     ]
     with pytest.raises(BadInput):
         start_command("--help", None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "document", "values"),
+    [
+        ("80", "AWS-StartPortForwardingSession", {"localPortNumber": ["80"], "portNumber": ["80"]}),
+        ("8080:80", "AWS-StartPortForwardingSession", {"localPortNumber": ["8080"], "portNumber": ["80"]}),
+        (
+            "5433:db.local:5432",
+            "AWS-StartPortForwardingSessionToRemoteHost",
+            {"host": ["db.local"], "localPortNumber": ["5433"], "portNumber": ["5432"]},
+        ),
+        (
+            "db.local:5432",
+            "AWS-StartPortForwardingSessionToRemoteHost",
+            {"host": ["db.local"], "localPortNumber": ["5432"], "portNumber": ["5432"]},
+        ),
+    ],
+)
+def test_s46_ports_are_forwarded(text: str, document: str, values: dict[str, list[str]]) -> None:
+    found = forwarding(text)
+    assert found[0] == document
+    assert json.loads(found[1]) == values
+
+
+@pytest.mark.parametrize("text", ["", "x", "0", "70000", "1:2:3", "a:b:3", "1:-x:3", "1:a:b:2"])
+def test_s46_nonsense_is_no_port(text: str) -> None:
+    with pytest.raises(BadInput, match="--forward"):
+        forwarding(text)
 
 
 def test_s30_secrets_are_scrubbed_from_texts() -> None:

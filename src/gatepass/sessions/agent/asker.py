@@ -40,3 +40,8 @@ class Nobody:
 
 
 NOBODY = Nobody()
+
+
+def logs_in(asker: Asker) -> bool:
+    """Whether a login may begin for this person's sake; questions in between are another matter (S-49)."""
+    return asker.present and not getattr(asker, "only_questions", False)

@@ -19,7 +19,9 @@ from gatepass.sessions.agent.asker import NOBODY
 from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.errors import BadInput, Locked, NeedsHuman, SessionError, Upstream, scrub
+from gatepass.sessions.model import Grant
 from gatepass.sessions.shown import Shown
+from gatepass.sessions.workspace import require
 
 Message = dict[str, Any]
 
@@ -140,6 +142,13 @@ class Control:
             "ends_at": iso(view.ends_at) if view.ends_at else None,
             "lives_until": iso(view.sessions_end_by) if view.sessions_end_by else None,
         }
+
+    async def _await(self, message: Message, asker: Person) -> Any:
+        """Wait until what was asked for is there, or refused (S-51)."""
+        await self._service.unlocked(asker)
+        session = require(self._service.workspace(), str(message["name"]))
+        if isinstance(session.recipe, Grant):
+            await self._service.keeper.grant(session, session.recipe)
 
     async def _server_token(self, message: Message, asker: Person) -> Any:
         """The gatepass server's token, for this user's own command line."""
@@ -345,6 +354,7 @@ OPERATIONS: dict[str, Callable[[Control, Message, Person], Awaitable[Any]]] = {
     "status": Control._status,
     "start": Control._start,
     "request": Control._request,
+    "await": Control._await,
     "server_token": Control._server_token,
     "stop": Control._stop,
     "get": Control._get,

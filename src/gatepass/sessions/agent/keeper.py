@@ -92,6 +92,10 @@ class Keeper:
         self.move(session.name, "needs-approval", "asked for")
         return await self._world.grants.request(session, session.recipe, reason, note)
 
+    async def grant(self, session: Session, recipe: Grant) -> GrantView:
+        """The session's grant once it is live; waits while it is undecided. Raises `Denied`, `NeedsHuman` (S-51)."""
+        return await self._world.grants.view(session, recipe, wait=True)
+
     def stop(self, name: str, peer: Peer | None) -> list[str]:
         """Drop the session's set, those made from it, and hops nobody else uses; refuse it until `start` (S-18)."""
         workspace = self._world.workspace()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gatepass.clock import Clock
-from gatepass.sessions.agent.asker import NOBODY, Asker
+from gatepass.sessions.agent.asker import NOBODY, Asker, logs_in
 from gatepass.sessions.errors import BadInput, SessionError
 from gatepass.sessions.files import locked, private_dir
 from gatepass.sessions.model import Integration
@@ -21,6 +21,8 @@ from gatepass.sessions.shown import Shown
 if TYPE_CHECKING:
     from gatepass.sessions.providers.oidc import Oidc, Registration, Token
 
+AUTO_LOGIN_LIMIT = timedelta(seconds=120)
+"""A window that a tool opened and nobody looks at (S-49)."""
 REFRESH_AT_MOST_EVERY = timedelta(seconds=60)
 
 
@@ -58,7 +60,7 @@ class Logins:
         running = self._flights.get(integration.name)
         if running is not None:
             return (await asyncio.shield(running)).access_token
-        if not asker.present and not integration.auto_login:
+        if not logs_in(asker) and not integration.auto_login:
             from gatepass.sessions.providers.oidc import needs_login
 
             raise needs_login(integration)
@@ -162,24 +164,27 @@ class Logins:
 
     async def _login(self, integration: Integration, asker: Asker) -> Token:
         loop = asyncio.get_running_loop()
-        shower = asker if asker.present else _Opener()
+        shower = asker if logs_in(asker) else _Opener()
 
         def show(shown: Shown) -> None:
             asyncio.run_coroutine_threadsafe(shower.show(shown), loop).result()
 
-        headless = asker.headless if asker.present else self._headless()
-        token = await asyncio.to_thread(self._log_in, integration, show, headless)
+        headless = asker.headless if logs_in(asker) else self._headless()
+        limit = None if logs_in(asker) else AUTO_LOGIN_LIMIT
+        token = await asyncio.to_thread(self._log_in, integration, show, headless, limit)
         self._dead.clear()
         self._tried.pop(integration.name, None)
         return token
 
-    def _log_in(self, integration: Integration, show: Callable[[Shown], None], headless: bool) -> Token:
+    def _log_in(
+        self, integration: Integration, show: Callable[[Shown], None], headless: bool, limit: timedelta | None
+    ) -> Token:
         from gatepass.sessions.providers.oidc import is_invalid_client
 
         flow = integration.login_flow
         if flow == "auto":
             flow = "device" if headless else "pkce"
-        oidc = self._oidc(integration)
+        oidc = self._oidc(integration, limit)
         try:
             token = self._flow(oidc, flow, self._registration(integration, oidc, flow, fresh=False), show)
         except SessionError as error:
@@ -210,10 +215,10 @@ class Logins:
         self._store.put(name, registration_to_json(made))
         return made
 
-    def _oidc(self, integration: Integration) -> Oidc:
+    def _oidc(self, integration: Integration, limit: timedelta | None = None) -> Oidc:
         from gatepass.sessions.providers.oidc import Oidc
 
-        return Oidc(self._transport, self._clock, integration)
+        return Oidc(self._transport, self._clock, integration, *([limit] if limit else []))
 
     def _from_cli(self, integration: Integration) -> Token | None:
         """A token the AWS CLI holds for this start address or session name (S-65). A broken file is a miss."""

@@ -57,6 +57,17 @@ def tree_of(pid: int) -> int:
         return pid
 
 
+def terminal_of(pid: int) -> str | None:
+    """The terminal that controls a process (Linux: pseudo-terminals), or None."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            number = int(file.read().rsplit(b")", 1)[1].split()[4])
+    except (OSError, IndexError, ValueError):
+        return None
+    major, minor = os.major(number), os.minor(number)
+    return f"/dev/pts/{(major - 136) * 256 + minor}" if 136 <= major <= 143 else None
+
+
 def loopback_uid(port: int) -> int | None:
     """The user whose connection on loopback comes from this port; None where the system does not say (Linux says)."""
     for table, address in (("tcp", "0100007F"), ("tcp6", "00000000000000000000000001000000")):

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from gatepass.clock import iso
-from gatepass.sessions.agent.asker import NOBODY, Asker
+from gatepass.sessions.agent.asker import NOBODY, Asker, logs_in
 from gatepass.sessions.agent.events import Events
 from gatepass.sessions.agent.handouts import Handouts
 from gatepass.sessions.agent.keeper import Keeper
@@ -20,7 +20,7 @@ from gatepass.sessions.agent.strongbox import Strongbox
 from gatepass.sessions.agent.world import Entry
 from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman
 from gatepass.sessions.model import Integration, Session, Settings, Workspace
-from gatepass.sessions.providers.transport import Transport
+from gatepass.sessions.providers.transport import WARN_SKEW, Transport
 from gatepass.sessions.workspace import require
 
 CONFIRMED_FOR = timedelta(hours=1)
@@ -51,6 +51,10 @@ class Service:
 
     async def payload(self, name: str, peer: Peer, asker: Asker = NOBODY) -> bytes:
         """credential_process JSON for this profile or session."""
+        if not asker.present and self.workspace().settings.prompt:
+            from gatepass.sessions.agent.desktop import asker_for
+
+            asker = asker_for(peer)
         entry = await self.entry(name, peer, asker)
         asyncio.get_running_loop().call_soon(self._note_issue, entry, "credential_process", peer)
         return entry.payload
@@ -60,7 +64,7 @@ class Service:
         self.last_call = self.transport.now()
         workspace = self.workspace()
         session = require(workspace, name)
-        await self._admit(session, workspace.settings, peer)
+        await self._admit(session, workspace.settings, peer, asker)
         return await self.keeper.get(name, asker, peer)
 
     async def environment(self, name: str, peer: Peer) -> bytes:
@@ -145,9 +149,16 @@ class Service:
             "expires_at": _iso_or_none(entry.expires_at if entry else None),
             "lives_until": _iso_or_none(entry.grant.sessions_end_by if entry and entry.grant else None),
             "remaining_seconds": int(left.total_seconds()) if left is not None else None,
-            "cause": standing.cause if standing else "",
+            "cause": self._clock_warning() + (standing.cause if standing else ""),
             "prod": session.prod,
         }
+
+    def _clock_warning(self) -> str:
+        skew = self.transport.skew
+        if abs(skew) <= WARN_SKEW:
+            return ""
+        behind = "behind" if skew > timedelta(0) else "ahead of"
+        return f"this machine's clock is {abs(round(skew.total_seconds()))} s {behind} AWS's; "
 
     def _state_of(self, name: str) -> str:
         standing = self.keeper.standings.get(name)
@@ -156,7 +167,7 @@ class Service:
             return "expired"
         return standing.state if standing else "inactive"
 
-    async def _admit(self, session: Session, settings: Settings, peer: Peer) -> None:
+    async def _admit(self, session: Session, settings: Settings, peer: Peer, asker: Asker) -> None:
         """The session's rules about who may have it (S-32): the caller or a parent of it decides."""
         if not session.guarded:
             return
@@ -169,18 +180,21 @@ class Service:
                 advice=f"change it: gatepass session edit {session.name} allow=",
             )
         if session.confirm and _any(programs, session.confirm):
-            await self._confirm(session, peer, must=True)
+            await self._confirm(session, peer, asker, must=True)
         elif session.prod and settings.confirm_prod and not session.confirm:
-            await self._confirm(session, peer, must=False)
+            await self._confirm(session, peer, asker, must=False)
 
-    async def _confirm(self, session: Session, peer: Peer, *, must: bool) -> None:
+    async def _confirm(self, session: Session, peer: Peer, asker: Asker, *, must: bool) -> None:
         """Once per process tree and hour. With nobody to be asked only a rule that `must` hold refuses."""
         key = (session.name, tree_of(peer.pid))
         until = self._confirmed.get(key)
         now = self.transport.now()
         if until is not None and now < until:
             return
-        if not self.present:
+        person = self.present[-1] if self.present else asker
+        if not must and person is asker and logs_in(asker):
+            return  # whoever types the command has asked for it
+        if not person.present:
             if must:
                 raise NeedsHuman(
                     f"session {session.name!r} must be confirmed and nobody is there",
@@ -189,7 +203,7 @@ class Service:
             return
         what = program(peer.pid) or f"process {peer.pid}"
         text = f"{what} (process {peer.pid}) wants session {session.name!r}; type yes to allow it for an hour"
-        if (await self.present[-1].ask("confirm", text, "gatepass session watch")).strip().lower() != "yes":
+        if (await person.ask("confirm", text, "gatepass session watch")).strip().lower() != "yes":
             raise Denied(f"session {session.name!r}: the use by {what} was not confirmed")
         self._confirmed[key] = now + CONFIRMED_FOR
 

@@ -91,7 +91,15 @@ Show = Callable[[Shown], None]
 class Oidc:
     """The logins of one integration."""
 
-    def __init__(self, transport: Transport, clock: Clock, integration: Integration) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        clock: Clock,
+        integration: Integration,
+        limit: timedelta = LOGIN_LIMIT,
+    ) -> None:
+        """A login that takes longer than `limit` is given up."""
+        self._limit = limit
         self._transport = transport
         self._clock = clock
         self._integration = integration
@@ -119,7 +127,7 @@ class Oidc:
         )
         show(Shown(begun.get("verificationUriComplete") or begun["verificationUri"], begun["userCode"]))
         interval = float(begun.get("interval") or 5)
-        ends = self._clock.monotonic() + min(float(begun["expiresIn"]), LOGIN_LIMIT.total_seconds())
+        ends = self._clock.monotonic() + min(float(begun["expiresIn"]), self._limit.total_seconds())
         while self._clock.monotonic() < ends:
             self._clock.sleep(interval)
             try:
@@ -152,7 +160,7 @@ class Oidc:
                 "code_challenge": challenge,
             }
             show(Shown(f"{self._endpoint()}/authorize?{urllib.parse.urlencode(query)}"))
-            code = callback.wait(LOGIN_LIMIT.total_seconds())
+            code = callback.wait(self._limit.total_seconds())
         grant = {
             "grantType": "authorization_code",
             "code": code,
