@@ -1,0 +1,103 @@
+"""H4: Terraform's aws provider takes a session by credential_process and by the container endpoint (S-38, S-41).
+
+Only where terraform and the provider are on this machine; starting the provider takes long, so limits are generous.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conformance.test_sessions_clients import KEY_ID, SECRET, TRUSTER, world
+
+from gatepass.clock import SystemClock
+from gatepass.sim import Settings, build
+from gatepass.sim.server import SimServer
+
+GATEPASS = str(Path(sys.executable).with_name("gatepass"))
+PROVIDER = "*/*/hashicorp/aws/*/*_*/terraform-provider-aws*"
+LIMIT = 900
+"""Seconds that one command may take on a busy machine."""
+MAIN = """
+terraform {
+  required_providers { aws = { source = "hashicorp/aws" } }
+}
+provider "aws" {
+  region                      = "eu-west-1"
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+}
+data "aws_caller_identity" "me" {}
+output "arn" { value = data.aws_caller_identity.me.arn }
+"""
+
+
+@pytest.fixture
+def mirror() -> Path:
+    """The folder of an unpacked filesystem mirror, or a skip that says why."""
+    found = sorted(Path("/opt").glob(PROVIDER))
+    if shutil.which("terraform") is None or not found:
+        pytest.skip("terraform or its aws provider is not on this machine")
+    return found[-1].parents[5]
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))
+    (made / "home").mkdir(mode=0o700)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.mark.slow
+@pytest.mark.terraform
+def test_h4_terraform_by_profile_and_by_endpoint(mirror: Path, place: Path) -> None:
+    with SimServer(build(world(), SystemClock(), Settings())) as server:
+        environment = {
+            "HOME": str(place / "home"),
+            "PATH": os.environ["PATH"],
+            "GATEPASS_HOME": str(place / "g"),
+            "AWS_ENDPOINT_URL": server.url,
+            "TF_CLI_CONFIG_FILE": str(place / "terraform.rc"),
+            "CHECKPOINT_DISABLE": "1",
+        }
+
+        def run(*words: str, secrets: str = "", **more: str) -> str:
+            done = subprocess.run(
+                words,
+                input=secrets,
+                cwd=place,
+                env={**environment, **more},
+                capture_output=True,
+                text=True,
+                timeout=LIMIT,
+                check=False,
+            )
+            assert done.returncode == 0, (words, done.stdout, done.stderr)
+            return done.stdout
+
+        (place / "main.tf").write_text(MAIN)
+        (place / "terraform.rc").write_text(
+            f'provider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n'
+        )
+        run(GATEPASS, "vault", "init", "--provider", "keyfile", "--key-file", str(place / "g" / "key"))
+        run(GATEPASS, "session", "add", "gateway", "iam-user", secrets=f"{KEY_ID}\n{SECRET}\n")
+        role = f"role_arn=arn:aws:iam::{TRUSTER}:role/developer"
+        run(GATEPASS, "session", "add", "dev", "role", role, "via=gateway", "external_id=wall-7")
+        run(GATEPASS, "profiles", "install")
+        try:
+            run("terraform", "init", "-no-color")
+            plan = ("terraform", "plan", "-no-color")
+            wanted = f"arn:aws:sts::{TRUSTER}:assumed-role/developer/"
+            assert wanted in run(*plan, AWS_PROFILE="dev")
+            assert wanted in run(GATEPASS, "exec", "dev", "--", *plan)
+            log = (place / "g" / "state" / "audit.jsonl").read_text()
+            assert "/terraform" in log, "the audit log names the program that took credentials"
+        finally:
+            run(GATEPASS, "agent", "stop")
