@@ -48,8 +48,8 @@ class Strongbox:
 
         return self._vault is None and read_sealed(self._path).provider.get("kind") == "passphrase"
 
-    def unlock(self, passphrase: str | None) -> None:
-        """Open it, with the passphrase where its provider is one."""
+    def unlock(self, passphrase: str | None, *, person: bool = True) -> None:
+        """Open it, with the passphrase where its provider is one; `person`: somebody is there to be asked."""
         from gatepass.sessions.vault.store import Vault
 
         def ask(prompt: str) -> str:
@@ -60,7 +60,7 @@ class Strongbox:
             return passphrase
 
         with self._lock:
-            self._vault = Vault.open(self._path, ask)
+            self._vault = Vault.open(self._path, ask, person=person)
             self._kept_shut = False
 
     def lock(self, *, keep_shut: bool = True) -> None:
@@ -75,6 +75,6 @@ class Strongbox:
         if self._vault is None:
             if self._kept_shut:
                 raise Locked("the vault is locked", advice="run: gatepass vault unlock")
-            self.unlock(None)
+            self.unlock(None, person=False)
         assert self._vault is not None
         return self._vault

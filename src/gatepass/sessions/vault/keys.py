@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -102,9 +103,14 @@ def keyring_store(install: str, key: bytearray, backend: Keyring) -> Provider:
     return {"kind": "keyring", "item": item}
 
 
-def keyring_fetch(provider: Provider, backend: Keyring) -> bytearray:
-    """The key from the keyring. Raises `Locked` when it is locked or the item is gone."""
+def keyring_fetch(provider: Provider, backend: Keyring, *, person: bool = True) -> bytearray:
+    """The key from the keyring. Raises `Locked` when it is locked or the item is gone.
+
+    Without a `person` a locked keyring is not asked: it would put its own prompt on the desktop (S-49).
+    """
     item = str(provider.get("item", ""))
+    if not person and _would_prompt(backend):
+        raise Locked("the system keyring is locked", advice="run: gatepass vault unlock")
     text = _keyring_call(lambda: backend.get_password(_SERVICE, item))
     if text is None:
         raise Locked(
@@ -112,6 +118,19 @@ def keyring_fetch(provider: Provider, backend: Keyring) -> bytearray:
             advice="log in to the desktop session that made the vault, or: gatepass vault import BACKUP",
         )
     return decode_key(text, "the keyring item")
+
+
+def _would_prompt(backend: Keyring) -> bool:
+    """Whether reading makes the Secret Service ask for its password. Other keyrings do not say: False."""
+    if not type(backend).__module__.startswith("keyring.backends.SecretService"):
+        return False
+    import secretstorage
+
+    try:
+        with contextlib.closing(secretstorage.dbus_init()) as bus:
+            return bool(secretstorage.get_default_collection(bus).is_locked())
+    except (secretstorage.SecretStorageException, OSError):
+        return False
 
 
 def _keyring_call(call: Callable[[], Any]) -> Any:
@@ -177,11 +196,11 @@ def decode_key(text: str, source: str) -> bytearray:
     raise BadInput(f"{source} is not a key: 32 bytes as base64 or hexadecimal", advice="openssl rand -hex 32")
 
 
-def key_for(provider: Provider, ask: Ask) -> bytearray:
+def key_for(provider: Provider, ask: Ask, *, person: bool = True) -> bytearray:
     """The vault's key by its recorded provider; `ask` is used only for a passphrase."""
     match provider.get("kind"):
         case "keyring":
-            return keyring_fetch(provider, system_keyring())
+            return keyring_fetch(provider, system_keyring(), person=person)
         case "passphrase":
             return passphrase_key(ask("vault passphrase"), provider)
         case "command":

@@ -53,10 +53,13 @@ class Vault:
         return cls(path, key)
 
     @classmethod
-    def open(cls, path: Path, ask: keys.Ask) -> Vault:
-        """The vault at `path` with the key of its provider. Raises `Locked`, `Tampered`, `BadInput`."""
+    def open(cls, path: Path, ask: keys.Ask, *, person: bool = True) -> Vault:
+        """The vault at `path` with the key of its provider. Raises `Locked`, `Tampered`, `BadInput`.
+
+        Without a `person` nothing is done that could make the system ask one.
+        """
         document = read_sealed(path)
-        return cls.open_with(path, keys.key_for(document.provider, ask))
+        return cls.open_with(path, keys.key_for(document.provider, ask, person=person))
 
     @classmethod
     def open_with(cls, path: Path, key: bytearray) -> Vault:
