@@ -193,7 +193,7 @@ class Control:
         there = await self._service.logins.logout(integration)
         for session in self._service.workspace().sessions.values():
             if session.integration == integration.name:
-                self._service.keeper.drop(session.name, f"logged out of {integration.name}", self._peer)
+                self._service.keeper.end(session.name, f"logged out of {integration.name}", self._peer)
         return there
 
     async def _discover(self, message: Message, asker: Person) -> Any:
@@ -217,7 +217,7 @@ class Control:
         if not isinstance(value, dict):
             raise TypeError("value must be an object")
         await asyncio.to_thread(self._service.strongbox.put, str(message["name"]), value)
-        self._service.keeper.drop(str(message["name"]).rpartition("/")[2], "its secret changed")
+        self._service.keeper.end(str(message["name"]).rpartition("/")[2], "its secret changed")
 
     async def _remove_secrets(self, message: Message, asker: Person) -> Any:
         await self._service.unlocked(asker)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from gatepass.sessions.agent.asker import NOBODY, Asker
+from gatepass.sessions.agent.flights import CalledOff, Flight, Flights
 from gatepass.sessions.agent.gather import Gatherer
 from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.agent.world import Cache, Entry, Standing, World
@@ -31,6 +32,7 @@ from gatepass.sessions.plan import Step, plan
 from gatepass.sessions.providers.local import process_json
 from gatepass.sessions.workspace import require
 
+LOOKS = 3
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 
 
@@ -42,7 +44,7 @@ class Keeper:
         self.entries: dict[str, Entry] = {}
         self.standings: dict[str, Standing] = {}
         self.stopped: set[str] = set(world.stopped)
-        self._flights: dict[str, tuple[bool, asyncio.Task[Entry]]] = {}
+        self._flights = Flights()
         self._gather = Gatherer(world, self._hop)
 
     def use_cache(self, cache: Cache) -> None:
@@ -62,7 +64,23 @@ class Keeper:
     # --- serving -------------------------------------------------------------------------------------------------
 
     async def get(self, name: str, asker: Asker = NOBODY, peer: Peer | None = None) -> Entry:
-        """The set of this profile or session, as fresh as S-19 to S-22 ask. Raises a `SessionError`."""
+        """The set of this profile or session, as fresh as S-19 to S-22 ask. Raises a `SessionError`.
+
+        What was stopped, locked, revoked or edited while it was made, and what ended while the machine slept over
+        the making, is looked at again from the start.
+        """
+        for _ in range(LOOKS):
+            try:
+                entry = await self._get(name, asker, peer)
+            except CalledOff:
+                continue
+            if self.remaining(entry) > timedelta(0):
+                return entry
+        raise Upstream(
+            f"session {name!r} changed or ended each time while it was made", advice="run the command again"
+        )
+
+    async def _get(self, name: str, asker: Asker, peer: Peer | None) -> Entry:
         workspace = self._world.workspace()
         session = require(workspace, name)
         self._refuse_stopped(workspace, session)
@@ -101,18 +119,27 @@ class Keeper:
         workspace = self._world.workspace()
         session = require(workspace, name)
         self.stopped.add(session.name)
-        self._world.keep_stopped(frozenset(self.stopped))
         gone = self._below(workspace, session.name) | self._idle_hops(workspace, session)
         for each in sorted(gone):
-            self.drop(each, "stopped", peer)
-        self.move(session.name, "inactive", "stopped", peer)
+            self.end(each, "stopped", peer)
+        self._world.keep_stopped(frozenset(self.stopped))
         return sorted(gone)
 
     def lock(self) -> None:
         """Forget every set, those kept for other processes too."""
         kept = self._world.workspace().sessions if self._world.cache is not None else ()
-        for name in {*self.entries, *kept}:
-            self.drop(name, "locked", None)
+        for name in {*self.entries, *self._flights.names(), *kept}:
+            self.end(name, "locked")
+
+    def end(self, name: str, cause: str, peer: Peer | None = None, *, state: str = "inactive") -> None:
+        """Forget a set and call off what is being made for it: what was begun before is never served. Repeatable."""
+        self._flights.call_off(name)
+        self.drop(name, cause, peer, state=state)
+
+    def person_acted(self) -> None:
+        """A login or an unlocking: what waited for a person may be refreshed in the background again."""
+        for entry in self.entries.values():
+            entry.needs_person = False
 
     def drop(self, name: str, cause: str, peer: Peer | None = None, *, state: str = "inactive") -> None:
         """Forget one set. May be repeated."""
@@ -125,7 +152,7 @@ class Keeper:
     def end_grant(self, name: str, cause: str) -> None:
         """The grant of this session is over: what was made from it goes too (S-53)."""
         for each in sorted(self._below(self._world.workspace(), name)):
-            self.drop(each, cause, state="revoked")
+            self.end(each, cause, state="revoked")
 
     def steps(self, workspace: Workspace, session: Session) -> tuple[Step, ...]:
         """The plan of a session as it is now."""
@@ -155,7 +182,7 @@ class Keeper:
         if entry is None:
             return None
         if entry.chain != workspace.chain(name):
-            self.drop(name, "the recipe changed")
+            self.end(name, "the recipe changed")
             return None
         return entry
 
@@ -193,11 +220,17 @@ class Keeper:
         flight = self._fly(workspace, self.steps(workspace, session), -1, asker, None)
         try:
             return await asyncio.wait_for(flight, REFRESH_WAIT_SECONDS)
-        except (SessionError, TimeoutError):
-            if usable(self.remaining(entry)):
+        except (SessionError, TimeoutError) as error:
+            if self.entries.get(session.name) is entry and usable(self.remaining(entry)):
                 self.move(session.name, "stale", "refresh failed")
                 return entry
-            raise
+            if isinstance(error, SessionError):
+                raise
+            raise Upstream(
+                f"session {session.name!r}: its credentials end now and new ones take longer than "
+                f"{REFRESH_WAIT_SECONDS:.0f} s",
+                advice="run the command again",
+            ) from error
 
     def _may_gain(self, entry: Entry) -> bool:
         """Whether a new set could last longer than this one."""
@@ -207,8 +240,8 @@ class Keeper:
 
     def _refresh_behind(self, workspace: Workspace, session: Session, entry: Entry) -> None:
         """Start one refresh that needs no person, unless one runs or has just failed (S-20, S-24)."""
-        now = self._world.now()
-        if session.name in self._flights or (entry.retry_at is not None and now < entry.retry_at):
+        too_early = entry.retry_at is not None and self._world.now() < entry.retry_at
+        if session.name in self._flights or entry.needs_person or too_early:
             return
         if entry.grant is not None and not self._may_gain(entry):
             return
@@ -220,36 +253,28 @@ class Keeper:
     async def _fly(
         self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker, peer: Peer | None
     ) -> Entry:
-        """Join the mint of this hop or start one. A person's wait outlives a flight that had nobody to ask."""
+        """Join the making of this hop or start one. A person's wait outlives a flight that found nobody to ask."""
         name = steps[at].session.name
-        flight = self._flights.get(name)
-        if flight is not None:
-            with_person, task = flight
+        flight = self._flights.current(name)
+        if flight is not None and flight.chain != workspace.chain(name):
+            self._flights.call_off(name)
+        elif flight is not None:
             try:
-                return await asyncio.shield(task)
+                return await flight.landed()
             except NeedsHuman:
-                if with_person or not asker.present:
+                if not asker.present:
                     raise
-        return await asyncio.shield(self._start_flight(workspace, steps, at, asker, peer))
+        return await self._start_flight(workspace, steps, at, asker, peer).landed()
 
     def _start_flight(
         self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker, peer: Peer | None
-    ) -> asyncio.Task[Entry]:
+    ) -> Flight:
         name = steps[at].session.name
-        running = self._flights.get(name)
-        if running is not None and not running[1].done() and (running[0] or not asker.present):
-            return running[1]
-        task = asyncio.create_task(self._mint(workspace, steps, at, asker, peer))
-        self._flights[name] = (asker.present, task)
-        task.add_done_callback(lambda done: self._landed(name, done))
-        return task
-
-    def _landed(self, name: str, task: asyncio.Task[Entry]) -> None:
-        flight = self._flights.get(name)
-        if flight is not None and flight[1] is task:
-            del self._flights[name]
-        if not task.cancelled():
-            task.exception()  # taken note of: `_mint` has told the person and the log
+        running = self._flights.current(name)
+        if running is not None and not running.landing.done() and (running.with_person or not asker.present):
+            return running
+        making = self._mint(workspace, steps, at, asker, peer)
+        return self._flights.start(name, workspace.chain(name), making, with_person=asker.present)
 
     async def _mint(
         self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker, peer: Peer | None
@@ -263,6 +288,8 @@ class Keeper:
         except SessionError as error:
             self._failed(name, error, peer)
             raise
+        except CalledOff:  # a hop above was
+            raise
         except Exception as error:  # the step's boundary: a server that lies must not leave waiters hanging
             wrong = Upstream(
                 f"session {name!r}: the answer cannot be used ({type(error).__name__})",
@@ -271,9 +298,6 @@ class Keeper:
             self._world.events.refused(name, f"{type(error).__name__}: {scrub(str(error))[:200]}", peer)
             self._failed(name, wrong, peer)
             raise wrong from error
-        if name in self.stopped:
-            self.move(name, "inactive", "stopped while it was made", peer)
-            raise NeedsHuman(f"session {name!r} was stopped", advice=f"run: gatepass session start {name}")
         old = self.entries.get(name)
         if old is not None:  # a refresh is no use: it must not keep itself alive (S-23)
             entry.last_used = old.last_used
@@ -413,6 +437,10 @@ class Keeper:
         if entry is not None and isinstance(error, Denied) and error.state == "revoked":
             self.drop(name, error.line(), peer, state="revoked")
             return
+        if entry is not None and isinstance(error, NeedsHuman):
+            entry.needs_person = True  # no use trying before somebody has acted (S-24)
+            self.move(name, error.state, error.line(), peer)
+            return
         if entry is not None:
             pause = RETRY_SECONDS[min(entry.failures, len(RETRY_SECONDS) - 1)]
             entry.failures += 1
@@ -433,7 +461,7 @@ class Keeper:
         now = self._world.now()
         for name, entry in list(self.entries.items()):
             if name not in workspace.sessions or self._valid(workspace, name) is None:
-                self.drop(name, "no longer in the workspace")
+                self.end(name, "no longer in the workspace")
                 continue
             left = self.remaining(entry)
             lifetime = self._lifetime(entry) or timedelta(hours=1)
@@ -456,20 +484,21 @@ class Keeper:
                 if child.name not in found:
                     found.add(child.name)
                     todo.append(child.name)
-        return {n for n in found if n in self.entries or n == name}
+        return {n for n in found if n in self.entries or n in self._flights or n == name}
 
     def _idle_hops(self, workspace: Workspace, session: Session) -> set[str]:
         """Hops above that no other held set was made through: they go too, MFA sessions included."""
         gone = self._below(workspace, session.name)
         used = {
             hop.name
-            for other in self.entries
+            for other in {*self.entries, *self._flights.names()}
             if other not in gone
             for hop in workspace.chain(other)[:-1]
             if other in workspace.sessions
         }
         above = [hop.name for hop in workspace.chain(session.name)[:-1]]
-        return {name for name in above if name in self.entries and name not in used}
+        held = self.entries.keys() | self._flights.names()
+        return {name for name in above if name in held and name not in used}
 
 
 def _recipe(workspace: Workspace, session: Session) -> str:

@@ -65,6 +65,8 @@ class Entry:
     last_used: datetime
     failures: int = 0
     retry_at: datetime | None = None
+    needs_person: bool = False
+    """Its refresh has to wait for a login or an MFA code; it is served meanwhile."""
     grant: GrantView | None = None
 
 
