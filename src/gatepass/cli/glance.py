@@ -102,7 +102,7 @@ def _read(paths: Paths) -> Rows:
     quick = workspace.settings.agent  # without one, the states come from what processes share
     if quick and workspace.settings.registry == shared and marks(files) == before:
         with suppress(OSError, SessionError):  # a home that cannot be written to: slower, not wrong
-            replace(private_dir(paths.state) / NAME, rendered(files, before, rows))
+            replace(private_dir(paths.state) / NAME, rendered(files, before, rows), durable=False)
     return rows
 
 

@@ -62,8 +62,11 @@ def _refuse_foreign(path: Path, found: os.stat_result, repair: str) -> None:
         raise Unsafe(f"{path} has mode {mode:04o}: others can reach it", advice=f"run: {repair} {path}")
 
 
-def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Put `data` at `path`: after a crash at any step the old bytes or the new ones are there, never a mix."""
+def replace(path: Path, data: bytes, mode: int = 0o600, *, durable: bool = True) -> None:
+    """Put `data` at `path`: after a crash at any step the old bytes or the new ones are there, never a mix.
+
+    Without `durable` nothing waits for the disk: for what can be made anew, where a power cut may leave rubbish.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
     fd = os.open(temporary, flags, 0o600)
@@ -72,13 +75,15 @@ def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
             file.write(data)
             file.flush()
             os.chmod(temporary, mode)
-            os.fsync(fd)
+            if durable:
+                os.fsync(fd)
         os.replace(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    _sync_directory(path.parent)
+    if durable:
+        _sync_directory(path.parent)
 
 
 def _sync_directory(path: Path) -> None:

@@ -199,12 +199,10 @@ def test_s33_the_agent_leaves_when_nothing_needs_it(paths: Paths, fake: FakeAws,
     paths.workspace.write_text(text)
     request(paths, "status")
     pid = agent_pid(paths)
-    ends = time.monotonic() + 15
-    while Path(f"/proc/{pid}/stat").exists() and time.monotonic() < ends:
+    assert pid is not None
+    ends = time.monotonic() + 90
+    while paths.socket.exists() and time.monotonic() < ends:
         threading.Event().wait(0.1)
-        with_state = Path(f"/proc/{pid}/stat")
-        if not with_state.exists() or ") Z" in with_state.read_text():
-            break
     assert not paths.socket.exists()
 
 

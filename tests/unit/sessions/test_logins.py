@@ -20,7 +20,7 @@ from tests.unit.sessions.test_keeper import FakeSecrets
 from gatepass.sessions.agent.asker import NOBODY
 from gatepass.sessions.agent.logins import Logins
 from gatepass.sessions.discovery import Pacer, discover
-from gatepass.sessions.errors import Denied, NeedsHuman, SessionError, StaleParent
+from gatepass.sessions.errors import Denied, Locked, NeedsHuman, SessionError, StaleParent, Upstream
 from gatepass.sessions.model import Integration, Session, SsoRole, Workspace
 from gatepass.sessions.providers.oidc import Callback, Oidc, Registration, Shown, Token
 from gatepass.sessions.providers.portal import Portal
@@ -351,3 +351,86 @@ def test_s58_a_collision_names_both_sources() -> None:
     assert len(plan_sync(by_id, roles, prune=False).changes) == 2
     with pytest.raises(SessionError, match="fields are"):
         plan_sync(workspace(name_template="{nope}"), roles, prune=False)
+
+
+# --- what goes wrong between two tokens -------------------------------------------------------------------------------
+
+
+def test_s35_a_second_terminal_sees_what_the_first_was_shown(place: Place) -> None:
+    """The first may have been closed: the login goes on, and whoever asks again is given the same address."""
+    asked, agreed = threading.Event(), threading.Event()
+    oidc = place.fake.oidc
+
+    def waiting(path: str, p: dict[str, Any]) -> dict[str, Any]:
+        if path == "/token":
+            asked.set()
+            assert agreed.wait(60)
+        return oidc(path, p)
+
+    place.fake.oidc = waiting  # type: ignore[method-assign]
+    first, second = Watcher(), Watcher()
+
+    async def story() -> None:
+        closed = asyncio.create_task(place.logins.login(CORP, first))
+        assert await asyncio.to_thread(asked.wait, 60)
+        closed.cancel()
+        again = asyncio.create_task(place.logins.token(CORP, second))
+        while not second.shown:
+            await asyncio.sleep(0.002)
+        agreed.set()
+        await again
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+    assert second.shown == first.shown
+    assert place.fake.calls["oidc:/device_authorization"] == 1
+
+
+def test_h7_a_dead_network_is_no_reason_to_log_in_again(place: Place) -> None:
+    """The token ends while OIDC cannot be reached: what is said is the network, within the minute too (3.4)."""
+    asyncio.run(place.logins.login(CORP, Watcher()))
+    place.clock.advance(timedelta(hours=9))
+    place.fake.fail["oidc:/token:refresh_token"] = [Answer(500, "InternalServerException")] * 9
+    for _ in range(3):
+        with pytest.raises(Upstream):
+            asyncio.run(place.logins.token(CORP, NOBODY))
+    tried = place.fake.calls["oidc:/token:refresh_token"]
+    assert tried <= 2  # botocore's own second try
+    place.fake.fail.clear()
+    place.clock.advance(timedelta(seconds=61))
+    asyncio.run(place.logins.token(CORP, NOBODY))
+
+
+def test_s66_a_full_disk_does_not_lose_the_token_that_replaced_the_used_one(place: Place) -> None:
+    asyncio.run(place.logins.login(CORP, Watcher()))
+    place.clock.advance(timedelta(hours=7, minutes=50))
+    put = place.secrets.put
+
+    def full(name: str, value: dict[str, Any]) -> None:
+        raise OSError(28, "No space left on device")
+
+    place.secrets.put = full  # type: ignore[method-assign]
+    new = asyncio.run(place.logins.token(CORP, NOBODY))
+    assert asyncio.run(place.logins.token(CORP, NOBODY)) == new
+    place.secrets.put = put  # type: ignore[method-assign]
+    place.clock.advance(timedelta(hours=7, minutes=50))
+    newest = asyncio.run(place.logins.token(CORP, NOBODY))
+    assert newest != new
+    assert asyncio.run(place.another().token(CORP, NOBODY)) == newest
+    assert place.fake.calls["oidc:/token:refresh_token"] == 2
+
+
+def test_s66_what_is_unsaved_is_gone_with_the_lock_and_the_logout(place: Place) -> None:
+    asyncio.run(place.logins.login(CORP, Watcher()))
+    place.logins._unsaved["corp"] = place.logins._stored(CORP)  # type: ignore[assignment]
+    held = place.secrets.get
+
+    def shut(name: str) -> None:
+        raise Locked("the vault is locked")
+
+    place.secrets.get = shut  # type: ignore[assignment, method-assign]
+    with pytest.raises(Locked):
+        asyncio.run(place.logins.token(CORP, NOBODY))
+    place.secrets.get = held  # type: ignore[method-assign]
+    asyncio.run(place.logins.logout(CORP))
+    with pytest.raises(NeedsHuman):
+        asyncio.run(place.logins.token(CORP, NOBODY))

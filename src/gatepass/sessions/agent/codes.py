@@ -36,6 +36,10 @@ class Codes:
         """A code of the step's device that was not used before. Raises `NeedsHuman`."""
         serial = step.mfa_serial
         assert serial is not None
+        if not asker.present and user.mfa_source not in (("totp",), ("command", *user.mfa_source[1:])):
+            await self._one(
+                serial, step, user, user_name, asker
+            )  # refuses at once: no use waiting for a prompt
         async with self._locks.setdefault(serial, asyncio.Lock()):
             code = await self._one(serial, step, user, user_name, asker)
             if code == self._last.get(serial):

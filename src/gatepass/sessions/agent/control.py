@@ -24,6 +24,7 @@ from gatepass.sessions.shown import Shown
 from gatepass.sessions.workspace import require
 
 Message = dict[str, Any]
+UNREAD_BYTES = 4 * 1024 * 1024
 
 
 class Control:
@@ -45,11 +46,18 @@ class Control:
         self._ends: list[Callable[[], None]] = []
 
     async def run(self) -> None:
-        """Until the other end goes; then its endpoints, watches and open questions end too."""
+        """Until the other end goes; then its endpoints, watches, open questions and waits end too.
+
+        What others wait for as well goes on: mints and logins belong to no conversation.
+        """
         try:
             while line := await self._reader.readline():
                 self._take(line)
+        except ValueError:  # a line longer than any message
+            self._send({"id": None, "ok": False, "error": _shown(BadInput("a message is too long"))})
         finally:
+            for task in self._tasks:
+                task.cancel()
             for question in self._questions.values():
                 if not question.done():
                     question.set_result(None)
@@ -65,7 +73,8 @@ class Control:
             self._send({"id": None, "ok": False, "error": _shown(BadInput("a message is one JSON object"))})
             return
         if "answer" in message:
-            question = self._questions.pop(int(message["answer"]), None)
+            number = message["answer"]
+            question = self._questions.pop(number, None) if isinstance(number, int) else None
             if question is not None and not question.done():
                 value = message.get("value")
                 question.set_result(value if isinstance(value, str) else None)
@@ -96,8 +105,12 @@ class Control:
             self._send({"id": number, "ok": True, "result": result})
 
     def _send(self, message: Message) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(json.dumps(message).encode() + b"\n")
+        if self._writer.is_closing():
+            return
+        if self._writer.transport.get_write_buffer_size() > UNREAD_BYTES:
+            self._writer.transport.abort()  # whoever does not read shall not fill our memory
+            return
+        self._writer.write(json.dumps(message).encode() + b"\n")
 
     async def ask(self, number: object, kind: str, text: str, command: str) -> str:
         """Put a question to the other end; no answer is `NeedsHuman`."""
@@ -185,6 +198,7 @@ class Control:
         await self._service.unlocked(asker)
         integration = self._service.integration(str(message["name"]))
         token = await self._service.logins.login(integration, asker)
+        self._service.keeper.person_acted()
         return {"expires_at": iso(token.expires_at)}
 
     async def _logout(self, message: Message, asker: Person) -> Any:

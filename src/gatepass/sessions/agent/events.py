@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -47,7 +48,13 @@ class Events:
         if peer is not None and peer.pid:
             chain = ancestors(peer.pid)
             event |= {"pid": peer.pid, "exe": program(peer.pid), "parents": [program(p) for p in chain[1:]]}
-        self._append(event)
+        try:
+            self._append(event)
+        except (
+            OSError
+        ) as error:  # a full disk must not end the serving: said where the system keeps what we say
+            said = json.dumps(event)
+            sys.stderr.write(f"gatepass agent: the audit log cannot be written ({error.strerror}): {said}\n")
         for watcher in list(self._watchers):
             watcher(event)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from gatepass.sessions.errors import Denied, NeedsHuman, SessionError
+from gatepass.sessions.errors import Denied, NeedsHuman
 from gatepass.sessions.grants import GrantSource, GrantView
 from gatepass.sessions.model import Grant, Session
 
 POLL = timedelta(seconds=4)
+REFUSED_PAUSE_SECONDS = 30.0
 _OVER = {"ending", "ended", "failed", "denied", "cancelled", "expired"}
 
 
@@ -25,6 +27,8 @@ class GrantWatch:
     ) -> None:
         self._source, self._now, self._on_end = source, now, on_end
         self._followers: dict[str, asyncio.Task[None]] = {}
+        # each follower sits in a long poll: mints and the vault have threads of their own
+        self._threads = ThreadPoolExecutor(64, thread_name_prefix="gatepass-grant")
 
     async def view(self, session: Session, recipe: Grant, *, wait: bool) -> GrantView:
         """The live grant of the session. Raises `Denied` when it has ended, `NeedsHuman` when it must be asked for."""
@@ -80,19 +84,28 @@ class GrantWatch:
             )
 
     def _follow(self, name: str, source: GrantSource, view: GrantView) -> None:
-        running = self._followers.get(name)
-        if running is None or running.done():
-            self._followers[name] = asyncio.create_task(self._until_end(name, source, view))
+        """Watch this very grant, by this very login: one that was watched for an earlier set may be another."""
+        running = self._followers.pop(name, None)
+        if running is not None:
+            running.cancel()
+        self._followers[name] = asyncio.create_task(self._until_end(name, source, view))
 
     async def _until_end(self, name: str, source: GrantSource, view: GrantView) -> None:
-        """Watch until the grant is over, then tell. Offline: the end that was known still holds (S-53)."""
+        """Watch until the grant is over, then tell. Offline: the end that was known still holds (S-53).
+
+        Whatever a server says that cannot be used must not end the watching: a revocation would pass unseen.
+        """
+        loop = asyncio.get_running_loop()
         while True:
             if view.ends_at is not None and view.ends_at <= self._now():
                 self._on_end(name, "the grant has ended" + view.aftermath(self._now()))
                 return
             try:
-                view = await asyncio.to_thread(source.watch, view, POLL)
-            except SessionError:
+                view = await loop.run_in_executor(self._threads, source.watch, view, POLL)
+            except (Denied, NeedsHuman):  # the login has ended: no use asking every other second
+                await asyncio.sleep(REFUSED_PAUSE_SECONDS)
+                continue
+            except Exception:  # noqa: BLE001
                 await asyncio.sleep(POLL.total_seconds() / 2)
                 continue
             if not view.live:

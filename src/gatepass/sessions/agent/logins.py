@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gatepass.clock import Clock
 from gatepass.sessions.agent.asker import NOBODY, Asker, logs_in
-from gatepass.sessions.errors import BadInput, SessionError
+from gatepass.sessions.errors import BadInput, NeedsHuman, SessionError
 from gatepass.sessions.files import locked, private_dir
 from gatepass.sessions.model import Integration
 from gatepass.sessions.providers.transport import Transport
@@ -48,8 +49,11 @@ class Logins:
     ) -> None:
         self._store, self._transport, self._clock = store, transport, clock
         self._locks, self._headless, self._cli_cache = locks, headless, cli_cache
-        self._flights: dict[str, asyncio.Task[Token]] = {}
-        self._tried: dict[str, datetime] = {}
+        self._flights: dict[str, LoginFlight] = {}
+        self._tried: dict[str, tuple[datetime, SessionError]] = {}
+        """The last refresh, and what is said to those who want another too soon."""
+        self._unsaved: dict[str, Token] = {}
+        """Tokens that could not be written: the one they replaced is used up, so losing them would end the login."""
         self._dead: set[str] = set()
 
     async def token(self, integration: Integration, asker: Asker) -> str:
@@ -57,9 +61,8 @@ class Logins:
         found = await asyncio.to_thread(self._kept, integration)
         if found is not None:
             return found.access_token
-        running = self._flights.get(integration.name)
-        if running is not None:
-            return (await asyncio.shield(running)).access_token
+        if integration.name in self._flights:
+            return (await self.login(integration, asker)).access_token
         if not logs_in(asker) and not integration.auto_login:
             from gatepass.sessions.providers.oidc import needs_login
 
@@ -67,18 +70,21 @@ class Logins:
         return (await self.login(integration, asker)).access_token
 
     async def login(self, integration: Integration, asker: Asker) -> Token:
-        """Log in anew; joins a login of this integration that is under way."""
+        """Log in anew; joins a login of this integration that is under way, which may be another terminal's."""
         if integration.kind != "identity-center":
             raise BadInput(
                 f"integration {integration.name!r} is of kind {integration.kind}: "
                 "there is no login, its sessions ask for an assertion"
             )
-        task = self._flights.get(integration.name)
-        if task is None:
-            task = asyncio.create_task(self._login(integration, asker))
-            self._flights[integration.name] = task
-            task.add_done_callback(lambda _: self._flights.pop(integration.name, None))
-        return await asyncio.shield(task)
+        flight = self._flights.get(integration.name)
+        if flight is None:
+            flight = self._flights[integration.name] = LoginFlight()
+            flight.task = asyncio.create_task(self._login(integration, asker, flight))
+            flight.task.add_done_callback(lambda _: self._flights.pop(integration.name, None))
+        elif asker.present and flight.shown is not None:
+            await asker.show(flight.shown)  # whoever saw it first may have gone
+        assert flight.task is not None
+        return await asyncio.shield(flight.task)
 
     def is_dead(self, access_token: str) -> None:
         """The portal refused this token, whatever its `expires_at` says (S-68)."""
@@ -86,6 +92,7 @@ class Logins:
 
     async def logout(self, integration: Integration) -> bool:
         """End the token at the portal and forget it; whether there was one. May be repeated."""
+        self._unsaved.pop(integration.name, None)
         value = await asyncio.to_thread(self._store.get, _token_name(integration))
         if value is None:
             return False
@@ -126,7 +133,10 @@ class Logins:
     def _stored(self, integration: Integration) -> Token | None:
         from gatepass.sessions.providers.oidc import Token
 
-        value = self._store.get(_token_name(integration))
+        value = self._store.get(_token_name(integration))  # first: a locked vault is locked
+        unsaved = self._unsaved.get(integration.name)
+        if unsaved is not None:
+            return unsaved
         return None if value is None else Token.from_json(value)
 
     def _refreshed(self, integration: Integration) -> Token | None:
@@ -136,37 +146,62 @@ class Logins:
             token = self._stored(integration)
             if self._usable(token) is not None or token is None:
                 return token
-            if not self._may_refresh(integration, token):
+            if not self._can_refresh(token):
                 return None
-            self._tried[integration.name] = self._clock.now()
             try:
-                new = self._oidc(integration).refresh(token)
-            except SessionError:
+                new = self._refresh(integration, token)
+            except SessionError as error:
                 still = token.expires_at - self._transport.now() > timedelta(seconds=30)
-                return token if still and _mark(token.access_token) not in self._dead else None
+                if still and _mark(token.access_token) not in self._dead:
+                    return token
+                if isinstance(error, NeedsHuman):
+                    return None
+                raise  # a dead network is no reason to log in again
             from gatepass.sessions.providers.oidc import Token
 
             kept = Token(
                 new.access_token, new.expires_at, new.refresh_token or token.refresh_token, new.registration
             )
-            self._store.put(_token_name(integration), kept.to_json())
+            self._keep(integration, kept)
             return kept
 
-    def _may_refresh(self, integration: Integration, token: Token) -> bool:
+    def _keep(self, integration: Integration, token: Token) -> None:
+        """Write the token; on a full disk it is held in memory until the next one can be written."""
+        try:
+            self._store.put(_token_name(integration), token.to_json())
+        except OSError:
+            self._unsaved[integration.name] = token
+        else:
+            self._unsaved.pop(integration.name, None)
+
+    def _refresh(self, integration: Integration, token: Token) -> Token:
+        """At most one try in 60 s (3.4); in between its outcome is the answer. Raises a `SessionError`."""
+        from gatepass.sessions.providers.oidc import needs_login
+
+        last = self._tried.get(integration.name)
+        if last is not None and self._clock.now() - last[0] < REFRESH_AT_MOST_EVERY:
+            raise last[1]
+        try:
+            new = self._oidc(integration).refresh(token)
+        except SessionError as error:
+            self._tried[integration.name] = (self._clock.now(), error)
+            raise
+        self._tried[integration.name] = (self._clock.now(), needs_login(integration))
+        return new
+
+    def _can_refresh(self, token: Token) -> bool:
         from gatepass.sessions.providers.oidc import EARLY
 
         if token.refresh_token is None or token.registration is None:
             return False
-        if token.registration.expires_at - self._transport.now() < EARLY:
-            return False
-        tried = self._tried.get(integration.name)
-        return tried is None or self._clock.now() - tried >= REFRESH_AT_MOST_EVERY
+        return token.registration.expires_at - self._transport.now() >= EARLY
 
-    async def _login(self, integration: Integration, asker: Asker) -> Token:
+    async def _login(self, integration: Integration, asker: Asker, flight: LoginFlight) -> Token:
         loop = asyncio.get_running_loop()
         shower = asker if logs_in(asker) else _Opener()
 
         def show(shown: Shown) -> None:
+            flight.shown = shown
             asyncio.run_coroutine_threadsafe(shower.show(shown), loop).result()
 
         headless = asker.headless if logs_in(asker) else self._headless()
@@ -191,7 +226,7 @@ class Logins:
             if not is_invalid_client(error):
                 raise
             token = self._flow(oidc, flow, self._registration(integration, oidc, flow, fresh=True), show)
-        self._store.put(_token_name(integration), token.to_json())
+        self._keep(integration, token)
         self._share(integration, token)
         return token
 
@@ -257,6 +292,14 @@ class Logins:
             }
         self._cli_cache.mkdir(parents=True, exist_ok=True, mode=0o700)
         replace(self._cli_cache / f"{_sha1(integration.name)}.json", json.dumps(body).encode())
+
+
+@dataclass
+class LoginFlight:
+    """A login under way: what it shows, for those who come later."""
+
+    task: asyncio.Task[Token] | None = None
+    shown: Shown | None = None
 
 
 class _Opener:

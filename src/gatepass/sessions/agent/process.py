@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -28,7 +29,7 @@ from gatepass.sessions.agent.service import Service
 from gatepass.sessions.agent.start import Place, Visitor
 from gatepass.sessions.agent.strongbox import Strongbox
 from gatepass.sessions.agent.world import World
-from gatepass.sessions.errors import SessionError
+from gatepass.sessions.errors import SessionError, scrub
 from gatepass.sessions.files import read_private, replace
 from gatepass.sessions.grants import GrantSource
 from gatepass.sessions.identity import identity_of
@@ -177,12 +178,16 @@ async def _tick(service: Service, clock: Clock, done: asyncio.Event) -> None:
         wall, mono = clock.now(), asyncio.get_running_loop().time()
         slept = (wall - last_wall) - timedelta(seconds=mono - last_mono) > SLEPT
         last_wall, last_mono = wall, mono
-        with contextlib.suppress(SessionError):
+        try:
             if slept:
                 service.woke()
             service.keep_handouts_used()
             service.keeper.tick()
             _leave_if_idle(service, service.transport.now(), done)
+        except SessionError:
+            continue  # a faulty workspace is told to those who ask
+        except Exception as error:  # noqa: BLE001  refreshing and locking go on whatever one look ran into
+            sys.stderr.write(f"gatepass agent: {type(error).__name__}: {scrub(str(error))}\n")
 
 
 def _leave_if_idle(service: Service, now: datetime, done: asyncio.Event) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -47,6 +48,11 @@ class Service:
         """People who said they can be asked at any time (`session watch`, the UI)."""
         self.last_call = transport.now()
         self._confirmed: dict[tuple[str, int], datetime] = {}
+        """Session and process tree, and until when a person's yes holds."""
+        self._refused: dict[tuple[str, int], float] = {}
+        """When a person last said no, by the loop's clock."""
+        self._confirming: dict[tuple[str, int], asyncio.Lock] = {}
+        self._opening = asyncio.Lock()
         self._prompt_file = cli_state
 
     async def payload(self, name: str, peer: Peer, asker: Asker = NOBODY) -> bytes:
@@ -127,14 +133,18 @@ class Service:
                 entry.last_used = self.transport.now()
 
     def write_prompt_file(self) -> None:
-        """States by session for the shell prompt, which reads no socket. No secrets in it."""
+        """States by session for the shell prompt, which reads no socket. No secrets in it.
+
+        A full disk or a home that cannot be written to costs the prompt, not the credentials.
+        """
         from gatepass.sessions.files import replace
 
         rows = {
             name: {"state": self._state_of(name), "expires": _iso_or_none(entry.expires_at)}
             for name, entry in self.keeper.entries.items()
         }
-        replace(self._prompt_file, json.dumps(rows).encode())
+        with suppress(OSError):
+            replace(self._prompt_file, json.dumps(rows).encode(), durable=False)
 
     def _row(self, session: Session) -> dict[str, object]:
         entry = self.keeper.entries.get(session.name)
@@ -185,33 +195,57 @@ class Service:
             await self._confirm(session, peer, asker, must=False)
 
     async def _confirm(self, session: Session, peer: Peer, asker: Asker, *, must: bool) -> None:
-        """Once per process tree and hour. With nobody to be asked only a rule that `must` hold refuses."""
+        """Once per process tree and hour. With nobody to be asked only a rule that `must` hold refuses.
+
+        A hundred processes of a tree are one question: those who waited for the answer share it, also a no.
+        """
         key = (session.name, tree_of(peer.pid))
-        until = self._confirmed.get(key)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        async with self._confirming.setdefault(key, asyncio.Lock()):
+            if self._is_confirmed(key):
+                return
+            said = None
+            if self._refused.get(key, 0.0) < began:
+                person = self.present[-1] if self.present else asker
+                if not self._is_asked(session, person, asker, must=must):
+                    return
+                what = f"{program(peer.pid) or 'a program'} (process {peer.pid})"
+                text = f"{what} wants session {session.name!r}; type yes to allow it for an hour"
+                said = await person.ask("confirm", text, "gatepass session watch")
+            if said is None or said.strip().lower() != "yes":
+                self._refused[key] = clock()
+                raise Denied(f"session {session.name!r}: the use by process {peer.pid} was not confirmed")
+            self._confirmed[key] = self.transport.now() + CONFIRMED_FOR
+
+    def _is_confirmed(self, key: tuple[str, int]) -> bool:
         now = self.transport.now()
-        if until is not None and now < until:
-            return
-        person = self.present[-1] if self.present else asker
+        self._confirmed = {each: until for each, until in self._confirmed.items() if now < until}
+        return key in self._confirmed
+
+    @staticmethod
+    def _is_asked(session: Session, person: Asker, asker: Asker, *, must: bool) -> bool:
+        """Whether there is somebody to ask, other than who typed the command. Raises where one `must` be asked."""
         if not must and person is asker and logs_in(asker):
-            return  # whoever types the command has asked for it
-        if not person.present:
-            if must:
-                raise NeedsHuman(
-                    f"session {session.name!r} must be confirmed and nobody is there",
-                    advice="run in another terminal: gatepass session watch --confirm",
-                )
-            return
-        what = program(peer.pid) or f"process {peer.pid}"
-        text = f"{what} (process {peer.pid}) wants session {session.name!r}; type yes to allow it for an hour"
-        if (await person.ask("confirm", text, "gatepass session watch")).strip().lower() != "yes":
-            raise Denied(f"session {session.name!r}: the use by {what} was not confirmed")
-        self._confirmed[key] = now + CONFIRMED_FOR
+            return False
+        if person.present:
+            return True
+        if must:
+            raise NeedsHuman(
+                f"session {session.name!r} must be confirmed and nobody is there",
+                advice="run in another terminal: gatepass session watch --confirm",
+            )
+        return False
 
     def _note_issue(self, entry: Entry, how: str, peer: Peer) -> None:
         self.events.issued(entry.chain[-1].name, how, entry.expires_at, peer)
 
     async def unlocked(self, asker: Asker) -> None:
-        """Make sure the vault is open, asking for its passphrase where that is its provider."""
+        """Make sure the vault is open, asking for its passphrase where that is its provider; one question for all."""
+        async with self._opening:
+            await self._open(asker)
+
+    async def _open(self, asker: Asker) -> None:
         passphrase = None
         if await asyncio.to_thread(self.strongbox.wants_passphrase):
             if not asker.present:
@@ -219,6 +253,7 @@ class Service:
             passphrase = await asker.ask("passphrase", "vault passphrase", "gatepass vault unlock")
         if not self.strongbox.is_open:
             await self.unlock(passphrase)
+            self.keeper.person_acted()
 
 
 def _any(programs: Sequence[str], globs: Sequence[str]) -> bool:

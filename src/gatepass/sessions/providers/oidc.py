@@ -170,13 +170,18 @@ class Oidc:
         return self._create(registration, grant)
 
     def refresh(self, token: Token) -> Token:
-        """A new token for the refresh token, which is used up. Raises `NeedsHuman` when it is dead."""
+        """A new token for the refresh token, which is used up. Raises `NeedsHuman` when it is dead, `Upstream` when
+        AWS or the network failed and a later try may help."""
         assert token.registration is not None
         assert token.refresh_token is not None
         grant = {"grantType": "refresh_token", "refreshToken": token.refresh_token}
         try:
             return self._create(token.registration, grant)
-        except (AwsRefused, Denied, StaleParent) as error:
+        except AwsRefused as error:
+            if error.aws_code not in _DEAD:
+                raise
+            raise needs_login(self._integration) from error
+        except (Denied, StaleParent) as error:
             raise needs_login(self._integration) from error
 
     def _create(self, registration: Registration, grant: Mapping[str, object]) -> Token:
@@ -222,6 +227,17 @@ def is_invalid_client(error: SessionError) -> bool:
         "InvalidClientException",
         "InvalidGrantException",
     )
+
+
+_DEAD = {
+    "InvalidClientException",
+    "InvalidGrantException",
+    "InvalidRequestException",
+    "InvalidScopeException",
+    "UnauthorizedClientException",
+    "UnsupportedGrantTypeException",
+}
+"""What CreateToken answers when trying again with this refresh token is no use."""
 
 
 class Callback:
