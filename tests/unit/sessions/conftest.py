@@ -97,14 +97,14 @@ def agent_ends(paths: Paths) -> Iterator[None]:
     yield
     pid = agent_pid(paths)
     with contextlib.suppress(SessionError, OSError):
-        request(paths, "quit", start_it=False, seconds=2)
+        request(paths, "quit", start_it=False, seconds=60)
     if pid is not None:
         end_process(pid)
 
 
 def agent_pid(paths: Paths) -> int | None:
     try:
-        return int(request(paths, "hello 1", start_it=False, seconds=2).split()[1])
+        return int(request(paths, "hello 1", start_it=False, seconds=60).split()[1])
     except (SessionError, OSError, IndexError):
         return None
 

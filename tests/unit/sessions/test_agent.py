@@ -48,7 +48,7 @@ def launcher(paths: Paths, key_vault: Vault) -> Path:
 
 def take(launcher: Path, profile: str, **more: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(launcher), profile], capture_output=True, text=True, timeout=60, check=False, **more
+        [str(launcher), profile], capture_output=True, text=True, timeout=120, check=False, **more
     )  # type: ignore[call-overload, no-any-return]
 
 
@@ -125,14 +125,14 @@ def test_t6_a_second_agent_and_an_open_directory_are_refused(
 ) -> None:
     write({("session", "gateway"): GATEWAY})
     request(paths, "hello 1")
-    second = subprocess.run(launch_for(paths).argv, capture_output=True, text=True, timeout=30, check=False)
+    second = subprocess.run(launch_for(paths).argv, capture_output=True, text=True, timeout=120, check=False)
     assert second.returncode == 1
     assert "another agent runs" in second.stderr
     request(paths, "quit")
     os.chmod(paths.run, 0o755)
     with pytest.raises(Upstream, match="mode 0700"):
         request(paths, "hello 1")
-    third = subprocess.run(launch_for(paths).argv, capture_output=True, text=True, timeout=30, check=False)
+    third = subprocess.run(launch_for(paths).argv, capture_output=True, text=True, timeout=120, check=False)
     assert "mode 0755" in third.stderr
     os.chmod(paths.run, 0o700)
 

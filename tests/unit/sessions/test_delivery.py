@@ -301,7 +301,7 @@ def test_s71_the_container_endpoint(paths: Paths, fake: FakeAws, write: Callable
     def fetch(path: str, **headers: str) -> tuple[int, Any]:
         request = urllib.request.Request(f"http://127.0.0.1:{opened['port']}{path}", headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=2) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())

@@ -11,9 +11,11 @@ from gatepass.sessions.shown import Shown
 class Asker(Protocol):
     """A person at the other end of a control connection. `present` False: nobody, and `ask` raises."""
 
-    present: bool
     headless: bool
     """Whether a browser cannot be opened where the person is (S-50)."""
+
+    @property
+    def present(self) -> bool: ...
 
     async def ask(self, kind: str, text: str, command: str) -> str:
         """The answer to `text`; `kind` is mfa, passphrase, assertion or confirm. `command` is for nobody there."""

@@ -44,6 +44,8 @@ class Control:
         self._asked = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: list[Callable[[], None]] = []
+        self.gone = False
+        """Whether the other end has left."""
 
     async def run(self) -> None:
         """Until the other end goes; then its endpoints, watches, open questions and waits end too.
@@ -56,6 +58,7 @@ class Control:
         except ValueError:  # a line longer than any message
             self._send({"id": None, "ok": False, "error": _shown(BadInput("a message is too long"))})
         finally:
+            self.gone = True
             for task in self._tasks:
                 task.cancel()
             for question in self._questions.values():
@@ -352,10 +355,13 @@ class Control:
 class Person:
     """The person behind one request of a conversation."""
 
-    present = True
-
     def __init__(self, control: Control, number: object, *, headless: bool) -> None:
         self._control, self._number, self.headless = control, number, headless
+
+    @property
+    def present(self) -> bool:
+        """Until the conversation ends."""
+        return not self._control.gone
 
     async def ask(self, kind: str, text: str, command: str) -> str:
         return await self._control.ask(self._number, kind, text, command)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 AUTO_LOGIN_LIMIT = timedelta(seconds=120)
 """A window that a tool opened and nobody looks at (S-49)."""
+LOOK_SECONDS = 1.0
 REFRESH_AT_MOST_EVERY = timedelta(seconds=60)
 
 
@@ -78,13 +79,16 @@ class Logins:
             )
         flight = self._flights.get(integration.name)
         if flight is None:
-            flight = self._flights[integration.name] = LoginFlight()
+            flight = self._flights[integration.name] = LoginFlight(asker)
             flight.task = asyncio.create_task(self._login(integration, asker, flight))
             flight.task.add_done_callback(lambda _: self._flights.pop(integration.name, None))
-        elif asker.present and flight.shown is not None:
-            await asker.show(flight.shown)  # whoever saw it first may have gone
         assert flight.task is not None
-        return await asyncio.shield(flight.task)
+        while not flight.task.done():
+            if asker.present and flight.shown is not None and not flight.shown_to.present:
+                flight.shown_to = asker  # whoever saw it has gone; one window for all others (S-49)
+                await asker.show(flight.shown)
+            await asyncio.wait({flight.task}, timeout=LOOK_SECONDS)
+        return flight.task.result()
 
     def is_dead(self, access_token: str) -> None:
         """The portal refused this token, whatever its `expires_at` says (S-68)."""
@@ -296,8 +300,9 @@ class Logins:
 
 @dataclass
 class LoginFlight:
-    """A login under way: what it shows, for those who come later."""
+    """A login under way: what it shows and to whom, for those who come later."""
 
+    shown_to: Asker
     task: asyncio.Task[Token] | None = None
     shown: Shown | None = None
 
