@@ -84,7 +84,7 @@ class Logins:
             flight.task.add_done_callback(lambda _: self._flights.pop(integration.name, None))
         assert flight.task is not None
         while not flight.task.done():
-            if asker.present and flight.shown is not None and not flight.shown_to.present:
+            if logs_in(asker) and flight.shown is not None and not flight.shown_to.present:
                 flight.shown_to = asker  # whoever saw it has gone; one window for all others (S-49)
                 await asker.show(flight.shown)
             await asyncio.wait({flight.task}, timeout=LOOK_SECONDS)
@@ -205,7 +205,7 @@ class Logins:
         shower = asker if logs_in(asker) else _Opener()
 
         def show(shown: Shown) -> None:
-            flight.shown = shown
+            flight.shown, flight.shown_to = shown, shower
             asyncio.run_coroutine_threadsafe(shower.show(shown), loop).result()
 
         headless = asker.headless if logs_in(asker) else self._headless()
