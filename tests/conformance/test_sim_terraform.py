@@ -1,16 +1,12 @@
 """Terraform's aws provider applies against the simulator, plans to no changes and destroys (issue "Teams", W3).
 
-Slow, and only where a terraform binary is present and the provider can be had: an assignment alone takes the provider
-ten seconds.
+Only where Terraform and the provider are: an assignment alone takes the provider ten seconds.
 """
 
-from __future__ import annotations
-
-import os
-import shutil
-import subprocess
+from pathlib import Path
 
 import pytest
+from tests.terraform import Workspace, require
 
 from gatepass.clock import SystemClock
 from gatepass.sim import Settings, build, root_credential, two_tenants
@@ -75,36 +71,17 @@ resource "aws_ssoadmin_account_assignment" "audit" {
 """
 
 
-def run(where, environment, *words, good=(0,)):
-    ran = subprocess.run(
-        ["terraform", *words, "-no-color"], cwd=where, env=environment, capture_output=True, text=True
-    )
-    assert ran.returncode in good, ran.stdout + ran.stderr
-    return ran.returncode
-
-
 @pytest.mark.slow
 @pytest.mark.terraform
-def test_the_aws_provider_applies_plans_to_nothing_and_destroys(tmp_path):
-    if shutil.which("terraform") is None:
-        pytest.skip("no terraform on this machine")
+def test_w3_the_aws_provider_applies_plans_to_nothing_and_destroys(tmp_path: Path) -> None:
+    require()
     sim = build(two_tenants(), SystemClock(), Settings(rates={}))
     keys = root_credential(sim.world, "123456789012")
     (tmp_path / "main.tf").write_text(MAIN)
     with SimServer(sim) as server:
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))},
-            "AWS_ENDPOINT_URL": server.url,
-            "AWS_ACCESS_KEY_ID": keys.access_key,
-            "AWS_SECRET_ACCESS_KEY": keys.secret,
-        }
-        words = ["terraform", "init", "-no-color"]
-        got = subprocess.run(
-            words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
-        )
-        if got.returncode:
-            pytest.skip("the aws provider cannot be had: " + " ".join(got.stderr.split())[:160])
-        run(tmp_path, environment, "apply", "-auto-approve")
-        assert run(tmp_path, environment, "plan", "-detailed-exitcode", good=(0, 2)) == 0
-        run(tmp_path, environment, "destroy", "-auto-approve")
+        terraform = Workspace(tmp_path, server.url, keys.access_key, keys.secret)
+        terraform.run("init")
+        terraform.run("apply", "-auto-approve")
+        assert terraform.is_in_step()
+        terraform.run("destroy", "-auto-approve")
     assert "dev" not in sim.world.iam_of("123456789012").roles

@@ -25,6 +25,7 @@ from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.export_atmos import atmos_files
 from gatepass.teams.export_cloudformation import cloudformation_files
 from gatepass.teams.export_terraform import terraform_files
+from gatepass.teams.export_terraform_center import center_files
 from gatepass.teams.import_descriptions import from_cloudformation, from_terraform
 from gatepass.teams.import_live import Selection, import_live, selected
 from gatepass.teams.imported import native_estate
@@ -51,7 +52,9 @@ def export(wanted: Wanted, form: str, out: Path, import_blocks: bool, output: st
         print_findings(compiled.faults)
         raise SystemExit(BAD_INPUT)
     if form == "terraform":
-        files = terraform_files(compiled, imports=import_blocks)
+        files = terraform_files(compiled, imports=import_blocks) | center_files(
+            compiled, imports=import_blocks
+        )
     elif form == "cloudformation":
         files = cloudformation_files(compiled)
     else:

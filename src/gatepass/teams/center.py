@@ -186,13 +186,11 @@ class SetKind:
             found.append(
                 Field("managed_policies", list(live.managed_policies), list(wanted.managed_policies))
             )
-        if set(live.customer_policies) != _references(wanted):
-            found.append(
-                Field("customer_policies", list(live.customer_policies), sorted(_references(wanted)))
-            )
+        if set(live.customer_policies) != references(wanted):
+            found.append(Field("customer_policies", list(live.customer_policies), sorted(references(wanted))))
         if not _same(live.inline, wanted.inline):
             found.append(Field("inline", live.inline, wanted.inline))
-        if (live.boundary or "") != (wanted.boundary or ""):
+        if _bounded(live) != _bounded(wanted):
             found.append(Field("boundary", live.boundary, wanted.boundary))
         if dict(live.tags) != dict(wanted.tags):
             found.append(Field("tags", dict(live.tags), dict(wanted.tags)))
@@ -202,7 +200,7 @@ class SetKind:
 
     def steps(self, calls: Calls, live: PermissionSet | None, wanted: PermissionSet) -> Iterator[Op]:
         center = self._center
-        described: dict[str, Any] = {"SessionDuration": f"PT{wanted.session_seconds}S"}
+        described: dict[str, Any] = {"SessionDuration": session_text(wanted.session_seconds)}
         if wanted.description:
             described["Description"] = wanted.description
         if wanted.relay_state:
@@ -240,18 +238,18 @@ class SetKind:
             yield sso("AttachManagedPolicyToPermissionSet", **named, ManagedPolicyArn=arn)
         for arn in sorted(set(live.managed_policies) - set(wanted.managed_policies)):
             yield sso("DetachManagedPolicyFromPermissionSet", **named, ManagedPolicyArn=arn)
-        references = {"add": _references(wanted) - set(live.customer_policies)}
-        references["drop"] = set(live.customer_policies) - _references(wanted)
+        moved = {"add": references(wanted) - set(live.customer_policies)}
+        moved["drop"] = set(live.customer_policies) - references(wanted)
         for verb, operation in (("add", "AttachCustomerManagedPolicyReferenceToPermissionSet"),
                                 ("drop", "DetachCustomerManagedPolicyReferenceFromPermissionSet")):  # fmt: skip
-            for reference in sorted(references[verb]):
+            for reference in sorted(moved[verb]):
                 yield sso(operation, **named, CustomerManagedPolicyReference=_reference(reference))
         if not _same(live.inline, wanted.inline):
             if wanted.inline:
                 yield sso("PutInlinePolicyToPermissionSet", **named, InlinePolicy=text(wanted.inline))
             else:
                 yield sso("DeleteInlinePolicyFromPermissionSet", **named)
-        if (live.boundary or "") != (wanted.boundary or ""):
+        if _bounded(live) != _bounded(wanted):
             if wanted.boundary:
                 yield sso(
                     "PutPermissionsBoundaryToPermissionSet",
@@ -273,9 +271,9 @@ class SetKind:
             "session_seconds": value.session_seconds,
             "relay_state": value.relay_state,
             "managed_policies": sorted(value.managed_policies),
-            "customer_policies": sorted(_references(value)),
+            "customer_policies": sorted(references(value)),
             "document": normal(value.inline) if value.inline else None,
-            "boundary": value.boundary or "",
+            "boundary": _bounded(value),
             "tags": dict(value.tags),
         }
 
@@ -322,9 +320,23 @@ def _assigned_groups(
                 )
 
 
-def _references(value: PermissionSet) -> set[str]:
+def references(value: PermissionSet) -> set[str]:
     """Customer policies always with a path."""
     return {name if name.startswith("/") else f"/{name}" for name in value.customer_policies}
+
+
+def _bounded(value: PermissionSet) -> str:
+    """The boundary; a customer policy always with a path."""
+    said = value.boundary or ""
+    return said if not said or said.startswith(("arn:", "/")) else f"/{said}"
+
+
+def session_text(seconds: int) -> str:
+    """A session length as people write it to Identity Center: whole hours and minutes where they suffice."""
+    hours, rest = divmod(seconds, 3600)
+    minutes, rest = divmod(rest, 60)
+    parts = ((hours, "H"), (minutes, "M"), (rest, "S"))
+    return "PT" + "".join(f"{number}{unit}" for number, unit in parts if number)
 
 
 def _reference(path: str) -> dict[str, str]:
