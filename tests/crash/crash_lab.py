@@ -96,6 +96,7 @@ def settings(folder: Path, url: str = "") -> Settings:
         port=0,
         threads=2,
         lease=LEASE,
+        beat=100 * MS,
         connect_timeout=200 * MS,
         read_timeout=1000 * MS,
         idle_poll=50 * MS,

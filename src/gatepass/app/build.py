@@ -192,6 +192,8 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         worker=f"{socket.gethostname()}-{secrets.token_hex(4)}",
         threads=settings.threads,
         lease=settings.lease,
+        call=settings.connect_timeout + settings.read_timeout,
+        beat=settings.beat,
         poll=settings.idle_poll,
         sweep=settings.sweep,
         ended=settings.doubt,

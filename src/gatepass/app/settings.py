@@ -73,6 +73,8 @@ class Settings:
     threads: int = 8
     """Facts settled at the same time by one process."""
     lease: timedelta = timedelta(seconds=15)
+    beat: timedelta = timedelta(seconds=1)
+    """How often a process says that it is alive; whose beat is missed three times gives up its work to the others."""
     connect_timeout: timedelta = timedelta(seconds=3)
     read_timeout: timedelta = timedelta(seconds=8)
     idle_poll: timedelta = timedelta(milliseconds=250)

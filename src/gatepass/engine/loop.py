@@ -24,6 +24,7 @@ from gatepass.engine.points import Point, nothing
 from gatepass.engine.ports import Ports
 from gatepass.engine.questions import Questions
 from gatepass.engine.settings import EngineSettings
+from gatepass.engine.silence import Silence
 from gatepass.engine.step import Step, StepParts
 from gatepass.engine.sweep import Sweep
 from gatepass.engine.timekeeper import Timekeeper
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 VERSION = "1"
 _CLOCKS = timedelta(seconds=10)
 _TIDY = timedelta(hours=1)
+_MISSED = 3
+"""Beats that a worker misses before it counts as silent."""
 _MANY = 10_000
 """A tick that handles so many facts goes round in circles: better to say so than to hang."""
 
@@ -98,10 +101,14 @@ class Engine:
             ),
             Chore("tombstones", settings.tombstones, lambda: clear_tombstones(store, settings.ended)),
             Chore("tidy", _TIDY, store.tidy),
-            Chore("beat", settings.beat, self._beat),
             Chore("clocks", _CLOCKS, lambda: self._compare_clocks(probe, store_clock)),
         ]
         self._chores = Chores(clock, ports.alarms, chores)
+        # By itself: nothing slow may make this process look dead.
+        self._beats = Chores(clock, ports.alarms, [Chore("beat", settings.beat, self._beat)])
+        self._silence = Silence(
+            settings.worker, _MISSED * settings.beat.total_seconds(), 2 * settings.lease.total_seconds()
+        )
         self._checkpoints = ports.checkpoints
         self._nudges: list[threading.Event] = []
         """Of the threads whose work begins with a commit somewhere; the others only look every so often."""
@@ -114,7 +121,7 @@ class Engine:
 
     def tick(self) -> int:
         """Claim and do everything that is due now, in this thread; how many things were done."""
-        done = self.settle_due()
+        done = self._beats.once() + self.settle_due()
         for once in (self._questions.once, self._sweep.once, self._chores.once):
             more = once()
             done += more + (self.settle_due() if more else 0)
@@ -137,7 +144,7 @@ class Engine:
         """Work until `stop` is set; then finish the steps in hand, publish a checkpoint and return."""
         self.core.timekeeper.begin()
         woken = {"questions": self._questions.once, "messages": self._messages.once}
-        names = woken | {"sweep": self._sweep.once, "chores": self._chores.once}
+        names = woken | {"sweep": self._sweep.once, "chores": self._chores.once, "beats": self._beats.once}
         threads = []
         for name, once in names.items():
             nudge = threading.Event()
@@ -230,8 +237,21 @@ class Engine:
         return dict(strategy.observe(group[0].fact.through, keys, self.core.clock.now()))
 
     def _beat(self) -> None:
-        with self.core.store.write() as tx:
-            tx.fleet.beat(self.core.settings.worker, VERSION, self.core.clock.now())
+        """Say that we live; and take over, before their leases end, the facts of those who do not say it any more.
+
+        A holder sends nothing with less of its lease left than `call`: from then on the lease is only for hearing the
+        answer to what was sent, and nobody hears it who is dead. One who lives after all finds its lease lost.
+        """
+        store, clock, settings = self.core.store, self.core.clock, self.core.settings
+        store.beat(settings.worker, VERSION, clock.now())
+        at = clock.monotonic()
+        with store.read() as view:
+            silent = self._silence.look(view.fleet.workers(), at)
+        if silent and (taken := store.end_leases(silent, clock.now(), settings.call)):
+            log.warning(
+                "took over %s facts of workers that fell silent: %s", taken, ", ".join(sorted(silent))
+            )
+            store.wake()
 
     def _compare_clocks(self, probe: Callable[[], None], store_clock: Callable[[], datetime] | None) -> None:
         keeper = self.core.timekeeper

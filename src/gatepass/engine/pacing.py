@@ -9,6 +9,10 @@ from datetime import datetime, timedelta
 
 from gatepass.clock import Clock
 from gatepass.store import Pace, Store
+from gatepass.store.limiter import LATE
+
+_TRIES = 4
+"""So often a slot is taken for one call."""
 
 _IN_HAND: ContextVar[tuple[str, datetime] | None] = ContextVar("slot_in_hand", default=None)
 
@@ -32,22 +36,37 @@ class StorePacer:
             _IN_HAND.reset(token)
 
     def wait(self, scope: str) -> datetime | None:
-        """Until the slot. None: go. A moment: it would be too long; nothing was reserved."""
+        """Until the slot. None: go. A moment: it would be too long; nothing was reserved.
+
+        Who comes too late for a slot takes another. Not for ever: on a machine that is late each time, a call that
+        AWS may throttle is better than a take-back that is never sent.
+        """
         held = _IN_HAND.get()
+        at: datetime | None = None
         if held is not None and held[0] == scope:
             _IN_HAND.set(None)
-            self._sleep(held[1] - self._clock.now())
-            return None
-        now = self._clock.now()
-        slot = self._store.take_slot(scope, now, patience=self._patience, pace=self._pace)
-        if not slot.taken:
-            return now + slot.wait
-        self._sleep(slot.wait)
+            at = held[1]
+        took = timedelta(0)
+        for _ in range(_TRIES):
+            if at is not None and self._reached(at):
+                return None
+            began = self._clock.now()
+            slot = self._store.take_slot(
+                scope, began + took, patience=self._patience, pace=self._pace, unused=at
+            )
+            if not slot.taken:
+                return slot.at
+            took, at = self._clock.now() - began, slot.at
+        assert at is not None
+        self._reached(at)
         return None
 
     def throttled(self, scope: str) -> None:
         self._store.slow_down(scope, self._clock.now())
 
-    def _sleep(self, length: timedelta) -> None:
+    def _reached(self, at: datetime) -> bool:
+        """Sleep until a slot's moment. False: it is over; whoever called then would call in another's second."""
+        length = at - self._clock.now()
         if length > timedelta(0):
             self._clock.sleep(length.total_seconds())
+        return self._clock.now() - at <= LATE

@@ -19,7 +19,9 @@ class EngineSettings:
     """Facts settled at a time; claims are no more than idle threads. One process alone must be able to spend the
     whole rate of an instance (20 calls a second of 0.2 s each, and waiting for slots)."""
     lease: timedelta = timedelta(seconds=15)
-    """Longer than the time-outs of one call (11 s), so that a call cannot outlive its lease unnoticed."""
+    """Longer than `call`, so that a call cannot outlive its lease unnoticed."""
+    call: timedelta = timedelta(seconds=11)
+    """The time-outs of one call: with less than this left of a lease, its holder sends nothing under it."""
     poll: timedelta = timedelta(milliseconds=250)
     """How often the rows are looked at when nobody wakes us."""
     sweep: timedelta = timedelta(minutes=5)
@@ -34,8 +36,8 @@ class EngineSettings:
     alarm_after: int = 5
     """Failed tries in a row after which somebody must be told."""
     skew: timedelta = timedelta(seconds=30)
-    beat: timedelta = timedelta(seconds=2)
-    """How often this process says that it is alive."""
+    beat: timedelta = timedelta(seconds=1)
+    """How often this process says that it is alive. Whose beat is missed three times is silent."""
     leavers: timedelta = timedelta(minutes=1)
     accounts: timedelta = timedelta(minutes=15)
     checkpoint: timedelta = timedelta(hours=1)

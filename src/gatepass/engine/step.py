@@ -219,8 +219,8 @@ class Step:
             raise NoRoom(now + settings.limits.poll)
         slot = tx.take_slot(scope, now, settings.slot_patience, settings.pace)
         if not slot.taken:
-            raise NoRoom(now + slot.wait)
-        return now + slot.wait
+            raise NoRoom(slot.at)
+        return slot.at
 
     def _tell_requests(self, tx: Tx, plan: Plan) -> None:
         """A request follows its grants, in the transaction that moves them."""

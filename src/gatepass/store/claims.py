@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, bindparam, or_, select, union_all, update
 
 from gatepass.access.facts import FactKey
-from gatepass.clock import to_ms
+from gatepass.clock import EPOCH, to_ms
 from gatepass.store.facts import lock_instance
-from gatepass.store.limiter import Pace, Slots, next_slot, slow_down, take
+from gatepass.store.limiter import Pace, Slots, give_back, next_slot, slow_down, take
 from gatepass.store.link import Link, Row, Statement
 from gatepass.store.rows import GIVE, POLL, TAKE_BACK
 from gatepass.store.tables import facts, instances
+
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
     """When one call may go to an instance. Not `taken`: it would be too long a wait, so nothing was reserved."""
 
+    at: datetime
     wait: timedelta
     taken: bool
 
@@ -42,17 +46,46 @@ def facts_to_sweep(link: Link, now: datetime, sweep: timedelta, ended: timedelta
     return [FactKey.parse(key) for key in found][:room]
 
 
-def take_slot(link: Link, scope: str, now: datetime, patience: timedelta, pace: Pace) -> Slot:
-    """Reserve the next call to an instance, unless it would have to wait longer than `patience`."""
-    slots = _slots(lock_instance(link, scope))
+def end_leases(link: Link, workers: Collection[str], now: datetime, left: timedelta) -> int:
+    """End those leases of these workers' facts of which at most `left` remains. Only facts that are due are looked at:
+    a step keeps its fact due, so that whoever comes next goes on."""
+    ending = update(facts).values(lease_until=0)
+    return link.run(
+        ending.where(
+            facts.c.priority.in_((TAKE_BACK, POLL, GIVE)),
+            facts.c.due_at <= to_ms(now),
+            facts.c.lease_owner.in_(sorted(workers)),
+            facts.c.lease_until > to_ms(now),
+            facts.c.lease_until <= to_ms(now + left),
+        )
+    )
+
+
+def take_slot(
+    link: Link,
+    scope: str,
+    now: datetime,
+    patience: timedelta,
+    pace: Pace,
+    unused: datetime | None = None,
+) -> Slot:
+    """Reserve the next call to an instance, unless it would have to wait longer than `patience`.
+
+    `unused`: the moment of a slot for which its caller came too late; it is given back.
+    """
+    kept = slots = _slots(lock_instance(link, scope))
     at = to_ms(now) * 1000
+    if unused is not None:
+        slots = give_back(slots, (unused - EPOCH) // _MICROSECOND, at, pace)
     given = next_slot(slots, at, pace)
     # Whole milliseconds, rounded up: a caller never goes before its slot.
     wait = timedelta(milliseconds=-(-(given - at) // 1000))
-    if wait > patience:
-        return Slot(wait, taken=False)
-    _keep_slots(link, scope, take(slots, given, at, pace))
-    return Slot(wait, taken=True)
+    taken = wait <= patience
+    if taken:
+        slots = take(slots, given, at, pace)
+    if slots != kept:
+        _keep_slots(link, scope, slots)
+    return Slot(EPOCH + given * _MICROSECOND, wait, taken)
 
 
 def slow_instance(link: Link, scope: str, now: datetime) -> None:

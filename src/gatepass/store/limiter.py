@@ -2,14 +2,21 @@
 
 A slot is never earlier than the slot twenty before it plus 1.02 s, so no rolling second holds more than the
 documented limit; sustained pace is 98 % of it; after idleness up to three calls go at once (engine.md, Limiter).
+A slot is used within `LATE` of its moment or given back: a thread that wakes later would call in another's second.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 SECOND = 1_000_000
 HALVED_FOR = 30 * SECOND
+_ONE_CAUSE = 3 * SECOND
+"""Calls that were on their way when AWS first said that we are too fast say nothing new when they come back."""
+LATE = timedelta(milliseconds=10)
+"""How long after its moment a slot may be used. The other 10 of the 20 ms by which slots twenty apart are further
+apart than a second are for the way to AWS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class Slots:
     """What one instance was given lately, in microseconds since the epoch."""
 
     given: tuple[int, ...] = ()
-    """The last slots, oldest first."""
+    """The last slots, oldest first; twice as many as the limit, so that some may be given back."""
     tat: int = 0
     """The moment from which the instance counts as idle (theoretical arrival time of the next call)."""
     slowed_at: int = 0
@@ -58,11 +65,22 @@ def next_slot(slots: Slots, now: int, pace: Pace) -> int:
 def take(slots: Slots, at: int, now: int, pace: Pace) -> Slots:
     """The slot at that moment given away."""
     tat = max(slots.tat, at) + _interval(slots, now, pace)
-    return replace(slots, given=(*slots.given, at)[-pace.limit :], tat=tat)
+    return replace(slots, given=(*slots.given, at)[-2 * pace.limit :], tat=tat)
+
+
+def give_back(slots: Slots, at: int, now: int, pace: Pace) -> Slots:
+    """The slot at that moment was not used: its share of the pace goes to the next. Unknown moments change nothing."""
+    if at not in slots.given:
+        return slots
+    place = slots.given.index(at)
+    rest = slots.given[:place] + slots.given[place + 1 :]
+    return replace(slots, given=rest, tat=slots.tat - _interval(slots, now, pace))
 
 
 def slow_down(slots: Slots, now: int) -> Slots:
-    """AWS said that we are too fast: half the pace, and half again for each time it says so within 30 s."""
+    """AWS said that we are too fast: half the pace, and half again for each time it says so anew within 30 s."""
+    if slots.halvings and now - slots.slowed_at < _ONE_CAUSE:
+        return slots
     again = slots.halvings > 0 and now - slots.slowed_at < HALVED_FOR
     return replace(slots, slowed_at=now, halvings=min(slots.halvings + 1, 4) if again else 1)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -208,6 +208,19 @@ class Store:
         with self._passing() as link:
             return leased.renew(link, key, claimed.lease, until)
 
+    def beat(self, worker: str, version: str, now: datetime) -> None:
+        """The worker is alive."""
+        with self._passing() as link:
+            Fleet(link).beat(worker, version, now)
+
+    def end_leases(self, workers: Collection[str], now: datetime, left: timedelta) -> int:
+        """End the leases of these workers' due facts of which at most `left` remains; how many.
+
+        For workers that are silent, with `left` the time-outs of one call: their holder sends nothing any more.
+        """
+        with self._passing() as link:
+            return claims.end_leases(link, workers, now, left)
+
     def release(self, claimed: Claimed, due_at: datetime | None = None) -> bool:
         """Give a lease back early; the row is due again at `due_at` (None: when it was). False: it was lost."""
         leased, key = _leased(claimed)
@@ -221,13 +234,15 @@ class Store:
         *,
         patience: timedelta = timedelta(seconds=2),
         pace: Pace = FULL_PACE,
+        unused: datetime | None = None,
     ) -> Slot:
         """Reserve the next call to an AWS instance: sleep `wait`, then call. Not taken: wait elsewhere, come back.
 
-        All processes together never get more than `pace.limit` slots in any rolling second.
+        All processes together never get more than `pace.limit` slots in any rolling second. Who wakes more than
+        `limiter.LATE` after `at` does not call but takes another, and gives this one back as `unused`.
         """
         with self._passing() as link:
-            return claims.take_slot(link, scope, now, patience, pace)
+            return claims.take_slot(link, scope, now, patience, pace, unused)
 
     def slow_down(self, scope: str, now: datetime) -> None:
         """AWS throttled a call to this instance: its pace is halved, and given back over half a minute."""

@@ -63,6 +63,22 @@ class ClaimCases:
         lab.clock.advance(LEASE)
         assert not lab.store.claim_due("third", lab.clock.now(), 10, LEASE)
 
+    def test_the_leases_of_silent_workers_end_when_they_can_send_nothing_any_more(
+        self, lab: StoreLab
+    ) -> None:
+        """Not those of others, and not while a call's time-outs still fit in."""
+        call = LEASE - timedelta(seconds=4)
+        due(lab, key("dead"), key("alive"))
+        (dead,) = lab.store.claim_due("dead", lab.clock.now(), 1, LEASE)
+        (alive,) = lab.store.claim_due("alive", lab.clock.now(), 1, LEASE)
+        assert lab.store.end_leases({"dead"}, lab.clock.now(), call) == 0
+        lab.clock.advance(LEASE - call)
+        assert lab.store.end_leases({"dead", "never seen"}, lab.clock.now(), call) == 1
+        taken = claim(lab, "second")
+        assert taken.fact.key == dead.fact.key
+        assert not lab.store.renew(dead, lab.clock.now() + LEASE)
+        assert lab.store.renew(alive, lab.clock.now() + LEASE)
+
     def test_a_claimed_fact_is_not_given_along_with_another_one(self, lab: StoreLab) -> None:
         due(lab, key("first"))
         claim(lab, "first")

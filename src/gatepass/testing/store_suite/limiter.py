@@ -43,6 +43,18 @@ class LimiterCases:
         assert len({slot.wait for slot in refused}) == 1
         assert all(slot.wait <= 2 * SECOND for slot in answers if slot.taken)
 
+    def test_a_slot_that_came_too_late_is_given_back_for_another(self, lab: StoreLab) -> None:
+        """No second holds more calls than the limit, and those that wait already keep their places."""
+        now = lab.clock.now()
+        slots = [lab.store.take_slot("i1", now) for _ in range(25)]
+        late = now + timedelta(milliseconds=100)
+        again = lab.store.take_slot("i1", late, unused=slots[3].at)
+        assert again.at >= slots[-1].at
+        used = sorted(slot.at for slot in (*slots[:3], *slots[4:], again))
+        assert all(last - first > SECOND for first, last in zip(used, used[20:], strict=False))
+        without = lab.store.take_slot("i1", late)
+        assert without.at - slots[-1].at < 2 * (slots[-1].at - slots[-2].at)
+
     def test_a_throttled_instance_is_slower_for_half_a_minute(self, lab: StoreLab) -> None:
         pace = Pace()
         normal = self._length(lab, "quick", pace)
