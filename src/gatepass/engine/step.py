@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
+from typing import TypeVar
 
 from gatepass.access import settle
 from gatepass.access.events import Event
@@ -20,6 +21,7 @@ from gatepass.access.settle import Called, Next, Plan, Situation
 from gatepass.access.states import FactState, GrantState, Outcome, Verb
 from gatepass.access.strategy import CallResult
 from gatepass.aws import lease
+from gatepass.aws.errors import Later
 from gatepass.clock import Clock, to_ms
 from gatepass.engine.brake import Brake
 from gatepass.engine.concluding import conclude
@@ -32,6 +34,8 @@ from gatepass.errors import Bug, Conflict, GatepassError, Unavailable
 from gatepass.store import ClaimedFact, LeaseLost, Store, Tx
 
 log = logging.getLogger(__name__)
+
+A = TypeVar("A")
 
 Decide = Callable[[Situation], Plan]
 
@@ -57,7 +61,7 @@ class StepParts:
 
 
 class NoRoom(Exception):
-    """The call cannot be sent now; nothing was committed. `until` is when it may."""
+    """The call cannot be made now; nothing was committed for it. `until` is when it may."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__("no room for one more call")
@@ -105,15 +109,7 @@ class Step:
                     plan = self._send(plan)
 
     def _read(self) -> Plan:
-        try:
-            with lease.hold(self._claimed.lease.until, self._renew):
-                reading = self._parts.looking.read(self._fact)
-        except GatepassError as error:
-            if isinstance(error, Unavailable | Bug):
-                raise
-            detail = str(error)
-            return self._decide(lambda s: settle.unread(s, detail))
-        return self._decide_on(reading)
+        return self._looked(lambda: self._parts.looking.read(self._fact), self._decide_on)
 
     def _decide_on(self, reading: Reading) -> Plan:
         """What a reading leads to, unless the process slept over it: what was true then may be long over."""
@@ -129,16 +125,26 @@ class Step:
     def _poll(self, plan: Plan) -> Plan:
         attempt = plan.attempt
         assert attempt is not None
-        assert attempt.op_ref is not None
+        op_ref, verb = attempt.op_ref, attempt.verb
+        assert op_ref is not None
+        return self._looked(
+            lambda: self._parts.looking.poll(self._fact, op_ref, verb),
+            lambda status: self._decide(lambda s: settle.polled(s, attempt.id, status.polled, status.detail)),
+        )
+
+    def _looked(self, look: Callable[[], A], then: Callable[[A], Plan]) -> Plan:
+        """Look at AWS under the lease, then decide; for a look that the rate leaves no room for, come again."""
         try:
             with lease.hold(self._claimed.lease.until, self._renew):
-                status = self._parts.looking.poll(self._fact, attempt.op_ref, attempt.verb)
+                answer = look()
+        except Later as later:
+            raise NoRoom(later.at_the_earliest) from later
         except GatepassError as error:
             if isinstance(error, Unavailable | Bug):
                 raise
             detail = str(error)
             return self._decide(lambda s: settle.unread(s, detail))
-        return self._decide(lambda s: settle.polled(s, attempt.id, status.polled, status.detail))
+        return then(answer)
 
     def _send(self, plan: Plan) -> Plan:
         """The intent is committed; send the call once; its outcome is committed whatever became of the lease."""
