@@ -79,11 +79,9 @@ def compile_component(
     world = world.with_templates(source.label)
     compiling = _Compiling(source, world, account, naming, findings)
     roles = tuple(
-        role
-        for name, config in sorted(configs.items())
-        if config.enabled and (role := compiling.role(config)) is not None
+        role for _, config in sorted(configs.items()) if config.enabled for role in compiling.roles(config)
     )
-    policies = compiling.policies([configs[role.short] for role in roles])
+    policies = compiling.policies([configs[role.part_of or role.short] for role in roles])
     finished = replace(
         component,
         roles=roles,
@@ -183,8 +181,9 @@ class _Compiling:
     label: Label
     findings: list[Finding]
 
-    def role(self, config: RoleConfig) -> Role | None:
-        """The role, or None when its faults leave nothing to make; a trust that is too long is still shown."""
+    def roles(self, config: RoleConfig) -> tuple[Role, ...]:
+        """The role, or its parts (C-11); none when its faults leave nothing to make. A trust that is too long is
+        still shown."""
         before = len(self.findings)
         policies = self._policies_of(config)
         self._check_arns(config)
@@ -197,12 +196,12 @@ class _Compiling:
             self._refuse("oidc-without-provider", message, config, "trusted_github_repos", "declare its ARN")
         found = self._grounds(config)
         if found is None or any(finding.is_fault for finding in self.findings[before:]):
-            return None
+            return ()
         trust = document(found, config, self.world.organization_id)
         tags = _tags(self.label, name, config)
         self._check_tags(config, tags)
         if any(finding.is_fault for finding in self.findings[before:]):
-            return None
+            return ()
         role = Role(
             self.account,
             name,
@@ -366,6 +365,7 @@ def declaration(config: RoleConfig, world: World) -> Declaration:
         external_id=extras.external_id,
         source_identity=extras.source_identity,
         compaction=extras.compaction,
+        max_chain=extras.max_chain,
     )
 
 
@@ -373,7 +373,7 @@ def _attachments(roles: tuple[Role, ...], configs: Map[str, RoleConfig]) -> dict
     """Keys as upstream's: the short name for the first policy, `short+policy` for the others (T-37)."""
     found = {}
     for role in roles:
-        entries = configs[role.short].role_policy_arns
+        entries = configs[role.part_of or role.short].role_policy_arns
         for index, (entry, arn) in enumerate(zip(entries, role.policies, strict=True)):
             found[role.short if index == 0 else f"{role.short}+{entry}"] = (role.name, arn)
     return found

@@ -51,6 +51,10 @@ class Extras:
     enforce: bool = False
     name: str = ""
     """The full role name, instead of the one the label gives."""
+    broker: str = ""
+    """The team over which those come whom it trusts too (C-9)."""
+    max_chain: int = 0
+    """Most roles that anybody may go through to become this one, itself included; 0: not limited (H-7)."""
 
 
 @dataclass(frozen=True, slots=True)

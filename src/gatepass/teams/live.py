@@ -41,6 +41,18 @@ class Live:
     """Role ARN -> when it was last used; tracked for 400 days."""
     unread: Mapping[str, str] = field(default_factory=dict)
     """Account id -> why it could not be read."""
+    others: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Account id -> ARNs of its roles, of accounts that were only looked at because trust speaks of their roles."""
+
+    @property
+    def seen(self) -> set[str]:
+        """Ids of the accounts whose roles are known."""
+        return {account.id for account in self.resources.accounts}.difference(self.unread).union(self.others)
+
+    @property
+    def role_arns(self) -> set[str]:
+        """Of every role that was seen."""
+        return {role.arn for role in self.resources.roles}.union(*self.others.values())
 
     @property
     def dangling(self) -> dict[str, tuple[str, ...]]:
@@ -69,6 +81,11 @@ def read_live(calls: Calls, accounts: Iterable[Account]) -> Live:
         {arn: moment for part in parts for arn, moment in part.last_used.items()},
         {number: reason for part in parts for number, reason in part.unread.items()},
     )
+
+
+def role_arns(calls: Calls, account_id: str) -> frozenset[str]:
+    """The ARNs of all roles of one account."""
+    return frozenset(str(role["Arn"]) for role in pages(calls, account_id, "ListRoles", "Roles"))
 
 
 def read_account(calls: Calls, account: Account) -> Live:

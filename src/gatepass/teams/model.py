@@ -125,7 +125,9 @@ class Declaration:
     source_identity: bool = False
     """A caller must set a source identity (H-7)."""
     compaction: tuple[str, ...] = ()
-    """Consented techniques of section 8: `auto` or names `C-1` to `C-10`."""
+    """Consented techniques of section 8: `auto` or names `C-1` to `C-11`."""
+    max_chain: int = 0
+    """Most roles on a way to it, itself included; 0: not limited (H-7)."""
 
 
 RoleKind = Literal["team", "team-role", "role"]
@@ -156,6 +158,10 @@ class Role:
     protect: bool = False
     enforce: bool = False
     place: Place | None = None
+    part_of: str = ""
+    """Short name of the role that this is a part of (C-11)."""
+    whole: Document | None = None
+    """Its trust before names were taken together (C-7, C-10): what a plan compares with over the roles that exist."""
 
     @property
     def arn(self) -> str:

@@ -20,6 +20,7 @@ DEFAULT_ORDER = ("namespace", "environment", "stage", "name", "attributes")
 """The tenant is not part of it (T-18)."""
 _HASH_LENGTH = 5
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}\Z", re.ASCII)
+ROLE_NAME_LENGTH = 64
 _CASES = frozenset({"lower", "title", "upper", "none"})
 
 
@@ -173,8 +174,9 @@ def for_account(inputs: LabelInputs, name: str) -> LabelInputs | None:
 
 def role_name_fault(name: str) -> tuple[str, str] | None:
     """Which fault a role name has and why, or None (T-20)."""
-    if len(name) > 64:
-        return "role-name-too-long", f"role name {name} has {len(name)} characters, {len(name) - 64} too many"
+    if len(name) > ROLE_NAME_LENGTH:
+        more = len(name) - ROLE_NAME_LENGTH
+        return "role-name-too-long", f"role name {name} has {len(name)} characters, {more} too many"
     if not _ROLE_NAME.match(name):
         return (
             "role-name-invalid",

@@ -27,6 +27,7 @@ ORGANIZATION_KEYS = (
     "trust_profile",
     "trust_policy_quota",
     "compaction",
+    "broker",
     "naming",
     "apply_role",
     "break_glass",
@@ -54,7 +55,7 @@ ORGANIZATION_KEYS = (
     "imported",
 )
 ACCOUNT_KEYS = ("id", "unit", "tags", "labels", "role_arn_template", "trust_policy_quota", "management")
-COMPACTIONS = ("auto", *(f"C-{number}" for number in (1, 2, 3, 4, 5, 6, 8)))
+COMPACTIONS = ("auto", *(f"C-{number}" for number in range(1, 12)))
 _ID = re.compile(r"[0-9]{12}\Z")
 
 
@@ -70,6 +71,8 @@ class Declared:
     world: World
     profile: Profile
     compaction: tuple[str, ...] = ()
+    broker: str = ""
+    """The team over which roles let in whom it trusts too (C-9)."""
     policies: Map[str, Document] = field(default_factory=dict)
 
 
@@ -137,6 +140,7 @@ def _organization(name: str, value: Node, reader: Reader) -> Declared | None:
         world,
         read_profile(node.get("trust_profile"), f"{path}.trust_profile", reader, Profile.HARDENED),
         read_compaction(node.get("compaction"), f"{path}.compaction", reader),
+        reader.word(node.get("broker"), f"{path}.broker"),
         read_policies(node.get("policies"), f"{path}.policies", reader),
     )
 

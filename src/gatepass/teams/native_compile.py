@@ -13,7 +13,7 @@ from gatepass.teams.imported import read_imported
 from gatepass.teams.merging import Merger
 from gatepass.teams.model import Compiled, Component, Finding, Handover, Resources
 from gatepass.teams.native import Declared, read_organizations
-from gatepass.teams.native_roles import named_roles, role_sources
+from gatepass.teams.native_roles import known_roles, named_roles, role_sources
 from gatepass.teams.nodes import Mapping, read_yaml
 from gatepass.teams.people import People, Peopled
 from gatepass.teams.world import World
@@ -31,18 +31,20 @@ def compile_native(files: list[Path], wanted: Wanted, findings: list[Finding]) -
         peopled = People(declared, findings).read()
         made = DirectoryReader(declared, findings, files[0].parent).read()
         sources = role_sources(declared, declared.world, findings)
+        imported = read_imported(declared, findings)
         world = named_roles(sources, informed(declared.world, made))
+        world = known_roles(sources, world, (*peopled.roles, *imported.roles))
         pairs += [(source, world) for source in sources]
         parts += _people_parts(declared, peopled)
-        parts += _imported_parts(declared, read_imported(declared, findings))
+        parts += _imported_parts(declared, imported)
         handovers += peopled.handovers
         more = _added(more, declared, peopled, made)
     compiled = finish(pairs, findings, wanted, parts)
-    imported = [part for part in parts if part.name == "imported"]
+    stood = [part for part in parts if part.name == "imported"]
     more = replace(
         more,
-        users=(*more.users, *(user for part in imported for user in part.users)),
-        groups=(*more.groups, *(group for part in imported for group in part.groups)),
+        users=(*more.users, *(user for part in stood for user in part.users)),
+        groups=(*more.groups, *(group for part in stood for group in part.groups)),
     )
     resources = _joined(more, compiled.resources, wanted.account)
     return replace(compiled, resources=resources, handovers=tuple(handovers))

@@ -6,12 +6,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from collections.abc import Mapping as Map
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from gatepass.teams.compile import Source
 from gatepass.teams.config import LISTS, ConfigReader, Extras, RoleConfig, read_github
-from gatepass.teams.model import Document, Finding
+from gatepass.teams.model import Document, Finding, Role
 from gatepass.teams.naming import LabelInputs
 from gatepass.teams.native import (
     Declared,
@@ -22,6 +23,7 @@ from gatepass.teams.native import (
     select_accounts,
 )
 from gatepass.teams.nodes import Mapping, Node, Scalar, Sequence, fault, plain
+from gatepass.teams.patterns import UnknownAccount, role_arn
 from gatepass.teams.reading import Reader, is_null, nearest
 from gatepass.teams.world import World
 
@@ -48,6 +50,8 @@ _OWN_KEYS = (
     "source_identity",
     "external",
     "compaction",
+    "broker",
+    "max_chain",
     "protect",
     "enforce",
     "trusted_github_repos",
@@ -215,6 +219,10 @@ def _extras(declared: Declared, node: Mapping, path: str, reader: Reader) -> Ext
         protect=flag_in(reader, node, path, "protect", default=False),
         enforce=flag_in(reader, node, path, "enforce", default=False),
         name=reader.word(node.get("name"), f"{path}.name"),
+        broker=reader.word(node.get("broker"), f"{path}.broker") or declared.broker,
+        max_chain=0
+        if is_null(node.get("max_chain"))
+        else reader.whole(node.get("max_chain"), f"{path}.max_chain") or 0,
     )
 
 
@@ -261,6 +269,24 @@ def _statements(node: Node | None, path: str, reader: Reader) -> tuple[Document,
         seen.add(str(sid))
         found.append(value)
     return tuple(found)
+
+
+def known_roles(sources: Iterable[Source], world: World, more: Iterable[Role]) -> World:
+    """The world with every role that is declared in an account, and the teams as they are written: what compaction by
+    names and by brokers starts from. `more` are roles that no source has."""
+    arns: dict[str, set[str]] = {account.id: set() for account in world.accounts.values()}
+    for role in more:
+        arns.setdefault(role.account.id, set()).add(role.arn)
+    teams: dict[str, RoleConfig] = {}
+    for source in sources:
+        account = world.accounts[source.account]
+        for short, config in (source.configs or {}).items():
+            with suppress(UnknownAccount):  # a label that is at fault: said when the role is compiled
+                arns[account.id].add(role_arn(world, account.name, short))
+            if source.kind == "aws-teams":
+                teams[short] = config
+    known = {number: frozenset(found) for number, found in arns.items() if found}
+    return replace(world, roles=known, team_configs=teams)
 
 
 def named_roles(sources: Iterable[Source], world: World) -> World:

@@ -16,6 +16,7 @@ from typing import Any
 from gatepass.clock import EPOCH, iso
 from gatepass.policy import dangling
 from gatepass.teams.center import AssignmentKind, Center, DirectoryGroupKind, SetKind
+from gatepass.teams.compaction import patterns_of
 from gatepass.teams.guard import lockouts
 from gatepass.teams.halfway import Parts, is_halfway, parts_of
 from gatepass.teams.kinds import PROTECT, REVOKED, Field, Kind, fingerprint, owned, with_owner
@@ -25,6 +26,7 @@ from gatepass.teams.kinds_roles import PolicyKind, RoleKind
 from gatepass.teams.live import Live, ours_to_touch
 from gatepass.teams.meaning import Meaning, candidates_of, meaning
 from gatepass.teams.model import Compiled, Document, Group, Resources, Role
+from gatepass.teams.patterns import arn_account
 from gatepass.teams.people import ASSUME_POLICY
 from gatepass.teams.wire import compiled_json
 
@@ -283,9 +285,9 @@ class _Planner:
             kind.name, entry.account_id, entry.name, Action.CREATE, wanted=wanted, live=live,
             fingerprint=fingerprint(kind, live), before=parts_of(kind, live),
         )  # fmt: skip
-        too_long = self._too_long(entry)
-        if too_long:
-            return replace(base, action=Action.BLOCKED, reason=too_long)
+        refused = self._too_long(entry) or self._not_closed(entry.value)
+        if refused:
+            return replace(base, action=Action.BLOCKED, reason=refused)
         if live is None:
             gains = meaning(None, wanted.trust, self.people) if isinstance(wanted, Role) else Meaning()
             return replace(base, fields=tuple(_all_fields(kind, wanted)), meaning=gains)
@@ -362,6 +364,22 @@ class _Planner:
             f"(L-C07B4B0D of service iam, us-east-1)"
         )
 
+    def _not_closed(self, role: Any) -> str:
+        """Whether names that were taken together (C-7) stand for others too, among the roles that exist now."""
+        if not isinstance(role, Role) or role.whole is None or "C-10" in compaction_of(role):
+            return ""
+        unknown = sorted(joined_in(role) - self.live.seen)
+        if unknown:
+            return f"names-not-closed: the roles of {', '.join(unknown)} could not be read, and its trust is by pattern"
+        found = meaning(role.whole, role.trust, self.live.role_arns)
+        if not found.gains and not found.loses:
+            return ""
+        changed = ", ".join((*found.gains, *found.loses))
+        return (
+            f"names-not-closed: {changed} matches a pattern that C-7 made of other names: rename it, declare it, "
+            "or take C-7 away"
+        )
+
     def removal(self, entry: Entry) -> Change | None:
         """What becomes of a live thing nobody wants: nothing, unless it is ours (T-80)."""
         live = entry.value
@@ -386,6 +404,21 @@ class _Planner:
             reason = f"used {days} days ago: --force removes it all the same"
             return replace(base, action=Action.BLOCKED, reason=reason)
         return base
+
+
+def compaction_of(role: Role) -> tuple[str, ...]:
+    """What the estate consented to for the role."""
+    return role.declared.compaction if role.declared is not None else ()
+
+
+def joined_in(role: Role) -> set[str]:
+    """Ids of the accounts of which its trust takes names together."""
+    before = _patterns(role.whole) if role.whole is not None else _patterns(role.trust)
+    return {arn_account(pattern) for pattern in _patterns(role.trust) - before}
+
+
+def _patterns(trust: Document) -> set[str]:
+    return {pattern for statement in trust["Statement"] for pattern in patterns_of(statement)}
 
 
 LONGEST_SESSION = timedelta(hours=12)

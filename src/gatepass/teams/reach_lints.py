@@ -12,7 +12,7 @@ from gatepass.policy import Ruling
 from gatepass.teams.model import Compiled, Finding, Level
 from gatepass.teams.policies import is_admin
 from gatepass.teams.reach import Reach
-from gatepass.teams.reach_nodes import CALLING, Node, NodeKind, label_of
+from gatepass.teams.reach_nodes import CALLING, Node, NodeKind, Path, label_of
 
 MANY = 20
 """More people than this behind an administrator's role are worth a look."""
@@ -22,7 +22,7 @@ _SHOWN = 5
 def reach_lints(compiled: Compiled, reach: Reach, *, many: int = MANY) -> tuple[Finding, ...]:
     """Findings by role, in the order of their ARNs. `many` is how many people may reach an administrator's role."""
     told = {(finding.account, finding.role) for finding in compiled.findings if finding.id == "deny-bypass"}
-    found = [*_admin_from_many(reach, many), *_deny_bypass(reach, told)]
+    found = [*_admin_from_many(reach, many), *_deny_bypass(reach, told), *_too_far(reach)]
     return tuple(
         sorted(found, key=lambda finding: (finding.account, finding.role, finding.id, finding.value))
     )
@@ -57,6 +57,29 @@ def _deny_bypass(reach: Reach, told: set[tuple[str, str]]) -> Iterator[Finding]:
                 message = f"{target.label}: {caller.label} is denied but gets in: {label_of(path)}"
                 advice = f"deny {caller.label} on {path[-1].source.label} too"
                 yield _finding(reach, target, "deny-bypass", Level.WARNING, message, label_of(path), advice)
+
+
+def _too_far(reach: Reach) -> Iterator[Finding]:
+    """Ways to a role that go through more roles than `max_chain` allows (H-7): no trust policy can see the way that a
+    session took, so the declaration is what is checked."""
+    for identifier, role in sorted(reach.graph.roles.items()):
+        most = role.declared.max_chain if role.declared is not None else 0
+        if not most:
+            continue
+        node = reach.graph.nodes[identifier]
+        shortest = {
+            path[0].source.id: path for path in reach.who_can(node) if path and _roles_on(path) > most
+        }
+        for _, path in sorted(shortest.items()):
+            message = (
+                f"{node.label}: {label_of(path)} goes through {_roles_on(path)} roles, max_chain is {most}"
+            )
+            advice = "trust whoever begins the way directly, or let the way go"
+            yield _finding(reach, node, "chain-too-long", Level.ERROR, message, label_of(path), advice)
+
+
+def _roles_on(path: Path) -> int:
+    return sum(edge.target.kind is NodeKind.ROLE for edge in path)
 
 
 def _denied(reach: Reach) -> dict[Node, list[Node]]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from gatepass.teams.model import Account, Document, Resources, Role, Tags
 from gatepass.teams.reach_nodes import RESERVED, Edge, EdgeKind, Node, NodeKind, set_name, set_role_arn
 from gatepass.teams.reach_permissions import Side, Sides
+from gatepass.teams.splitting import rejoined
 
 
 class Population:
@@ -62,7 +63,7 @@ class Population:
             self.leaving[source.id].append(edge)
 
     def _add_roles(self) -> None:
-        for role in self._resources.roles:
+        for role in rejoined(self._resources.roles):
             self.accounts.setdefault(role.account.id, role.account)
             where = self.account_label(role.account)
             if role.path.startswith(f"/{RESERVED}") and (name := set_name(role.name)):

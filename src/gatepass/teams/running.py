@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from gatepass.teams.center import AssignmentKind, Center, DirectoryGroupKind, Se
 from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.halfway import Parts
 from gatepass.teams.kinds import Kind, owned
-from gatepass.teams.live import Live, read_live
+from gatepass.teams.live import Live, read_live, role_arns
 from gatepass.teams.model import Account, Compiled, Level, Resources
 from gatepass.teams.plan import (
     KINDS,
@@ -32,6 +33,7 @@ from gatepass.teams.plan import (
     assignment_name,
     center_entries,
     estate_hash,
+    joined_in,
     make_plan,
     plan_json,
     predicted,
@@ -160,7 +162,9 @@ def plan_live(
     if not options.actors:
         options = replace(options, actors=actors(calls, compiled))
     pairs, strays, unread = _center(calls, compiled, options, only)
-    live = replace(live, unread={**live.unread, **unread})
+    live = replace(
+        live, unread={**live.unread, **unread}, others=_others(calls, compiled.resources, accounts)
+    )
     names = [account.id for account in accounts]
     plan = make_plan(
         compiled, live, options, now=now or clock.now(), center=pairs, undeclared=strays, accounts=names
@@ -168,6 +172,18 @@ def plan_live(
     if teams:
         plan = of_teams(plan, teams, live.resources, compiled.resources, options.actors)
     return replace(plan, ways=ways(live.resources, compiled.resources, plan))
+
+
+def _others(calls: Calls, wanted: Resources, read: Iterable[Account]) -> dict[str, frozenset[str]]:
+    """The roles of accounts that are not part of this plan, but of which trust that is part of it speaks by pattern
+    (C-7). An account that cannot be read is missing."""
+    seen = {account.id for account in read}
+    spoken = {number for role in wanted.roles if role.account.id in seen for number in joined_in(role)}
+    found = {}
+    for number in sorted(spoken & {account.id for account in wanted.accounts} - seen):
+        with suppress(AwsError):
+            found[number] = role_arns(calls, number)
+    return found
 
 
 def ways(live: Resources, wanted: Resources, plan: Plan) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def grounds(config: RoleConfig, kind: str, account: Account, world: World) -> Gr
     return Grounds(
         partition=world.partition,
         allow_accounts=tuple(sorted(allow_roots, reverse=True)),
-        allow_patterns=tuple(dict.fromkeys(patterns)),
+        allow_patterns=tuple(item for item in dict.fromkeys(patterns) if item not in world.left_out),
         trusted_accounts=tuple(sorted(set(trusted_accounts), reverse=True)),
         trusted_arns=tuple(sorted(config.trusted_role_arns)),
         deny_accounts=tuple(sorted(deny_roots, reverse=True)),

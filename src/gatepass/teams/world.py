@@ -7,6 +7,7 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gatepass.teams.config import RoleConfig
 from gatepass.teams.model import TRUST_QUOTA, Account, Finding
 from gatepass.teams.naming import Label, LabelInputs, for_account, make_label
 from gatepass.teams.nodes import Mapping, Node
@@ -46,6 +47,12 @@ class World:
     """`org/team` of another organization -> its identity account and its role's ARN (T-68)."""
     named: Map[tuple[str, str], str] = field(default_factory=dict)
     """(account name, short name) -> ARN, where it is not what the template gives: a path or a name of its own."""
+    roles: Map[str, frozenset[str]] = field(default_factory=dict)
+    """Account id -> ARNs of all roles that are declared there; empty where compaction by names is not possible."""
+    team_configs: Map[str, RoleConfig] = field(default_factory=dict)
+    """The teams of the organization by short name, where they are known before roles are compiled."""
+    left_out: frozenset[str] = frozenset()
+    """Patterns that a role does not write, because they come over its broker (C-9)."""
 
     def with_templates(self, inputs: LabelInputs) -> World:
         """The same world with a template for every account, computed from this naming where none is given."""
