@@ -41,6 +41,7 @@ from gatepass.engine.ports import Ports, alone
 from gatepass.engine.settings import EngineSettings
 from gatepass.errors import GatepassError
 from gatepass.handlers import Runner
+from gatepass.notify import AlarmTeller
 from gatepass.store import Pace, Store, Tx, View, open_store
 from gatepass.store.checkpoints import SignedCheckpoints
 from gatepass.strategies.claims import Finder
@@ -73,10 +74,12 @@ class Installation:
     applies: TeamsApplies
     health: ProcessHealth
     faces: Faces
+    alarms: AlarmTeller
 
     def close(self) -> None:
         self.runner.close()
         self.faces.close()
+        self.alarms.close()
         self.store.close()
 
 
@@ -125,6 +128,7 @@ def build(
     )
     runner = runner or Runner(unisolated=settings.handlers == "unisolated")
     told = telling(settings, store, clock, book)
+    alarms.tell = told.alarms.say
     coding = Coding(runner, RealWorlds(store, door, Directory(door), told.functions))
     follows = CodeFollows(book)
     announcer = Announcers((follows, told.announcer))
@@ -184,6 +188,7 @@ def build(
         applies=TeamsApplies(store, clock, office, jobs.wake),
         health=ProcessHealth(store, clock, engine, alarms),
         faces=told.face(desk, clock),
+        alarms=told.alarms,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gatepass.clock import Clock
 from gatepass.engine.loop import Engine
@@ -20,6 +20,8 @@ class LoggedAlarms:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._raised: dict[str, str] = {}
+        self.tell: Callable[[str], None] = lambda words: None
+        """Hears of every alarm once when it is raised and once when it is over. Must not wait."""
 
     def raised(self, what: str, words: str) -> None:
         with self._lock:
@@ -27,12 +29,15 @@ class LoggedAlarms:
             self._raised[what] = words
         if known != words:
             log.error("alarm %s: %s", what, words)
+        if known is None:
+            self.tell(f"{what}: {words}")
 
     def cleared(self, what: str) -> None:
         with self._lock:
             gone = self._raised.pop(what, None)
         if gone is not None:
             log.warning("alarm %s is over", what)
+            self.tell(f"{what}: over")
 
     @property
     def now(self) -> dict[str, str]:

@@ -128,6 +128,13 @@ class Settings:
     """`starttls`, `tls`, or `none` on a trusted network."""
     smtp_user: str = ""
     smtp_password: str = ""
+    alarm_slack: str = ""
+    """The channel in which operators are told of alarms; needs Slack."""
+    alarm_mail: str = ""
+    """Their addresses, separated by commas; needs mail."""
+    alarm_webhook: str = ""
+    """An https address that is told of them, with `alarm_webhook_secret`, a reference, as the key of the signature."""
+    alarm_webhook_secret: str = ""
     remind_after: timedelta = timedelta(hours=1)
     """An open question is said again after so long, then after twice as long, and so on."""
 

@@ -19,6 +19,7 @@ from gatepass.engine.ports import Notifier, TryLater
 from gatepass.handlers import Ask
 from gatepass.notify import (
     CARD,
+    AlarmTeller,
     Dispatcher,
     MailServer,
     MailSink,
@@ -26,6 +27,8 @@ from gatepass.notify import (
     Routing,
     Sink,
     WebhookSink,
+    by_mail,
+    by_webhook,
 )
 from gatepass.notify.notice import TIMER
 from gatepass.notify.upto import read_ref
@@ -119,6 +122,7 @@ class Telling:
     slack: SlackClient | None
     settings: SlackSettings | None
     web: httpx.Client = field(repr=False)
+    alarms: AlarmTeller
 
     def functions(self, about: About) -> Mapping[str, Callable[[Ask], Any]]:
         """What a flow's code may ask of Slack (spec/sym.md 2.10); nothing where it is not configured."""
@@ -185,7 +189,49 @@ def telling(settings: Settings, store: Store, clock: Clock, book: Book) -> Telli
     page = settings.url + PAGE if settings.public_url else ""
     dispatcher = Dispatcher(store, clock, book, routing, sinks, page)
     notifiers = dict.fromkeys((*sinks, TIMER), dispatcher)
-    return Telling(OutboxAnnouncer(book, routing, settings.remind_after), notifiers, rows, client, slack, web)
+    announcer = OutboxAnnouncer(book, routing, settings.remind_after)
+    alarms = AlarmTeller(_alarm_ways(settings, client, mail, web, clock))
+    return Telling(announcer, notifiers, rows, client, slack, web, alarms)
+
+
+def _alarm_ways(
+    settings: Settings, slack: SlackClient | None, mail: MailServer | None, web: httpx.Client, clock: Clock
+) -> dict[str, Callable[[str], None]]:
+    """How operators are told of alarms. Raises `SettingsError` for a way that cannot be gone, all at once."""
+    faults = []
+    ways: dict[str, Callable[[str], None]] = {}
+    if settings.alarm_slack and slack is None:
+        faults.append("GATEPASS_ALARM_SLACK: Slack is not configured")
+    elif settings.alarm_slack and slack is not None:
+        from gatepass.slack.text import escape
+
+        ways[SLACK] = lambda words: _ignored(
+            slack.call(
+                "chat_postMessage", channel=settings.alarm_slack, text=f":rotating_light: {escape(words)}"
+            )
+        )
+    addresses = [each.strip() for each in settings.alarm_mail.split(",") if each.strip()]
+    if addresses and mail is None:
+        faults.append("GATEPASS_ALARM_MAIL: mail is not configured")
+    elif mail is not None and addresses:
+        ways["mail"] = by_mail(mail, addresses)
+    if settings.alarm_webhook:
+        secret = settings.alarm_webhook_secret
+        if not settings.alarm_webhook.startswith("https://") or not secret:
+            faults.append(
+                "GATEPASS_ALARM_WEBHOOK: needs https and GATEPASS_ALARM_WEBHOOK_SECRET, a reference"
+            )
+        name = "GATEPASS_ALARM_WEBHOOK_SECRET"
+        ways["webhook"] = by_webhook(settings.alarm_webhook, lambda: resolve(secret, name), web, clock)
+    if faults:
+        raise SettingsError(
+            "nobody would hear of alarms: " + "; ".join(faults), advice="see docs/notifications.md"
+        )
+    return ways
+
+
+def _ignored(_: object) -> None:
+    """What was answered does not matter."""
 
 
 def slack_settings(settings: Settings) -> SlackSettings | None:

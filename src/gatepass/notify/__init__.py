@@ -4,6 +4,7 @@
 Below the faces, so that Slack says the same words as mail.
 """
 
+from gatepass.notify.alarms import AlarmTeller, by_mail, by_webhook
 from gatepass.notify.announcer import OutboxAnnouncer
 from gatepass.notify.mail import MailServer, MailSink
 from gatepass.notify.notice import CARD, EVENT, Notice, Sink, Sinks
@@ -14,6 +15,7 @@ from gatepass.notify.webhook import WebhookSink
 __all__ = [
     "CARD",
     "EVENT",
+    "AlarmTeller",
     "Dispatcher",
     "MailServer",
     "MailSink",
@@ -23,4 +25,6 @@ __all__ = [
     "Sink",
     "Sinks",
     "WebhookSink",
+    "by_mail",
+    "by_webhook",
 ]

@@ -50,7 +50,10 @@ class OutboxAnnouncer:
 
     def changed(self, tx: Tx, request: Request, moves: Sequence[Grant]) -> None:
         try:
-            self._changed(tx, request, moves)
+            with (
+                tx.attempt()
+            ):  # on PostgreSQL one refused statement would be the end of the whole transaction
+                self._changed(tx, request, moves)
         except Exception:  # a fault in routing must not undo what it is about
             log.exception("request %s: nobody could be told of its change", request.id)
 

@@ -47,36 +47,43 @@ class MailSink:
         if said_already(notice):
             return None
         mail = compose(notice, self.server.sender)
-        try:
-            with self._connect() as connection:
-                connection.send_message(mail)
-        except smtplib.SMTPRecipientsRefused as refused:
-            code, said = next(iter(refused.recipients.values()))
-            self._give_up_if(code, f"{mail['To']} is refused: {said!r}")
-        except smtplib.SMTPResponseException as answered:
-            self._give_up_if(answered.smtp_code, f"the mail server said {answered.smtp_error!r}")
-        except (smtplib.SMTPException, OSError) as problem:
-            raise Unavailable(f"mail server {self.server.host}: {problem}") from problem
+        hand_over(self.server, mail)
         return ref(notice, id=mail["Message-ID"])
 
-    def _give_up_if(self, code: int, words: str) -> None:
-        if code in NEVER and code != 530:  # 530: our own authentication, which an operator mends
-            raise Undeliverable(words)
-        raise Unavailable(words)
 
-    def _connect(self) -> smtplib.SMTP:
-        server, context = self.server, ssl.create_default_context()
-        if server.tls == "tls":
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.host, server.port, timeout=TIMEOUT, context=context
-            )
-        else:
-            connection = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT)
-        if server.tls == "starttls":
-            connection.starttls(context=context)
-        if server.user:
-            connection.login(server.user, server.password)
-        return connection
+def hand_over(server: MailServer, mail: EmailMessage) -> None:
+    """Give a mail to the server. Raises `Undeliverable` (never again) or `Unavailable` (try again)."""
+    try:
+        with _connect(server) as connection:
+            connection.send_message(mail)
+    except smtplib.SMTPRecipientsRefused as refused:
+        code, said = next(iter(refused.recipients.values()))
+        _give_up_if(code, f"{mail['To']} is refused: {said!r}")
+    except smtplib.SMTPResponseException as answered:
+        _give_up_if(answered.smtp_code, f"the mail server said {answered.smtp_error!r}")
+    except (smtplib.SMTPException, OSError) as problem:
+        raise Unavailable(f"mail server {server.host}: {problem}") from problem
+
+
+def _give_up_if(code: int, words: str) -> None:
+    if code in NEVER and code != 530:  # 530: our own authentication, which an operator mends
+        raise Undeliverable(words)
+    raise Unavailable(words)
+
+
+def _connect(server: MailServer) -> smtplib.SMTP:
+    context = ssl.create_default_context()
+    if server.tls == "tls":
+        connection: smtplib.SMTP = smtplib.SMTP_SSL(
+            server.host, server.port, timeout=TIMEOUT, context=context
+        )
+    else:
+        connection = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT)
+    if server.tls == "starttls":
+        connection.starttls(context=context)
+    if server.user:
+        connection.login(server.user, server.password)
+    return connection
 
 
 def compose(notice: Notice, sender: str) -> EmailMessage:

@@ -14,7 +14,7 @@ from gatepass.engine.ports import Undeliverable
 from gatepass.estate.model import Estate
 from gatepass.notify.announcer import ask_at
 from gatepass.notify.notice import CARD, TIMER, Notice, Sinks
-from gatepass.notify.routing import RoutingIn
+from gatepass.notify.routing import MAIL, RoutingIn, alone_in_slack
 from gatepass.store import Message, Store, Tx
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,27 @@ class Dispatcher:
         try:
             return sink.send(notice)
         except Undeliverable:
-            self._hand_on(notice.request, message)
+            if not self._by_mail_instead(notice):
+                self._hand_on(notice.request, message)
             raise
+
+    def _by_mail_instead(self, notice: Notice) -> bool:
+        """One person whom Slack does not reach (gone from there, or the app is blocked) is told by mail where there is
+        mail. Whether they are."""
+        message = notice.message
+        person = notice.estate.people.get(alone_in_slack(message.channel) or "")
+        if person is None or not person.email or MAIL not in self.sinks:
+            return False
+        instead = Message(message.request, f"{MAIL}:{person.email}", message.kind, message.body)
+        with self.store.write() as tx:
+            tx.requests.lock(message.request)
+            said = tx.outbox.of_request(message.request)
+            if not any(
+                (m.channel, m.kind, m.body) == (instead.channel, instead.kind, instead.body) for m in said
+            ):
+                tx.outbox.add(instead, tx.now)
+        self.store.wake()
+        return True
 
     def _notice(self, message: Message) -> Notice:
         with self.store.read() as view:

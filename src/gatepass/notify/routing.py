@@ -16,6 +16,7 @@ from gatepass.estate.model import Estate, Flow, Reach
 from gatepass.store import Tx, View
 
 SLACK, MAIL, WEBHOOK = "slack", "mail", "webhook"
+DIRECT = "dm-"
 MOST_APPROVERS = 20
 """People who are asked one by one where a flow names no destination; more need a channel."""
 
@@ -125,11 +126,21 @@ class Routing:
     def person(self, estate: Estate, person_id: str, *, card: bool = False) -> str | None:
         """How a person is told things: in Slack where they are known there, else by mail, else not at all."""
         if SLACK in self.sinks and self.in_slack(person_id) is not None:
-            return f"{SLACK}:@{person_id}" if card else f"{SLACK}:dm-{person_id}"
+            return f"{SLACK}:@{person_id}" if card else f"{SLACK}:{DIRECT}{person_id}"
         person = estate.people.get(person_id)
         if MAIL in self.sinks and person is not None and person.email:
             return f"{MAIL}:{person.email}"
         return None
+
+
+def alone_in_slack(channel: str) -> str | None:
+    """The one person of the estate whom a channel reaches in Slack; None: it reaches others, or elsewhere."""
+    sink, _, recipient = channel.partition(":")
+    if sink != SLACK or "+" in recipient:
+        return None
+    if recipient.startswith(DIRECT):
+        return recipient.removeprefix(DIRECT)
+    return recipient[1:] if recipient.startswith("@") else None
 
 
 RoutingIn = Callable[[View | Tx], Routing]

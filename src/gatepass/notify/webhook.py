@@ -11,7 +11,7 @@ import hmac
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -45,17 +45,23 @@ class WebhookSink:
         if hook is None:
             raise Undeliverable(f"flow {notice.request.flow} has no webhook {number}")
         body = json.dumps(payload(notice), sort_keys=True, separators=(",", ":")).encode()
-        headers = {
-            "content-type": "application/json",
-            "gatepass-delivery": f"{notice.request.id}.{notice.message.n}",
-            "gatepass-signature": sign(self.secret(hook.secret), to_ms(notice.now) // 1000, body),
-        }
-        try:
-            answer = self.client.post(hook.url, content=body, headers=headers, timeout=TIMEOUT)
-        except httpx.HTTPError as problem:
-            raise Unavailable(f"webhook {hook.url}: {problem}") from problem
-        _judge(answer, hook.url)
+        delivery = f"{notice.request.id}.{notice.message.n}"
+        post(self.client, hook.url, self.secret(hook.secret), delivery, notice.now, body)
         return ref(notice)
+
+
+def post(client: httpx.Client, url: str, secret: str, delivery: str, now: datetime, body: bytes) -> None:
+    """Post one signed body. Raises `TryLater`, `Undeliverable` (gone) or `Unavailable`."""
+    headers = {
+        "content-type": "application/json",
+        "gatepass-delivery": delivery,
+        "gatepass-signature": sign(secret, to_ms(now) // 1000, body),
+    }
+    try:
+        answer = client.post(url, content=body, headers=headers, timeout=TIMEOUT)
+    except httpx.HTTPError as problem:
+        raise Unavailable(f"webhook {url}: {problem}") from problem
+    _judge(answer, url)
 
 
 def _judge(answer: httpx.Response, url: str) -> None:

@@ -76,7 +76,8 @@ class SlackRoute:
         self._app = app
         self._signatures = Signatures(signing_secret, clock)
         self._first = first
-        self._patience = patience
+        self.patience = patience
+        """Seconds that another process's word is waited for."""
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="slack-http")
         self._asking = ThreadPoolExecutor(threads, thread_name_prefix="slack-seen")
 
@@ -103,7 +104,7 @@ class SlackRoute:
     def _elsewhere(self, signature: str) -> bool:
         """Whether another process has had this delivery, as far as is known in time."""
         try:
-            return not self._asking.submit(self._first, signature).result(self._patience)
+            return not self._asking.submit(self._first, signature).result(self.patience)
         except (NotYet, Unavailable):
             return False
 

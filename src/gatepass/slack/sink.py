@@ -10,12 +10,12 @@ from typing import Any, Protocol
 from gatepass.engine.ports import Undeliverable
 from gatepass.notify import words
 from gatepass.notify.notice import CARD, Notice
+from gatepass.notify.routing import DIRECT
 from gatepass.notify.upto import events, read_ref, ref, said_already
 from gatepass.slack import cards
 from gatepass.slack.client import SlackClient, SlackFault
 from gatepass.slack.text import MESSAGE_BLOCKS, Block, context, escape, fit
 
-DIRECT = "dm-"
 SILENT = frozenset({"pending", "changed"})
 """What the card itself says; everything else is a reply in its thread too."""
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})

@@ -104,6 +104,12 @@ class Link:
                 cursors = [self._run(statement, params) for statement, params in asked]
             return [cursor.fetchall() if cursor.description else () for cursor in cursors]
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What fails in the block is undone as a whole, and the transaction goes on as if it had not been tried."""
+        with self._connection.begin_nested():
+            yield
+
     def insert(self, table: Table) -> Insert:
         """An INSERT that may say what happens on a conflict, in the words of this database."""
         return _insert_maker(self.postgresql)(table)

@@ -94,6 +94,10 @@ class Tx:
     def _waited(self) -> None:
         self.now = max(self.now, self._clock.now())
 
+    def attempt(self) -> AbstractContextManager[None]:
+        """A part that may fail without the rest: what it changed is undone when it raises, audit entries excepted."""
+        return self._link.savepoint()
+
     def take_slot(self, scope: str, now: datetime, patience: timedelta, pace: Pace) -> Slot:
         """As `Store.take_slot`, reserved only if this transaction commits: for a call whose intent it stores."""
         return claims.take_slot(self._link, scope, now, patience, pace)

@@ -16,7 +16,7 @@ from tests.unit.slack.slack_lab import SlackLab
 from gatepass.access.requests import Answer
 from gatepass.desk import Ask, Caller, Said
 from gatepass.estate.model import Notify, Reach
-from gatepass.notify import Routing
+from gatepass.notify import Notice, Routing
 from gatepass.notify.webhook import sign
 
 ASK = {"target_id": "tenant_foo-main", "duration": "1800", "reason": "disk full"}
@@ -256,3 +256,22 @@ def test_s4_code_names_the_destination_and_talks_in_the_thread(office: SlackLab)
     assert replies == ["code was here"]
     office.click("ben", card, "approve")
     assert office.slack.in_channel("U0BEN")[-1].text == "thank you"
+
+
+def test_n1_whom_slack_does_not_reach_is_told_by_mail(office: SlackLab) -> None:
+    """Ana's account is gone from the workspace: her news comes by mail, and the approver's question too."""
+    told: list[tuple[str, str]] = []
+
+    class Mails:
+        def send(self, notice: Notice) -> str | None:
+            told.append((notice.recipient, notice.event))
+            return None
+
+    channels: Any = office.whole.parts.engine._messages._notifier
+    dispatcher = channels.by_kind["mail"] = channels.by_kind["slack"]
+    dispatcher.sinks["mail"] = Mails()
+    del office.slack.users["U0ANA"]
+    request_id = _ask_elsewhere(office)
+    _approve_elsewhere(office, request_id)
+    assert ("ana@host.example", "approved") in told
+    assert len(told) == len(set(told))

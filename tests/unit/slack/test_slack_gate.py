@@ -7,12 +7,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from starlette.testclient import TestClient
+from tests.postgres import DatabaseMaker
 from tests.unit.slack.slack_lab import TEAM, SlackLab, lab
 
+from gatepass.app.serve import application
 from gatepass.desk import Caller
 from gatepass.testing.slack_hands import sign
 from gatepass.testing.slack_server import SlackServer
@@ -95,6 +99,27 @@ def test_slack_2_a_replay_is_refused(asked: SlackLab) -> None:
     body = _press(asked, "U0BEN", _value(asked))
     headers = sign(asked.slack, body)
     assert [asked.post(body, headers)[0] for _ in range(3)] == [200, 401, 401]
+
+
+def test_slack_2_i9_a_replay_to_another_process_is_refused(
+    tmp_path: Path, slack_server: SlackServer, postgres_database: DatabaseMaker
+) -> None:
+    """Each process has a memory of its own; what one has seen, the other learns from the database."""
+    with lab(tmp_path, slack_server, database_url=postgres_database()) as first:
+        first.ask("ana", "aws-access", **ASK)
+        second = first.whole.start()
+        other = TestClient(application(second))  # type: ignore[arg-type]
+        body = _press(first, "U0BEN", _value(first))
+        headers = sign(first.slack, body)
+        for each in (second, first.whole.parts):
+            assert each.faces.route is not None
+            each.faces.route.patience = 60  # a busy machine is not a slow database
+        assert first.post(body, headers)[0] == 200
+        assert other.post("/slack/events", content=body, headers=headers).status_code == 401
+        again = sign(first.slack, body, int(headers["x-slack-request-timestamp"]) + 1)
+        assert other.post("/slack/events", content=body, headers=again).status_code == 200
+        assert first.post(body, again)[0] == 401
+        second.close()
 
 
 def test_slack_3_i9_a_retry_with_the_same_payload_has_one_effect(asked: SlackLab) -> None:

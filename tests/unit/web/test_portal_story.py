@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.postgres import DatabaseMaker
 from tests.unit.web.browsing import Portal, words
 
 
@@ -16,7 +18,35 @@ def portal(tmp_path: Path) -> Iterator[Portal]:
     made.close()
 
 
-def test_ask_decide_hold_and_give_back(portal: Portal) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Portal]:
+    """The portal on each of the two databases."""
+    given = {}
+    if request.param == "postgresql":
+        make: DatabaseMaker = request.getfixturevalue("postgres_database")
+        # Time here is made up, and the database's is not: that they differ must not stop granting.
+        given = {"settings": {"database_url": make(), "skew": timedelta(days=36_500)}}
+    made = Portal(tmp_path, **given)
+    yield made
+    made.close()
+
+
+def test_every_page_is_shown_on_both_databases(anywhere: Portal) -> None:
+    ana, cleo = anywhere.browser("ana"), anywhere.browser("cleo")
+    request = ana.ask(reason="deploy 1.4")
+    anywhere.whole.settle()
+    pages = ("/", "/ask", "/ask/form?flow=aws-access&target=tenant_foo-main", "/decide", "/requests")
+    filtered = "/requests?state=pending&flow=aws-access&person=ana&organization=tenant_foo&since=2020-01-01"
+    for path in (*pages, filtered, f"/requests/{request}"):
+        assert "Traceback" not in ana.page(path)
+    offices = ("/organizations", "/organizations/end?organization=tenant_foo", "/flows", "/flows/aws-access")
+    for path in (*offices, "/audit", "/audit?check=yes", "/audit?kind=request.asked&holding=ana", "/people"):
+        assert "Traceback" not in cleo.page(path)
+    assert request in cleo.page("/requests")
+
+
+def test_ask_decide_hold_and_give_back(anywhere: Portal) -> None:
+    portal = anywhere
     ana, ben = portal.browser("ana"), portal.browser("ben")
     request = ana.ask(reason="deploy 1.4")
     portal.whole.settle()

@@ -179,3 +179,38 @@ class RequestCases:
         with lab.store.write() as tx:
             assert tx.once.result("p1", "POST /r", "k", "another body") is None
             tx.once.keep("p1", "POST /r", "k", "another body", "r3")
+
+    def test_what_comes_first_comes_once_a_day(self, lab: StoreLab) -> None:
+        """A delivery that any process has had is no first one again (I9)."""
+        assert lab.store.first("slack delivery", "v0=a")
+        assert not lab.store.first("slack delivery", "v0=a")
+        assert lab.store.first("slack delivery", "v0=b")
+        assert lab.store.first("another kind", "v0=a")
+        lab.clock.advance(timedelta(hours=24))
+        assert lab.store.first("slack delivery", "v0=a")
+
+    def test_questions_are_what_is_open_and_not_answered_by_the_person(self, lab: StoreLab) -> None:
+        """Pending, or approved with more time asked for; each round anew."""
+        due = lab.clock.now() + HOUR
+        pending = ask(lab, "r1")
+        extended = ask(lab, "r2")
+        for each in (ask(lab, "r3"), ask(lab, "r4")):
+            with lab.store.write() as tx:
+                tx.requests.save(replace(each, state=RequestState.CANCELLED))
+        with lab.store.write() as tx:
+            pending = tx.requests.save(replace(pending, state=RequestState.PENDING, expires_at=due))
+            extended = tx.requests.save(replace(extended, state=RequestState.PENDING, expires_at=due))
+            extended = tx.requests.save(replace(extended, state=RequestState.APPROVED, expires_at=None))
+        self._asked(lab, "p2", ["r1"])
+        with lab.store.write() as tx:
+            tx.requests.decide(self._decision("d1", extended, "p2", Answer.APPROVE, lab))
+            tx.requests.save(replace(extended, extension=HOUR, expires_at=due, round=2))
+            tx.requests.decide(self._decision("d2", pending, "p3", Answer.APPROVE, lab))
+        self._asked(lab, "p2", ["r1", "r2"])
+        self._asked(lab, "p3", ["r2"])
+
+    def _asked(self, lab: StoreLab, person: str, wanted: list[str]) -> None:
+        with lab.store.read() as view:
+            assert [request.id for request in view.requests.questions(person)] == wanted
+            assert sum(many for _, many in view.requests.questions_counted(person)) == len(wanted)
+            assert all(question.requester == "p1" for question, _ in view.requests.questions_counted(person))
