@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,8 +16,10 @@ from gatepass.app.settings import Settings, SettingsError
 from gatepass.clock import Clock
 from gatepass.desk import Book, Desk
 from gatepass.desk.coding import About
-from gatepass.engine.ports import Notifier, TryLater
-from gatepass.handlers import Ask
+from gatepass.engine.ports import Notifier, TryLater, Undeliverable
+from gatepass.errors import GatepassError, Unavailable
+from gatepass.handlers import Ask, Unanswered
+from gatepass.handlers.reading import Destination
 from gatepass.notify import (
     CARD,
     AlarmTeller,
@@ -38,6 +41,7 @@ if TYPE_CHECKING:  # the extra `slack` is needed only where Slack is configured
     from gatepass.slack import SlackClient, SlackFace, SlackRoute, SlackSettings
     from gatepass.slack.socket import SlackSocket
 
+log = logging.getLogger("gatepass.flows")
 SLACK = "slack"
 PAGE = "/requests/{id}"
 SOON = timedelta(milliseconds=100)
@@ -63,6 +67,22 @@ class SlackRows:
             and each.failed_at is None
         }
         return found.pop() if len(found) == 1 else None
+
+    def linked(self, users: frozenset[str]) -> frozenset[str]:
+        """The people behind these users of the workspace; who is linked to several, or not at all, is left out."""
+        with self.store.read() as view:
+            estate = self.book.current(view).estate
+            known = {
+                each.identity: each.person
+                for each in view.people.identities()
+                if (each.service, each.external_id) == (SLACK, self.team) and each.failed_at is None
+            }
+        found = set()
+        for user in users:
+            declared = estate.person_by_identity(SLACK, self.team, user)
+            people = {each for each in (declared and declared.id, known.get(user)) if each}
+            found |= people if len(people) == 1 else set()
+        return frozenset(found)
 
     def user(self, person: str) -> str | None:
         with self.store.read() as view:
@@ -133,6 +153,33 @@ class Telling:
         thread = self.rows.thread(about.request) if about.request is not None else None
         estate = about.version.estate
         return SlackWorld(self.slack, self.rows, self.settings.team, estate, thread).functions()
+
+    def readers(self, about: About, places: tuple[Destination, ...]) -> frozenset[str]:
+        """Fills the desk's `Readers`: who of the estate can read messages at these places now."""
+        found: set[str] = set()
+        for place in places:
+            if place.kind == "person":
+                people = (about.version.estate.person_by_email(name) for name in place.names)
+                found |= {each.id for each in people if each is not None}
+            elif self.slack is not None:
+                found |= self.rows.linked(self._users(about, place))
+        return frozenset(found)
+
+    def _users(self, about: About, place: Destination) -> frozenset[str]:
+        """The Slack users at one place. A place that is not there has no readers."""
+        if place.kind == "slack_users":
+            return frozenset(place.names)
+        from gatepass.slack.world import SlackWorld
+
+        assert self.slack is not None
+        world = SlackWorld(self.slack, self.rows, self.rows.team, about.version.estate, None)
+        try:
+            return frozenset(user for name in place.names for user in world.members(name))
+        except (Unanswered, Undeliverable) as nobody:
+            log.warning("flow %s: nobody reads in %s: %s", about.flow.name, " ".join(place.names), nobody)
+            return frozenset()
+        except GatepassError as away:
+            raise Unavailable(f"Slack does not say who reads in {' '.join(place.names)}: {away}") from away
 
     def face(self, desk: Desk, clock: Clock) -> Faces:
         """What comes in, once there is a desk."""

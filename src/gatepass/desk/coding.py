@@ -17,7 +17,7 @@ from gatepass.access.events import Event
 from gatepass.access.requests import Request, Terms
 from gatepass.desk.book import Version
 from gatepass.estate.fields import FieldValue, read_value
-from gatepass.estate.model import Flow, Person, Target
+from gatepass.estate.model import ADMINS, Flow, Person, Target, Who
 from gatepass.handlers import PREFETCH, Fault, Implementation, Runner, World
 from gatepass.handlers.event import Happening, event_json, person_id, person_json
 from gatepass.handlers.hooks import (
@@ -32,7 +32,7 @@ from gatepass.handlers.hooks import (
     run_escalate_handlers,
 )
 from gatepass.handlers.looking import implementation_of
-from gatepass.handlers.reading import Notice, Option, identity, options
+from gatepass.handlers.reading import Destination, Option, identity, options
 from gatepass.handlers.submission import Requested, narrowed, run_request_handlers
 
 log = logging.getLogger("gatepass.flows")
@@ -96,6 +96,13 @@ class CodedAnswer:
 
 
 UNCODED = CodedAnswer(-1)
+Readers = Callable[[About, tuple[Destination, ...]], frozenset[str]]
+"""The people of the estate who can read the messages at these places now. Raises `Unavailable` to be asked again."""
+
+
+def no_readers(about: About, places: tuple[Destination, ...]) -> frozenset[str]:
+    """Where there is nothing to read in."""
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,7 @@ class Coding:
 
     runner: Runner
     worlds: Worlds
+    readers: Readers = no_readers
 
     def implementation(self, flow: Flow) -> Implementation | None:
         """The flow's file, or None."""
@@ -167,13 +175,38 @@ class Coding:
             return None
         event = self.event(about, request, "request", about.person, request.asked_at)
         people = {person_id(each): each for each in about.version.estate.people}
-        return run_request_handlers(event, hooks, rules(about.flow, request), people)
+        made = run_request_handlers(event, hooks, rules(about.flow, request), people)
+        return self._with_readers(about, made)
+
+    def _with_readers(self, about: About, made: Requested) -> Requested:
+        """Legacy `get_approvers`: whoever can read the message may decide, besides admins (spec/sym.md 2.3)."""
+        permission = made.permission
+        if permission is None or not permission.destinations or about.flow.declarative:
+            return made
+        reading = Who(people=self._deciders(about, permission.destinations), roles=ADMINS.roles)
+        return replace(made, permission=replace(permission, view=reading, approve=reading))
+
+    def _deciders(self, about: About, places: tuple[Destination, ...]) -> frozenset[str]:
+        """Of those who read there: members; guests where the flow lets them press buttons."""
+        people = about.version.estate.people
+        found = (people[each] for each in self.readers(about, places) if each in people)
+        guests = about.flow.allow_guest_interaction
+        return frozenset(each.id for each in found if each.role != "guest" or guests)
+
+    def _reads_still(self, about: About, request: Request, by: Person) -> bool:
+        """I8: who was one of the readers when it was asked must be one when they decide."""
+        places = readers_of(request)
+        if not places or about.flow.declarative or ADMINS.includes(by):
+            return True
+        return by.id in self._deciders(about, places)
 
     def approving(self, about: About, request: Request, by: Person, now: datetime) -> CodedAnswer:
         """What the code makes of a person's approval, and of granting should it be the deciding one."""
         hooks = self.hooks(about)
         if hooks is None:
             return replace(UNCODED, version=request.version)
+        if not self._reads_still(about, request, by):
+            return CodedAnswer(request.version, Stepped(Then.REFUSE, "approve", NOT_A_READER))
         said = rules(about.flow, request)
         step = run_approve_handlers(self.event(about, request, "approve", by, now), hooks, said)
         if step.then is not Then.GO or request.extension is not None:
@@ -192,6 +225,8 @@ class Coding:
         hooks = self.hooks(about)
         if hooks is None:
             return replace(UNCODED, version=request.version)
+        if not self._reads_still(about, request, by):
+            return CodedAnswer(request.version, Stepped(Then.REFUSE, "deny", NOT_A_READER))
         event = self.event(about, request, "deny", by, now)
         return CodedAnswer(request.version, run_deny_handlers(event, hooks, rules(about.flow, request)))
 
@@ -243,12 +278,17 @@ def narrow(flow: Flow, terms: Terms, made: Requested) -> Terms:
     )
 
 
-def notices_json(notices: tuple[Notice, ...] | None) -> tuple[Json, ...] | None:
-    """Whom the code wants told, as it is kept with the request."""
-    if notices is None:
+NOT_A_READER = "you are not among those whom this was sent to any more; who is, or an admin, may decide"
+
+
+def notices_json(made: Requested) -> tuple[Json, ...] | None:
+    """Whom the code wants told, as it is kept with the request; `readers`: they are also who may decide."""
+    if made.notices is None:
         return None
+    deciding = {"readers": True} if made.permission is not None and made.permission.destinations else {}
     return tuple(
         {
+            **deciding,
             "destinations": [
                 {"kind": d.kind, "names": list(d.names), "allow_self": d.allow_self}
                 for d in each.destinations
@@ -257,8 +297,18 @@ def notices_json(notices: tuple[Notice, ...] | None) -> tuple[Json, ...] | None:
             "next_on_failure": each.next_on_failure,
             "next_on_timeout": each.next_on_timeout,
         }
-        for each in notices
+        for each in made.notices
     )
+
+
+def readers_of(request: Request) -> tuple[Destination, ...]:
+    """The places whose readers may decide this request; none where it is not legacy code that says who."""
+    places: list[Any] = []
+    for notice in request.notices or ():
+        if notice.get("readers") is True:
+            named = notice["destinations"]
+            places += named if isinstance(named, list) else ()
+    return tuple(Destination(each["kind"], tuple(each["names"]), each["allow_self"]) for each in places)
 
 
 def actor(flow: Flow, version: int) -> str:

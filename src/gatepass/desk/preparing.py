@@ -150,7 +150,12 @@ class Preparing:
 
     def _by_code(self, about: About, request: Request) -> Outcome:
         """What the flow's code makes of the submission; a fault of what runs it is worth another try."""
-        made = self.coding.requested(about, request)
+        try:
+            made = self.coding.requested(about, request)
+        except Unavailable as away:
+            if self.clock.now() < request.asked_at + self.patience:
+                raise
+            return Outcome(why=str(away))
         if made is None:
             return Outcome(request.claims)
         passing = [fault for fault in made.faults if fault.may_pass]
@@ -217,7 +222,7 @@ class Preparing:
         request = replace(
             seen,
             terms=coding.narrow(about.flow, seen.terms, made),
-            notices=coding.notices_json(made.notices),
+            notices=coding.notices_json(made),
         )
         actor = coding.actor(about.flow, seen.estate_version)
         match made.fate:

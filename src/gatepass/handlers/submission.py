@@ -127,8 +127,6 @@ class Narrowed:
     """A second set the approver must belong to as well; None: no second condition."""
     view: Who
     allow_self: bool
-    destinations: tuple[reading.Destination, ...] = ()
-    """Legacy destinations whose readers may decide too; empty with a `decide` block, which they would widen."""
 
 
 def narrowed(approvers: Who, allow_self: bool, permission: Permission | None, declarative: bool) -> Narrowed:
@@ -141,6 +139,6 @@ def narrowed(approvers: Who, allow_self: bool, permission: Permission | None, de
     code = Who(permission.approve.groups, permission.approve.people, permission.approve.roles | ADMINS.roles)
     view = Who(permission.view.groups, permission.view.people, permission.view.roles | ADMINS.roles)
     if not declarative:
-        return Narrowed(code, None, view, permission.allow_self, permission.destinations)
+        return Narrowed(code, None, view, permission.allow_self)
     also = None if permission.destinations else code
     return Narrowed(approvers, also, view, allow_self and permission.allow_self)

@@ -97,6 +97,11 @@ class SlackWorld:
         members = self.slack.call("usergroups_users_list", usergroup=group)["users"]
         return self._slack_id(ask.arguments["user"]) in members
 
+    def members(self, channel: str) -> frozenset[str]:
+        """The ids of everybody who can read a channel, by name or id."""
+        found = self._pages("conversations_members", "members", channel=self._channel_id(channel))
+        return frozenset(str(each) for each in found)
+
     def _in_channel(self, ask: Ask) -> list[dict[str, Any]]:
         channel = self._channel_id(ask.arguments["channel"])
         return [

@@ -335,6 +335,10 @@ def test_legacy_approvers_name_the_places_whose_readers_may_decide() -> None:
     assert outcome.permission is not None
     assert [place.kind for place in outcome.permission.destinations] == ["channel_name", "slack_users"]
     assert outcome.permission.allow_self
-    assert narrowed(ADMINS, False, outcome.permission, declarative=True).destinations == ()
+    within = narrowed(ADMINS, False, outcome.permission, declarative=True)
+    assert (within.approvers, within.also) == (
+        ADMINS,
+        None,
+    )  # a `decide` block says who; code cannot widen it
     both = asked(get_approvers=Kind.RAISED, get_permissions=PERMISSION)
     assert both.fate is Fate.PENDING  # get_permissions takes its place: it is not called
