@@ -195,9 +195,9 @@ def _requests(router: APIRouter, parts: Parts, bearer: Any) -> None:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         who: Bearer = bearer,
     ) -> Json:
-        """Requests I may see, newest first; or, with `to_decide`, the questions that wait for me."""
+        """Requests I may see, newest first; or, with `to_decide`, the oldest questions that wait for me."""
         if to_decide:
-            waiting = parts.desk.to_decide(who.caller)
+            waiting = parts.desk.to_decide(who.caller, limit)
             return {"requests": [render.request_json(each) for each in waiting], "next": None}
         for at in (since, until):
             if at is not None and at.tzinfo is None:

@@ -214,14 +214,14 @@ class Desk:
             person = self._person(view, caller)
             return looking.page(view, person, wanted, cursor=cursor, limit=limit)
 
-    def to_decide(self, caller: Caller) -> tuple[Request, ...]:
-        """Open questions this person may answer and has not answered yet, oldest first."""
+    def to_decide(self, caller: Caller, limit: int = 200) -> tuple[Request, ...]:
+        """Open questions this person may answer and has not answered yet: the `limit` oldest, oldest first."""
         with self._store.read() as view:
             person = self._person(view, caller)
-            return looking.to_decide(view, person)
+            return looking.to_decide(view, person, limit)
 
     def count_to_decide(self, caller: Caller) -> int:
-        """How many questions `to_decide` would give."""
+        """How many questions there are for `to_decide`."""
         with self._store.read() as view:
             return looking.count_to_decide(view, self._person(view, caller))
 

@@ -13,6 +13,9 @@ from gatepass.desk.deciding import Forecast
 from gatepass.estate.model import ADMINS, Person
 from gatepass.store import RequestFilter, View
 
+_PAGE = 100
+"""Questions that are read at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -92,9 +95,17 @@ def page(view: View, person: Person, wanted: RequestFilter, *, cursor: str | Non
             return Page(tuple(found), cursor)
 
 
-def to_decide(view: View, person: Person) -> tuple[Request, ...]:
-    """Open questions this person is entitled to answer and has not answered yet, oldest first."""
-    return tuple(each for each in view.requests.questions(person.id) if may_decide(each, person).allowed)
+def to_decide(view: View, person: Person, limit: int) -> tuple[Request, ...]:
+    """Open questions this person is entitled to answer and has not answered yet: the `limit` oldest."""
+    found: list[Request] = []
+    last: Request | None = None
+    while len(found) < limit:
+        page = view.requests.questions(person.id, last, _PAGE)
+        found += [each for each in page if may_decide(each, person).allowed]
+        if len(page) < _PAGE:
+            break
+        last = page[-1]
+    return tuple(found[:limit])
 
 
 def count_to_decide(view: View, person: Person) -> int:

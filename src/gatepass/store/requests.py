@@ -142,9 +142,12 @@ class RequestReads:
         query = select(requests).where(requests.c.requester == person, OPEN_REQUESTS)
         return tuple(request_from(row) for row in self._link.all(query.order_by(requests.c.asked_at)))
 
-    def questions(self, person: str) -> tuple[Request, ...]:
-        """Everything people are asked now, extensions too, that this person has not answered, oldest first."""
-        return tuple(request_from(row) for row in self._link.all(_QUESTIONS, {"of": person}))
+    def questions(self, person: str, after: Request | None = None, limit: int = 500) -> tuple[Request, ...]:
+        """What people are asked now, extensions too, and this person has not answered: oldest first, `limit` of it,
+        from behind `after` on."""
+        asked_at, request_id = (to_ms(after.asked_at), after.id) if after is not None else (-1, "")
+        params = {"of": person, "at": asked_at, "id": request_id, "room": limit}
+        return tuple(request_from(row) for row in self._link.all(_QUESTIONS, params))
 
     def questions_counted(self, person: str) -> tuple[tuple[Question, int], ...]:
         """The same, counted by what decides who may answer: as short as there are rules, however many wait."""
@@ -290,7 +293,16 @@ _unanswered = and_(
         decisions.c.by == bindparam("of"),
     ),
 )
-_QUESTIONS = Statement(select(requests).where(_unanswered).order_by(requests.c.asked_at + 0, requests.c.id))
+_behind = or_(
+    requests.c.asked_at > bindparam("at"),
+    and_(requests.c.asked_at == bindparam("at"), requests.c.id > bindparam("id")),
+)
+_QUESTIONS = Statement(
+    select(requests)
+    .where(_unanswered, _behind)
+    .order_by(requests.c.asked_at + 0, requests.c.id)
+    .limit(bindparam("room"))
+)
 """`+ 0`: sorted, and not found by the index of all that was ever asked."""
 _asked = (
     select((requests.c.requester + "").label("requester"), requests.c.asked_by, requests.c.terms)

@@ -20,9 +20,8 @@ AT_ONCE = 25
 def waiting(visit: Visit) -> Response:
     """The open questions this person may answer, oldest first."""
     names = visit.names()
-    open_ = visit.parts.desk.to_decide(visit.caller)
-    questions = [question(visit, names, each) for each in open_[:AT_ONCE]]
-    return visit.page("decide.html", questions=questions, more=len(open_) - len(questions))
+    open_ = visit.parts.desk.to_decide(visit.caller, AT_ONCE)
+    return visit.page("decide.html", questions=[question(visit, names, each) for each in open_])
 
 
 def answer(visit: Visit) -> Response:
