@@ -70,7 +70,8 @@ class Finder:
         `stored` is the identity kept for this person and instance, if any: it is used as it is, or the request fails;
         never is another one looked for (architecture.md 6). Raises `NotFound`, or an `aws.AwsError`.
         """
-        user_id = self._user(organization, person, stored)
+        instance = self._door.reach(organization).instance_arn
+        user_id = self._user(organization, instance, person, stored)
         if target_type == "aws_sso_group":
             group = settings.get("group_id") or self._directory.find_group(
                 organization, settings["group_name"]
@@ -78,7 +79,6 @@ class Finder:
             key = membership(self._directory.store(organization), group, user_id)
             return Found((Claim(key),), user_id, stored is None)
         found = self._permission_set(organization, settings)
-        instance = self._door.reach(organization).instance_arn
         key = assignment(instance, settings["account_id"], found.arn, user_id)
         return Found((Claim(key, found.session),), user_id, stored is None)
 
@@ -87,10 +87,9 @@ class Finder:
         with self._lock:
             self._sets.clear()
 
-    def _user(self, organization: str, person: Person, stored: str | None) -> str:
-        instance = self._door.reach(organization).instance_arn
+    def _user(self, organization: str, instance: str, person: Person, stored: str | None) -> str:
         if stored is not None:
-            if not self._there(organization, stored):
+            if not self._there(organization, instance, stored):
                 raise NotFound(
                     f"the identity stored for {person.id} in {organization} ({stored}) is not in {instance} any more",
                     advice="an operator must find out whose it is; gatepass does not look by e-mail again",
@@ -104,9 +103,9 @@ class Finder:
             )
         return found
 
-    def _there(self, organization: str, user_id: str) -> bool:
+    def _there(self, organization: str, instance: str, user_id: str) -> bool:
         """Whether the user is in the organization's store, or was less than a minute ago."""
-        instance, now = self._door.reach(organization).instance_arn, self._now()
+        now = self._now()
         with self._lock:
             while self._users and next(iter(self._users.values())) <= now - REMEMBERED:
                 self._users.popitem(last=False)

@@ -20,7 +20,7 @@ ADMIN = {"permission_set_name": "AdministratorAccess", "account_id": "3333333333
 
 class Bench:
     def __init__(self) -> None:
-        clock = VirtualClock()
+        self.clock = clock = VirtualClock()
         self.sim = world(clock)
         self.finder = Finder(door_to(self.sim, clock), clock.now)
         people = self.sim.world.stores[FOO_STORE].users.values()
@@ -87,3 +87,14 @@ def test_permission_sets_are_asked_for_once() -> None:
     for _ in range(3):
         bench.finder.find("tenant_foo", "aws_sso_permission_set", ADMIN, ANA, bench.ana)
     assert bench.calls().count("ListPermissionSets") == 1
+
+
+def test_somebody_who_asks_often_is_looked_up_once_a_minute() -> None:
+    bench = Bench()
+    for _ in range(5):
+        bench.finder.find("tenant_foo", "aws_sso_permission_set", ADMIN, ANA, bench.ana)
+    assert bench.calls().count("DescribeUser") == 1
+    bench.clock.advance(timedelta(seconds=61))
+    Hand(bench.sim).delete_user(FOO_STORE, "ana@host.example")
+    with pytest.raises(NotFound):
+        bench.finder.find("tenant_foo", "aws_sso_permission_set", ADMIN, ANA, bench.ana)
