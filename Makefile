@@ -30,8 +30,8 @@ demo-sessions: $(READY)  ## credentials on the laptop with the real AWS CLI and 
 test: $(READY)  ## every test but the long campaigns, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not long"
 
-test-all: $(READY)  ## the long campaigns too
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
+test-all: $(READY)  ## the long campaigns too, and properties on examples of their own each time
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --hypothesis-profile=searching
 
 check: $(READY)  ## lint, types, layers, locks
 	@$(BIN)/ruff check .

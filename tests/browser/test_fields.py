@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Enter
@@ -31,11 +29,9 @@ def test_every_kind_of_field_by_keyboard_and_mouse(fields_server: Server, enter:
     service = page.get_by_role("combobox", name="Which service?")
     service.click()
     expect(page.get_by_role("listbox").first.get_by_role("option")).to_have_count(50)
-    begun = time.monotonic()
     service.fill("number 4711")
     only = page.get_by_role("option", name="Service number 4711")
     expect(only).to_be_visible()
-    assert time.monotonic() - begun < 2
     service.press("Enter")
     expect(service).to_have_value("Service number 4711")
     expect(service).to_have_attribute("aria-expanded", "false")

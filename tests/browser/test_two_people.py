@@ -36,5 +36,5 @@ def test_two_people_ask_decide_and_end(server: Server, enter: Enter) -> None:
     ana.get_by_role("link", name="My access").click()
     expect(ana.get_by_text("No new sessions after")).to_be_visible()
     ana.get_by_role("button", name="Give back").click()
-    expect(ana.get_by_text("You hold nothing through gatepass now.")).to_be_visible(timeout=15_000)
+    expect(ana.get_by_text("You hold nothing through gatepass now.")).to_be_visible()
     assert not server.holds("ana")

@@ -1,16 +1,17 @@
-"""S-90: the budgets that matter most, held on every change; a busy machine gets several rounds."""
+"""S-90: what the budgets rest on, held on every change. `make bench` measures the budgets themselves: here a machine
+may be busy, so a cost is held against another of the same moment, by a wide margin."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bench.figure import milliseconds, p50
 from bench.sessions import Laptop, beside, run_process, world
+from tests.waiting import until
 
 from gatepass.clock import SystemClock
 from gatepass.sessions.launcher import interpreter
@@ -19,7 +20,6 @@ from gatepass.sim import Settings, build
 from gatepass.sim.server import SimServer
 
 BASE0 = [interpreter(), "-I", "-S", "-c", "pass"]
-ROUNDS = 4
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,6 @@ def laptop() -> Iterator[tuple[Laptop, SimServer]]:
         yield made, server
         made.end()
         shutil.rmtree(place, ignore_errors=True)
-
-
-def within(budget: float, measure: Callable[[], float]) -> bool:
-    """Whether one of several rounds stays within the budget."""
-    return any(measure() <= budget for _ in range(ROUNDS))
 
 
 def test_s90_a_hundred_cold_processes_are_one_mint(laptop: tuple[Laptop, SimServer]) -> None:
@@ -56,14 +51,19 @@ def test_s90_the_warm_launcher_costs_what_an_interpreter_costs(laptop: tuple[Lap
         base, warm = beside(lambda: run_process(BASE0), lambda: made.take("dev"))
         return warm / base
 
-    assert within(1.35, ratio)
+    assert until(lambda: ratio() < 4)  # 1.35; with the agent's imports it would be ten
 
 
-def test_s90_a_round_trip_takes_less_than_a_millisecond(laptop: tuple[Laptop, SimServer]) -> None:
+def test_s90_a_round_trip_takes_less_than_starting_an_interpreter(laptop: tuple[Laptop, SimServer]) -> None:
     made, _ = laptop
     made.take("dev")
     socket = str(made.paths.socket)
-    assert within(1.0, lambda: p50(milliseconds(lambda: ask(connect(socket), b"get dev\n"), 200)))
+
+    def ratio() -> float:
+        base, asked = beside(lambda: run_process(BASE0), lambda: ask(connect(socket), b"get dev\n"))
+        return asked / base
+
+    assert until(lambda: ratio() < 1)  # 0.1
 
 
 def test_s64_a_warm_answer_needs_neither_disk_nor_network(laptop: tuple[Laptop, SimServer]) -> None:

@@ -11,6 +11,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from tests.waiting import LONG
 
 from gatepass.clock import SystemClock
 from gatepass.sim import Settings, build, install, root_credential, two_tenants
@@ -21,7 +22,7 @@ from gatepass.testing.clock import VirtualClock
 
 FOO_INSTANCE = "arn:aws:sso:::instance/ssoins-7223000000000000"
 ADMIN = "arn:aws:sso:::permissionSet/ssoins-7223000000000000/ps-0000000000000001"
-ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=8)
+ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=LONG, read_timeout=LONG)
 
 
 class Entered:
@@ -50,7 +51,7 @@ class Entered:
 
 
 def vars_of(config):
-    return {"retries": dict(config.retries), "connect_timeout": 3, "read_timeout": 8}
+    return {"retries": dict(config.retries), "connect_timeout": LONG, "read_timeout": LONG}
 
 
 @pytest.fixture(params=["in process", "on the wire", "http"])

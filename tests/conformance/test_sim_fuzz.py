@@ -50,7 +50,7 @@ def fine(incoming: Incoming) -> None:
     assert made.status < 500, made.body
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80, derandomize=True)
 @given(
     st.sampled_from(["GET", "POST", "PUT", "DELETE"]),
     st.sampled_from(["/", "/token", "/client/register", "/device_authorization", "/logout", "/assignment/accounts",
@@ -68,7 +68,7 @@ def test_unsigned_requests(method, path, query, headers, body):
 
 
 @pytest.mark.parametrize("service", sorted(PREFIXES))
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50, derandomize=True)
 @given(data=st.data())
 def test_signed_json_of_any_shape(service, data):
     operation = data.draw(st.sampled_from(sorted(name for s, name in OPERATIONS if s == service)))
@@ -80,7 +80,7 @@ def test_signed_json_of_any_shape(service, data):
     fine(signed(service, headers, json.dumps(params).encode()))
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80, derandomize=True)
 @given(data=st.data())
 def test_signed_forms_of_any_shape(data):
     service = data.draw(st.sampled_from(["iam", "sts"]))
@@ -143,7 +143,7 @@ def shaped(service: str, operation: str):
     return of_shape(model(service).operation_model(operation).input_shape)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=400, derandomize=True)
 @given(data=st.data(), checked=st.booleans())
 def test_operations_refuse_in_aws_words_whatever_sense_the_words_make(data, checked):
     """Straight into dispatch, past the model's constraints or not: only an answer or an AWS error comes back."""

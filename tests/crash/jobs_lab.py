@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash.crash_lab import EXAMPLE, _lead_to
+from tests.waiting import LONG
 
 from gatepass.app.build import Installation, build
 from gatepass.app.keys import Keys
@@ -135,12 +135,4 @@ def workers(folder: Path, aws: str, url: str, count: int = 2) -> Iterator[list[B
     finally:
         for process in running:
             process.kill()
-            process.join(10)
-
-
-def until(holds: Callable[[], bool], seconds: float) -> None:
-    """Waits for something that other processes do."""
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends, f"not so after {seconds} s"
-        time.sleep(0.05)
+            process.join(LONG)

@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.crash.jobs_lab import WAY_IN, Json, installation, numbers, planned, until, workers, world
+from tests.crash.jobs_lab import WAY_IN, Json, installation, numbers, planned, workers, world
 from tests.postgres import DatabaseMaker
+from tests.waiting import LONG, until
 
 from gatepass.app.build import Installation
 from gatepass.desk import Caller
@@ -39,10 +40,10 @@ def test_h3_killed_in_the_middle_the_other_worker_finishes_and_nothing_is_done_t
         job = parts.applies.start(ADMIN, sent["plan"], sent["files"])
         assert job["progress"] == {"done": 0, "whole": count + 1}
         with workers(tmp_path, server.url, url) as running:
-            until(lambda: len(_writes(sim, "CreateRole")) >= count // 4, 300)
+            until(lambda: len(_writes(sim, "CreateRole")) >= count // 4)
             running[0].kill()
             running[0].join()
-            until(lambda: _shown(parts, job)["state"] == "ended", 300)
+            until(lambda: _shown(parts, job)["state"] == "ended", 2 * LONG)
     shown = _shown(parts, job)
     parts.close()
     assert shown["complete"], [account for account in shown["accounts"] if not account["complete"]]
@@ -69,12 +70,12 @@ def test_h3_killed_on_sqlite_the_next_start_goes_on(tmp_path: Path) -> None:
     with SimServer(sim) as server:
         job = parts.applies.start(ADMIN, sent["plan"], sent["files"])
         with workers(tmp_path, server.url, "", 1) as running:
-            until(lambda: len(_writes(sim, "CreateRole")) >= 2, 300)
+            until(lambda: len(_writes(sim, "CreateRole")) >= 2)
             running[0].kill()
             running[0].join()
         assert _shown(parts, job)["state"] == "running"
         with workers(tmp_path, server.url, "", 1):
-            until(lambda: _shown(parts, job)["state"] == "ended", 300)
+            until(lambda: _shown(parts, job)["state"] == "ended", 2 * LONG)
     shown = _shown(parts, job)
     parts.close()
     assert shown["complete"], [account for account in shown["accounts"] if not account["complete"]]

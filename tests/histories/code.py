@@ -13,7 +13,6 @@ from typing import Any
 
 from gatepass.handlers import Answer, Fault, Implementation, Kind, Runner, Usage
 from gatepass.handlers.implementations import Present
-from gatepass.handlers.limits import REDUCER
 from gatepass.handlers.returns import written
 from gatepass.handlers.world import NOBODY, World
 from gatepass.sdk import ApprovalTemplate, FieldOption, RequestPermission
@@ -49,7 +48,7 @@ class Dicey(Runner):
         handler: str,
         event: Mapping[str, Any] | None,
         world: World = NOBODY,
-        deadline: timedelta = REDUCER,
+        deadline: timedelta | None = None,
         arguments: Mapping[str, Any] | None = None,
     ) -> Answer | Fault:
         if self._dice.random() >= self.chance:
@@ -57,7 +56,7 @@ class Dicey(Runner):
         if self._dice.random() < 0.3:
             return self._answer(implementation, handler, self._dice.choice(_WRONG))
         if self._dice.random() < 0.3:
-            self._clock.advance(deadline)
+            self._clock.advance(deadline or self.deadlines.handler)
             return Fault(Kind.HUNG, implementation.flow, handler, "impl.py", str(deadline))
         return Fault(self._dice.choice(_ENDS), implementation.flow, handler, "impl.py", "(history)")
 

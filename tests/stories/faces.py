@@ -7,7 +7,6 @@ import re
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from click.testing import CliRunner
 from starlette.testclient import TestClient
 from tests.installation import Whole
 from tests.unit.web.browsing import Browser
+from tests.waiting import LONG, until
 
 from gatepass.access.decide import Refused
 from gatepass.access.requests import Answer
@@ -213,11 +213,10 @@ def served(whole: Whole) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    until(lambda: server.started)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(LONG)
         listener.close()

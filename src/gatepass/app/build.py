@@ -126,7 +126,7 @@ def build(
         patience=Patience(connect=settings.connect_timeout, read=settings.read_timeout),
         point=point,
     )
-    runner = runner or Runner(unisolated=settings.handlers == "unisolated")
+    runner = runner or Runner(unisolated=settings.handlers == "unisolated", deadlines=settings.deadlines)
     told = telling(settings, store, clock, book)
     alarms.tell = told.alarms.say
     coding = Coding(runner, RealWorlds(store, door, Directory(door), told.functions), told.readers)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gatepass.access.settle import Limits
 from gatepass.errors import GatepassError
+from gatepass.handlers import Deadlines
 
 PREFIX = "GATEPASS_"
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -105,6 +106,10 @@ class Settings:
     """A process that has not been heard of for so long is dead: another goes on with its jobs."""
     handlers: str = "isolated"
     """`unisolated` lets implementations run where the isolation cannot be had (security.md 26)."""
+    handler_deadline: timedelta = timedelta(seconds=2)
+    """A reducer or hook that takes longer is a fault, and ended."""
+    prefetch_deadline: timedelta = timedelta(seconds=5)
+    """The same for the functions that give a field's options."""
 
     slack_bot_token: str = ""
     """Turns the Slack face on. This, the next two and `smtp_password` are references: `env:NAME` or `file:PATH`."""
@@ -137,6 +142,10 @@ class Settings:
     alarm_webhook_secret: str = ""
     remind_after: timedelta = timedelta(hours=1)
     """An open question is said again after so long, then after twice as long, and so on."""
+
+    @property
+    def deadlines(self) -> Deadlines:
+        return Deadlines(self.handler_deadline, self.prefetch_deadline)
 
     @property
     def limits(self) -> Limits:

@@ -17,8 +17,8 @@ from gatepass.access.events import Event
 from gatepass.access.requests import Request, Terms
 from gatepass.desk.book import Version
 from gatepass.estate.fields import FieldValue, read_value
-from gatepass.estate.model import ADMINS, Flow, Person, Target, Who
-from gatepass.handlers import PREFETCH, Fault, Implementation, Runner, World
+from gatepass.estate.model import Flow, Person, Target
+from gatepass.handlers import Fault, Implementation, Runner, World
 from gatepass.handlers.event import Happening, event_json, person_id, person_json
 from gatepass.handlers.hooks import (
     Hooks,
@@ -122,8 +122,6 @@ class Coding:
         implementation = self.implementation(about.flow)
         if implementation is None:
             return None
-        if deadline is None:
-            return hooks_of(self.runner, implementation, self.worlds(about))
         return hooks_of(self.runner, implementation, self.worlds(about), deadline)
 
     # -- the form
@@ -132,7 +130,7 @@ class Coding:
         self, about: About, name: str, source: str, now: datetime
     ) -> tuple[Option, ...] | Fault | None:
         """What the flow's code offers this person for a field now; None: no function gives options for it."""
-        hooks = self.hooks(about, PREFETCH)
+        hooks = self.hooks(about, self.runner.deadlines.prefetch)
         handler = f"prefetch:{name}"
         if hooks is None or handler not in hooks.present:
             return None

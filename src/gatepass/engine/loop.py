@@ -145,12 +145,11 @@ class Engine:
         self.core.timekeeper.begin()
         woken = {"questions": self._questions.once, "messages": self._messages.once}
         names = woken | {"sweep": self._sweep.once, "chores": self._chores.once, "beats": self._beats.once}
+        nudges = {name: threading.Event() for name in names}
+        self._nudges += [nudges[name] for name in woken]
         threads = []
         for name, once in names.items():
-            nudge = threading.Event()
-            if name in woken:
-                self._nudges.append(nudge)
-            args = (name, once, nudge, stop)
+            args = (name, once, nudges[name], stop)
             threads.append(
                 threading.Thread(target=self._repeat, args=args, name=f"engine-{name}", daemon=True)
             )
@@ -159,6 +158,8 @@ class Engine:
         with ThreadPoolExecutor(self.core.settings.threads, thread_name_prefix="engine-step") as pool:
             while not stop.is_set():
                 self._dispatch(pool)
+        for nudge in nudges.values():  # to see that it is over, without waiting for the poll
+            nudge.set()
         for thread in threads:
             thread.join(self.core.settings.lease.total_seconds())
         self._leave()

@@ -7,18 +7,17 @@ before anybody asks through it.
 from gatepass.handlers.faults import Fault, Kind, LoadFault, Usage
 from gatepass.handlers.implementations import Implementation, Present
 from gatepass.handlers.isolation import Level
-from gatepass.handlers.limits import PREFETCH, REDUCER, Limits
+from gatepass.handlers.limits import Deadlines, Limits
 from gatepass.handlers.runner import Answer, Runner
 from gatepass.handlers.world import FUNCTIONS, NOBODY, Answers, Ask, Unanswered, World
 
 __all__ = [
     "FUNCTIONS",
     "NOBODY",
-    "PREFETCH",
-    "REDUCER",
     "Answer",
     "Answers",
     "Ask",
+    "Deadlines",
     "Fault",
     "Implementation",
     "Kind",

@@ -145,7 +145,9 @@ class Conversation:
                 return Kind.HUNG, self._deadline(began), 0
             case "output":
                 return Kind.OUTPUT, str(self.limits.output), 0
-            case "nothing":
+            case "nothing" if self.refusal is None:
+                if time.monotonic() >= self.until:  # a late report, on a machine that stood still
+                    return Kind.HUNG, self._deadline(began), 0
                 return Kind.LOST, "no report came of it", 0
         if self.refusal is not None:
             return (*self.refusal, 0)

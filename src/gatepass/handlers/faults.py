@@ -54,7 +54,7 @@ _FOUND = {
 }
 _EXPECTED = {
     Kind.RAISED: ("a return value", "handle the exception, or correct what it names"),
-    Kind.HUNG: ("an answer before the deadline", "look up less, or raise the flow's time limit"),
+    Kind.HUNG: ("an answer before the deadline", "look up less, or raise GATEPASS_HANDLER_DEADLINE"),
     Kind.EXITED: ("a return value", "return instead of ending the process"),
     Kind.MEMORY: ("an answer within the memory limit", "keep less at once"),
     Kind.OUTPUT: ("little or no output", "remove the print statements"),

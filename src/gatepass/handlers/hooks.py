@@ -16,7 +16,6 @@ from gatepass.handlers import reading
 from gatepass.handlers.event import moved
 from gatepass.handlers.faults import Fault, Kind
 from gatepass.handlers.implementations import RUNNER, Implementation, Present
-from gatepass.handlers.limits import REDUCER
 from gatepass.handlers.runner import Answer, Runner
 from gatepass.handlers.steps import GRANTING, IGNORE
 from gatepass.handlers.world import NOBODY, World
@@ -105,7 +104,7 @@ def hooks_of(
     runner: Runner,
     implementation: Implementation,
     world: World = NOBODY,
-    deadline: timedelta = REDUCER,
+    deadline: timedelta | None = None,
     arguments: Json | None = None,
 ) -> Hooks:
     """The handlers of a file as this module calls them. A file that must not be used fails whatever it is asked."""

@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-REDUCER = timedelta(seconds=2)
-"""Deadline of a reducer or hook unless a setting says otherwise (security.md rule 27)."""
-PREFETCH = timedelta(seconds=5)
-"""Deadline of a prefetch reducer."""
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long one call may take by the wall's clock (security.md rule 27); settings may say otherwise."""
+
+    handler: timedelta = timedelta(seconds=2)
+    """A reducer or hook."""
+    prefetch: timedelta = timedelta(seconds=5)
+    """A prefetch reducer."""
+    load: timedelta = timedelta(seconds=5)
+    """Loading a file, nothing called."""
 
 
 @dataclass(frozen=True, slots=True)

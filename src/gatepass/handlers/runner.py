@@ -25,11 +25,10 @@ from gatepass.handlers.implementations import (
 )
 from gatepass.handlers.isolation import Level
 from gatepass.handlers.keeper import Keeper
-from gatepass.handlers.limits import REDUCER, Limits
+from gatepass.handlers.limits import Deadlines, Limits
 from gatepass.handlers.supervisor import Order
 from gatepass.handlers.world import NOBODY, World
 
-_LOAD = timedelta(seconds=5)
 _REMEMBERED = 500
 """Files whose content is remembered; an estate has one or two per flow."""
 
@@ -52,6 +51,7 @@ class Runner:
         self,
         limits: Limits | None = None,
         *,
+        deadlines: Deadlines | None = None,
         unisolated: bool = False,
         at_once: int = 16,
         without: Collection[str] = (),
@@ -61,6 +61,7 @@ class Runner:
         `without`: walls left out to test the lower levels (`isolation.put_up`); not for serving.
         """
         self.limits = limits or Limits()
+        self.deadlines = deadlines or Deadlines()
         self._unisolated = unisolated
         self._places = threading.Semaphore(at_once)
         self._keeper = Keeper(without)
@@ -100,7 +101,7 @@ class Runner:
         handler: str,
         event: Mapping[str, Any] | None,
         world: World = NOBODY,
-        deadline: timedelta = REDUCER,
+        deadline: timedelta | None = None,
         arguments: Mapping[str, Any] | None = None,
     ) -> Answer | Fault:
         """Call one handler with a frozen event (`event`) and what else it takes. Never raises for the code's doing.
@@ -108,7 +109,7 @@ class Runner:
         An answer counts only when exactly one came, the worker was not killed and it exited 0. May be repeated.
         """
         job = {"op": "call", "handler": handler, "event": event, "arguments": dict(arguments or {})}
-        outcome = self._perform(implementation, job, world, deadline)
+        outcome = self._perform(implementation, job, world, deadline or self.deadlines.handler)
         if outcome.kind is None:
             return Answer(outcome.final["answer"], handler, outcome.line, outcome.usage, implementation)
         return Fault(
@@ -145,7 +146,7 @@ class Runner:
         return tuple(faults)
 
     def _look(self, implementation: Implementation) -> Present:
-        outcome = self._perform(implementation, {"op": "load"}, NOBODY, _LOAD)
+        outcome = self._perform(implementation, {"op": "load"}, NOBODY, self.deadlines.load)
         if outcome.kind is None:
             return read_present(implementation, outcome.final["present"])
         fault = Fault(

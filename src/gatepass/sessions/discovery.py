@@ -66,13 +66,17 @@ class Pacer:
 
     def turn(self) -> None:
         """Wait for the next turn."""
+        pause = self._next_turn() - self._now()
+        if pause > 0:
+            self._sleep(pause)
+
+    def _next_turn(self) -> float:
+        """The moment of this thread's turn, taken from nobody else."""
         with self._lock:
             at = max(self._next, self._now())
             self._next = at + 1 / self._rate
             self._rate = min(self._most, self._rate * 1.02)
-        pause = at - self._now()
-        if pause > 0:
-            self._sleep(pause)
+            return at
 
     def refused(self) -> None:
         """The portal said too many: halve the rate, but stay above one call in two seconds."""

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 SHORTCUT = "gatepass_request"
 LONGEST_WAIT = 30.0
 """Seconds that a call for a person waits when Slack asks for a pause; then it is given up."""
-_OVERTAKEN = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+_OVERTAKEN = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 """Seconds between tries to show something in a view that an acknowledgement has yet to make."""
 _LOADING = forms.message("gatepass", ":hourglass_flowing_sand: One moment…")
 _SENDING = forms.message("Sending", ":hourglass_flowing_sand: Your request is being checked…")

@@ -13,7 +13,7 @@ from typing import Any
 from gatepass.estate.durations import parse_duration
 from gatepass.estate.fields import Field, FieldValue
 from gatepass.estate.model import Environment, Estate, Flow, Integration, Person, Strategy, Target
-from gatepass.handlers import PREFETCH, Answer, Fault, Implementation, Runner, World, hooks, reading
+from gatepass.handlers import Answer, Fault, Implementation, Runner, World, hooks, reading
 from gatepass.handlers.event import Happening, event_json, person_id
 from gatepass.handlers.hooks import Hooks, Rules, Stepped
 from gatepass.handlers.names import STEPS, prefetch_name
@@ -213,7 +213,7 @@ def _options(
     found: dict[str, tuple[Option, ...] | Fault] = {}
     for handler in runner.present(implementation).handlers:
         if handler.startswith(prefix):
-            answer = runner.call(implementation, handler, event, world, PREFETCH)
+            answer = runner.call(implementation, handler, event, world, runner.deadlines.prefetch)
             calls.append((handler, answer))
             found[handler.removeprefix(prefix)] = (
                 answer if isinstance(answer, Fault) else reading.options(answer)

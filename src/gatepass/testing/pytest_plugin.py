@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +81,12 @@ class FlowUnderTest:
 @pytest.fixture(scope="session")
 def gatepass_runner() -> Iterator[Runner]:
     """Runs implementations isolated as on a server; the test is skipped where the machine does not offer that."""
-    from gatepass.handlers import Runner
+    from gatepass.handlers import Deadlines, Runner
 
-    with Runner() as runner:
+    a_while = timedelta(
+        seconds=60
+    )  # a machine that tests may be busy: whether code is quick is not tested here
+    with Runner(deadlines=Deadlines(a_while, a_while, a_while)) as runner:
         if runner.refused is not None:
             pytest.skip(runner.refused)
         yield runner

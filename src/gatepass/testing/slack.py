@@ -19,6 +19,8 @@ from gatepass.testing.slack_limits import Json, Refused, check_message, check_vi
 TRIGGER_LIVES = timedelta(seconds=3)
 MUST_ACK = 3.0
 """Seconds in which an interaction must be acknowledged."""
+PATIENCE = 120.0
+"""Seconds to wait for what must come: a machine that tests may be slow, or stopped for a while."""
 
 
 @dataclass
@@ -122,7 +124,7 @@ class FakeSlack:
         with self._lock:
             return [m for m in self.posted if m.only_for == user]
 
-    def wait_for(self, test: Callable[[], Any], seconds: float = 5.0) -> Any:
+    def wait_for(self, test: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Wait for something that the app does after its acknowledgement; AssertionError when it does not come."""
         with self.changed:
             if not self.changed.wait_for(lambda: bool(test()), seconds):

@@ -33,7 +33,7 @@ def sign(slack: FakeSlack, body: bytes, at: int | None = None) -> dict[str, str]
 
 @dataclass
 class Hands:
-    """One user. Every delivery asserts that it was acknowledged within Slack's three seconds; `took` is how long."""
+    """One user. Every delivery asserts that it was acknowledged within Slack's three seconds."""
 
     slack: FakeSlack
     user: str
@@ -42,7 +42,8 @@ class Hands:
     """Deliver over Socket Mode instead."""
     team: str | None = None
     """Of the user, where they come from another workspace."""
-    took: float = 0.0
+    must_ack: float = MUST_ACK
+    """Seconds; more where the machine, not the app, may be slow."""
 
     def slash(self, text: str, command: str = "/gatepass", channel: str = "C0GENERAL") -> Json:
         """Type a command."""
@@ -165,8 +166,8 @@ class Hands:
         else:
             status, answer = self.post(body, sign(self.slack, body))
             assert status == 200, (status, answer)
-        self.took = time.monotonic() - begun
-        assert self.took < MUST_ACK, f"acknowledged after {self.took:.1f} s"
+        took = time.monotonic() - begun
+        assert took < self.must_ack, f"acknowledged after {took:.1f} s"
         return answer
 
 

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gatepass.testing.slack import MUST_ACK, FakeSlack
+from gatepass.testing.slack import MUST_ACK, PATIENCE, FakeSlack
 from gatepass.testing.slack_limits import Json
 from gatepass.testing.slack_pages import Pages
 
@@ -106,15 +106,15 @@ class SlackServer:
         finally:
             self._sockets.remove(connection)
 
-    def connected(self, seconds: float = 5.0) -> bool:
+    def connected(self, seconds: float = PATIENCE) -> bool:
         """Wait for an app on the websocket."""
         until = time.monotonic() + seconds
         while not self._sockets and time.monotonic() < until:
             time.sleep(0.01)
         return bool(self._sockets)
 
-    def envelope(self, kind: str, payload: Json) -> Json:
-        """Deliver over Socket Mode and wait for the acknowledgement. TimeoutError when it does not come in 3 s."""
+    def envelope(self, kind: str, payload: Json, seconds: float = MUST_ACK) -> Json:
+        """Deliver over Socket Mode and wait for the acknowledgement. TimeoutError when it does not come in time."""
         assert self._loop is not None
         envelope_id = str(uuid.uuid4())
         waiting: Future[Any] = Future()
@@ -126,4 +126,4 @@ class SlackServer:
             "accepts_response_payload": True,
         }
         asyncio.run_coroutine_threadsafe(self._sockets[-1].send_json(message), self._loop)
-        return dict(waiting.result(MUST_ACK))
+        return dict(waiting.result(seconds))

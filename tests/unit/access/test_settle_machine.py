@@ -194,7 +194,7 @@ class Story:
             self.tick()
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.integers(min_value=0, max_value=2**32))
 def test_nothing_outlives_its_grants_and_everything_converges(seed: int) -> None:
     story = Story(seed)

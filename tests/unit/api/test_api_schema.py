@@ -35,7 +35,7 @@ def test_no_call_of_any_kind_ends_in_a_5xx_or_off_the_description(whole: Whole) 
             continue
         seen.add(operation.label)
 
-        @settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=10, database=None, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy())
         def keeps_to_it(case: Case) -> None:
             whole.clock.sleep(1)  # the caller's allowance of calls comes back

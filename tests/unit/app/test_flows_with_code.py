@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from gatepass.desk import Ask, BadAsk, Caller, Said
 from gatepass.desk.office import Scope
 from gatepass.estate.fields import Code
 from gatepass.estate.model import Decide, Flow, Rule
+from gatepass.handlers import Deadlines
 
+SHORT = Deadlines(handler=timedelta(milliseconds=200))
 ANA, BEN, CLEO, EVE = (Caller(name, "cli") for name in ("ana", "ben", "cleo", "eve"))
 
 
@@ -158,14 +161,16 @@ def test_a_hook_s_approval_needs_automatic_beside_a_decide_block(
     ("body", "told"),
     [
         ("raise RuntimeError('boom')", "raised"),
-        ("while True: pass", "not return in time|took too long|in time"),
+        ("while True: pass", "in time"),
         ("import os; os._exit(0)", "ended|exited|stopped"),
         ("return 'yes'", "returned"),
     ],
 )
 def test_a_fault_on_the_granting_side_fails_the_request_with_its_reason_I14(
-    place: Place, body: str, told: str
+    place: Place, body: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if "while" in body:
+        monkeypatch.setattr(place.whole.parts.runner, "deadlines", SHORT)
     place.code(f"from sym.sdk.annotations import hook\n@hook\ndef on_request(event):\n    {body}\n")
     request = place.ask()
     assert request.state == "failed"
@@ -211,7 +216,8 @@ def after_deescalate(event):
 """
 
 
-def test_nothing_delays_a_take_back_I15(place: Place) -> None:
+def test_nothing_delays_a_take_back_I15(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place.whole.parts.runner, "deadlines", SHORT)
     place.code(HANGS_AFTERWARDS)
     request = place.ask()
     place.approve(EVE, request)

@@ -14,7 +14,8 @@ import pytest
 import uvicorn
 from click.testing import CliRunner
 from starlette.testclient import TestClient
-from tests.crash.jobs_lab import Json, installation, numbers, planned, until, world
+from tests.crash.jobs_lab import Json, installation, numbers, planned, world
+from tests.waiting import until
 
 from gatepass.app.build import Installation
 from gatepass.app.serve import _listen, application
@@ -75,7 +76,7 @@ def test_a_plan_is_applied_by_the_server_and_followed_from_the_command_line(serv
     }
     words = ["teams", "apply", str(server.folder / "plan.json"), "--server", "--wait", "--output", "json"]
     try:
-        until(lambda: http.started, 20)
+        until(lambda: http.started)
         told = CliRunner().invoke(main, words, env=environment)
         assert told.exit_code == 0, told.output
         job = json.loads(told.stdout)

@@ -116,7 +116,7 @@ ESTATE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ESTATE)
 def test_any_estate_is_equal_to_its_expansion(document: Any) -> None:
     yaml = YAML(typ="safe", pure=True)

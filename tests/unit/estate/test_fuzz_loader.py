@@ -83,7 +83,7 @@ def _answer(sources: dict[str, str]) -> Estate | EstateError:
     return answer
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.lists(st.tuples(st.integers(0, len(TEXT)), st.integers(0, 20), NOISE), min_size=1, max_size=8))
 def test_damaged_text(damages: list[tuple[int, int, str]]) -> None:
     text = TEXT
@@ -92,7 +92,7 @@ def test_damaged_text(damages: list[tuple[int, int, str]]) -> None:
     _answer({"estate.yaml": text, **PYTHON})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(), st.binary(max_size=200))
 def test_any_text(text: str, code: bytes) -> None:
     _answer({"estate.yaml": text, "impls/x.py": code.decode("latin-1")})
@@ -136,20 +136,20 @@ def _exchange(document: Any, changes: list[tuple[tuple[Any, ...], Any]]) -> Any:
     return document
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(_exchanged(SHORT))
 def test_exchanged_values_in_the_short_form(document: Any) -> None:
     _answer({"estate.yaml": json.dumps(document), **PYTHON})
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(_exchanged(LONG))
 def test_exchanged_values_in_the_long_form(document: Any) -> None:
     _answer({"estate.yaml": json.dumps(document), **PYTHON})
 
 
 @pytest.mark.long
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 @given(_exchanged(SHORT) | _exchanged(LONG))
 def test_exchanged_values_at_length(document: Any) -> None:
     _answer({"estate.yaml": json.dumps(document), **PYTHON})

@@ -1,7 +1,7 @@
-import time
 from pathlib import Path
 
 import pytest
+from tests.waiting import busy
 
 from gatepass.estate import load, read_sources
 from gatepass.estate.outline import oddities, outline
@@ -69,8 +69,10 @@ def test_forty_customers_and_two_hundred_people_are_told_at_once() -> None:
     decide = "{ask: {groups: [engineers]}, rules: [{approve: {groups: [engineers]}}]}"
     flows = "".join(f"  flow{n}: {{organizations: all, decide: {decide}}}\n" for n in range(10))
     text = f"gatepass: 1\npeople:\n{people}organizations:\n{customers}flows:\n{flows}"
-    began = time.perf_counter()
-    estate = load({"estate.yaml": text})
-    assert len(outline(estate)) == 800
-    assert oddities(estate) == ()
-    assert time.perf_counter() - began < 5
+
+    def look() -> None:
+        estate = load({"estate.yaml": text})
+        assert len(outline(estate)) == 800
+        assert oddities(estate) == ()
+
+    assert busy(look) < 25

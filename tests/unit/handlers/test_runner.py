@@ -6,13 +6,13 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.waiting import LONG, until
 
 from gatepass.handlers import (
     Answer,
@@ -59,7 +59,7 @@ def test_questions_are_answered_by_the_world(runner: Runner, implementation: Mak
     outcome = runner.call(implementation(ASK), "get_permissions", None, world)
     assert text_of(outcome) == "111111111111,222222222222"
     assert asked[0].arguments == {"organizational_unit_id": "ou-abcd-11111111"}
-    assert timedelta(0) < asked[0].within <= timedelta(seconds=2)
+    assert timedelta(0) < asked[0].within <= runner.deadlines.handler
     assert isinstance(outcome, Answer)
     assert outcome.usage.asks == 1
 
@@ -177,8 +177,8 @@ import requests
 def get_permissions(event):
     host, port = event.payload.fields["host"], event.payload.fields["port"]
     if event.payload.fields["way"] == "requests":
-        return requests.get(f"http://{host}:{port}/x", timeout=1).text
-    connection = http.client.HTTPConnection(host, port, timeout=1)
+        return requests.get(f"http://{host}:{port}/x", timeout=60).text
+    connection = http.client.HTTPConnection(host, port, timeout=60)
     connection.request("GET", "/x")
     return connection.getresponse().read().decode()
 """
@@ -243,10 +243,10 @@ def test_eight_threads_call_at_once_and_leave_nothing(runner: Runner, implementa
             pool.map(lambda _: runner.call(nothing, "on_request", None, deadline=_LONG), range(64))
         )
     assert all(isinstance(outcome, Answer) for outcome in outcomes)
-    assert len(os.listdir("/proc/self/fd")) == before
+    until(lambda: len(os.listdir("/proc/self/fd")) <= before)
 
 
-_LONG = timedelta(seconds=20)
+_LONG = timedelta(seconds=LONG)
 
 
 def test_a_runner_started_by_a_thread_that_ends_goes_on(implementation: Make) -> None:
@@ -279,11 +279,7 @@ def test_a_zygote_that_was_killed_is_started_again(implementation: Make) -> None
             if entry.name.isdigit() and mark in _command(entry) and b"handlers.zygote" in _command(entry)
         )
         os.kill(newest, signal.SIGKILL)
-        until = time.monotonic() + 20
-        outcome: Answer | Fault = Fault(Kind.LOST, "", "", "", "")
-        while not isinstance(outcome, Answer) and time.monotonic() < until:
-            outcome = runner.call(nothing, "on_request", None, deadline=_LONG)
-        assert isinstance(outcome, Answer)
+        until(lambda: isinstance(runner.call(nothing, "on_request", None, deadline=_LONG), Answer))
 
 
 def _command(entry: Path) -> bytes:

@@ -27,7 +27,7 @@ from gatepass.policy import (
 )
 from gatepass.policy.wildcards import matches, resource_matches
 
-PROFILE = settings(max_examples=70, deadline=None)
+PROFILE = settings(max_examples=70)
 
 
 def ruling(document: dict[str, Any], request: Request, kind: Kind = Kind.TRUST) -> Ruling:
@@ -40,14 +40,14 @@ def judged(document: dict[str, Any], request: Request) -> str:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(documents(), requests)
 def test_trust_policies_read_as_the_oracle_reads_them(document: dict[str, Any], request: Request) -> None:
     """W1, T-41 to T-44."""
     assert ruling(document, request) == judged(document, request)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(documents(trust=False), requests)
 def test_identity_policies_read_as_the_oracle_reads_them(document: dict[str, Any], request: Request) -> None:
     assert ruling(document, request, Kind.IDENTITY) == judged(document, request)
@@ -208,7 +208,7 @@ def test_whatever_text_is_given_it_is_refused_in_our_words(text: str, kind: Kind
     assert policy is not None or faults
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text("ab:*?", max_size=9), st.text("ab:", max_size=9))
 def test_wildcards_match_as_trying_every_split_does(pattern: str, text: str) -> None:
     """T-42."""
@@ -232,7 +232,7 @@ def bounded(pattern: str, text: str, colons: int = 0) -> bool:
     return bounded(pattern[1:], text[1:], colons + (pattern[0] == ":"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text("a:*?", max_size=12), st.text("a:", max_size=12))
 def test_resources_keep_wildcards_inside_their_part(pattern: str, text: str) -> None:
     assert resource_matches(pattern, text) == bounded(pattern, text)

@@ -6,13 +6,13 @@ import os
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.unit.sessions.fake_aws import FakeAws, endpoints, serving
+from tests.waiting import until
 
 from gatepass.sessions.client import request
 from gatepass.sessions.edit import edit_workspace
@@ -97,25 +97,34 @@ def agent_ends(paths: Paths) -> Iterator[None]:
     yield
     pid = agent_pid(paths)
     with contextlib.suppress(SessionError, OSError):
-        request(paths, "quit", start_it=False, seconds=60)
+        request(paths, "quit", start_it=False)
     if pid is not None:
         end_process(pid)
 
 
 def agent_pid(paths: Paths) -> int | None:
     try:
-        return int(request(paths, "hello 1", start_it=False, seconds=60).split()[1])
+        return int(request(paths, "hello 1", start_it=False).split()[1])
     except (SessionError, OSError, IndexError):
         return None
 
 
 def end_process(pid: int) -> None:
-    for number in (0, 0, 0, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-            time.sleep(0.02)
-            continue
+    """See the agent gone: by itself, when it was told to, else by force."""
+    with contextlib.suppress(AssertionError):
+        until(lambda: is_gone(pid), 5)
         return
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: is_gone(pid))
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process has ended, be it that nobody has asked for its status yet."""
+    try:
+        return ") Z" in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def run(coroutine: Any) -> Any:

@@ -19,6 +19,8 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.waiting import LONG
+
 
 @dataclass
 class Answer(Exception):
@@ -45,6 +47,8 @@ class FakeAws:
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     latency: float = 0.0
+    answering: threading.Event = field(default_factory=threading.Event)
+    """Cleared: calls are counted and their answers kept back until it is set."""
     calls: Counter[str] = field(default_factory=Counter)
     params: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     fail: dict[str, list[Answer]] = field(default_factory=dict)
@@ -61,12 +65,14 @@ class FakeAws:
     device: str = "approved"
     device_polls: list[str] = field(default_factory=list)
     too_many_share: float = 0.0
-    call_times: list[float] = field(default_factory=list)
     url: str = ""
     lies: dict[str, str] = field(default_factory=dict)  # operation -> the body to answer, whatever was asked
     lock: threading.Lock = field(default_factory=threading.Lock)
     token_lasts: int = 8 * 3600
     role_lasts: int = 3600
+
+    def __post_init__(self) -> None:
+        self.answering.set()
 
     def user(
         self, key_id: str = "AKIAEXAMPLEGATEWAY01", secret: str = "s" * 40, account: str = "111111111111"
@@ -250,11 +256,11 @@ class FakeAws:
         with self.lock:
             self.calls[operation] += 1
             self.params.append((operation, params))
-            self.call_times.append(time.monotonic())
             scripted = self.fail.get(operation)
             fault = scripted.pop(0) if scripted else None
         if self.latency:
             time.sleep(self.latency)
+        assert self.answering.wait(LONG)
         if fault is not None:
             raise fault
 

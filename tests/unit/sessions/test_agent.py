@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.unit.sessions.conftest import DEV, GATEWAY, GATEWAY_SECRET, Tables, agent_pid, end_process
 from tests.unit.sessions.fake_aws import Answer, FakeAws
+from tests.waiting import LONG, until
 
 from gatepass.sessions.client import Person, conversation, request
 from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman, SessionError, Upstream
@@ -48,7 +49,7 @@ def launcher(paths: Paths, key_vault: Vault) -> Path:
 
 def take(launcher: Path, profile: str, **more: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(launcher), profile], capture_output=True, text=True, timeout=120, check=False, **more
+        [str(launcher), profile], capture_output=True, text=True, timeout=LONG, check=False, **more
     )  # type: ignore[call-overload, no-any-return]
 
 
@@ -125,14 +126,14 @@ def test_t6_a_second_agent_and_an_open_directory_are_refused(
 ) -> None:
     write({("session", "gateway"): GATEWAY})
     request(paths, "hello 1")
-    second = subprocess.run(launch_for(paths).argv, capture_output=True, text=True, timeout=120, check=False)
+    second = subprocess.run(launch_for(paths).argv, capture_output=True, text=True, timeout=LONG, check=False)
     assert second.returncode == 1
     assert "another agent runs" in second.stderr
     request(paths, "quit")
     os.chmod(paths.run, 0o755)
     with pytest.raises(Upstream, match="mode 0700"):
         request(paths, "hello 1")
-    third = subprocess.run(launch_for(paths).argv, capture_output=True, text=True, timeout=120, check=False)
+    third = subprocess.run(launch_for(paths).argv, capture_output=True, text=True, timeout=LONG, check=False)
     assert "mode 0755" in third.stderr
     os.chmod(paths.run, 0o700)
 
@@ -305,7 +306,7 @@ def test_s33_an_agent_killed_between_connect_and_answer_is_started_again(
     paths: Paths, fake: FakeAws, write: Write, launcher: Path
 ) -> None:
     """H1: SIGKILL while clients wait for a mint; they start one new agent and get an answer."""
-    fake.latency = 0.3
+    fake.answering.clear()
     write({("session", "gateway"): GATEWAY})
     request(paths, "hello 1")
     pid = agent_pid(paths)
@@ -313,9 +314,9 @@ def test_s33_an_agent_killed_between_connect_and_answer_is_started_again(
     clients = [
         subprocess.Popen([str(launcher), "gateway"], stdout=subprocess.PIPE, text=True) for _ in range(5)
     ]
-    while not fake.calls:
-        threading.Event().wait(0.005)
+    until(lambda: fake.calls)
     os.kill(pid, signal.SIGKILL)
+    fake.answering.set()
     answers = {client.communicate()[0] for client in clients}
     assert len(answers) == 1
     assert json.loads(answers.pop())["Version"] == 1
@@ -441,14 +442,13 @@ def test_t2_without_an_agent_locks_give_one_mint(fake: FakeAws, agentless: Path,
 
 def test_t2_without_an_agent_a_killed_lock_holder_is_replaced(fake: FakeAws, agentless: Path) -> None:
     """H1: the holder dies midway by SIGKILL; the kernel frees its lock and another mints."""
-    fake.latency = 1.0
+    fake.answering.clear()
     first = subprocess.Popen([str(agentless), "dev"], stdout=subprocess.PIPE, text=True)
-    while not fake.calls:
-        threading.Event().wait(0.005)
-    fake.latency = 0.0
+    until(lambda: fake.calls)
     others = [subprocess.Popen([str(agentless), "dev"], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     first.kill()
     first.communicate()
+    fake.answering.set()
     answers = {client.communicate()[0] for client in others}
     assert len(answers) == 1
     assert json.loads(answers.pop())["Version"] == 1

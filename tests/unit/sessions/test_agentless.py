@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.unit.sessions.conftest import DEV, GATEWAY, Tables
 from tests.unit.sessions.fake_aws import FakeAws
+from tests.waiting import LONG
 
 from gatepass.sessions.client import Person, conversation, forget_everything, uses_agent
 from gatepass.sessions.edit import edit_workspace
@@ -51,7 +52,7 @@ def launcher(
 
 
 def take(launcher: Path, profile: str = "dev") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(launcher), profile], capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run([str(launcher), profile], capture_output=True, text=True, check=False, timeout=LONG)
 
 
 def test_s36_a_kept_set_serves_every_process_until_it_is_stopped(
@@ -103,7 +104,7 @@ def test_s41_the_endpoint_lives_in_the_command_that_opened_it(
         asked = urllib.request.Request(
             f"http://127.0.0.1:{opened['port']}/v1/dev", headers={"Authorization": opened["token"]}
         )
-        with urllib.request.urlopen(asked, timeout=30) as answer:
+        with urllib.request.urlopen(asked, timeout=LONG) as answer:
             assert json.loads(answer.read())["AccessKeyId"].startswith("ASIA")
 
 

@@ -75,7 +75,7 @@ def test_t4_installed_and_uninstalled_on_disk(short_tmp: Path) -> None:
         assert path.read_bytes() == hostile(seed)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=300), st.binary(max_size=60))
 def test_s61_any_bytes_before_and_after_the_block_survive(head: bytes, tail: bytes) -> None:
     """Whatever is around the block, changing the block changes nothing else."""

@@ -11,6 +11,7 @@ import pytest
 from botocore.utils import InstanceMetadataFetcher
 from tests.unit.sessions.conftest import DEV, GATEWAY, Tables
 from tests.unit.sessions.fake_aws import FakeAws
+from tests.waiting import LONG
 
 from gatepass.sessions.agent.peer import loopback_uid
 from gatepass.sessions.client import conversation
@@ -29,7 +30,7 @@ def ask(url: str, method: str = "GET", **headers: str) -> tuple[int, str]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(url, headers=named, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=LONG) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -39,7 +40,7 @@ def test_s72_botocore_takes_the_role(paths: Paths, ready: None) -> None:
     with conversation(paths) as talk:
         opened = talk.call("endpoint", names=["dev"], imds=True)
         url = f"http://127.0.0.1:{opened['port']}/"
-        fetcher = InstanceMetadataFetcher(timeout=30, num_attempts=1, base_url=url)
+        fetcher = InstanceMetadataFetcher(timeout=LONG, num_attempts=1, base_url=url)
         found = fetcher.retrieve_iam_role_credentials()
         assert found["role_name"] == "dev"
         assert found["access_key"] == talk.call("get", name="dev")["AccessKeyId"]

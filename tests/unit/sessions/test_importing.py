@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.sessions.conftest import GATEWAY_KEY, GATEWAY_SECRET
 from tests.unit.sessions.fake_aws import FakeAws
+from tests.waiting import LONG
 
 from gatepass.sessions.edit import edited
 from gatepass.sessions.errors import BadInput
@@ -237,7 +238,7 @@ def test_s56_keys_move_into_the_vault_once_aws_knows_them(short_tmp: Path, fake:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LONG,
             check=False,
             stdin=subprocess.DEVNULL,
         )

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.waiting import LONG, until_async
 
 from gatepass.sessions.agent.asker import NOBODY
 from gatepass.sessions.agent.codes import Codes
 from gatepass.sessions.agent.events import Event, Events
-from gatepass.sessions.agent.grantwatch import GrantWatch
-from gatepass.sessions.agent.keeper import Keeper, World
+from gatepass.sessions.agent.grantwatch import POLL, GrantWatch
+from gatepass.sessions.agent.keeper import RETRY_SECONDS, Entry, Keeper, World
 from gatepass.sessions.agent.logins import Logins
 from gatepass.sessions.agent.minter import Inputs, policy_until
 from gatepass.sessions.arn import parse_role_arn
@@ -32,6 +33,8 @@ from gatepass.testing.clock import VirtualClock
 ARN = parse_role_arn("arn:aws:iam::222222222222:role/developer")
 MFA = "arn:aws:iam::111111111111:mfa/dana"
 HOUR = timedelta(hours=1)
+RETRY = timedelta(seconds=RETRY_SECONDS[0])
+"""By then a background refresh that failed once may be tried again, whatever its jitter."""
 
 
 class FakeMints:
@@ -44,10 +47,16 @@ class FakeMints:
         self.lasts: dict[str, timedelta] = {}
         self.gate: threading.Event | None = None
         self.inputs: list[Inputs] = []
+        self.began: list[str] = []
+
+    def go_on(self) -> None:
+        assert self.gate is not None
+        self.gate.set()
 
     def mint(self, workspace: Workspace, step: Step, inputs: Inputs) -> Credentials:
+        self.began.append(step.session.name)
         if self.gate is not None:
-            self.gate.wait(5)
+            assert self.gate.wait(LONG)
         name = step.session.name
         self.inputs.append(inputs)
         if self.faults.get(name):
@@ -79,19 +88,29 @@ class FakeGrants:
 
     def __init__(self) -> None:
         self.view = GrantView("req-1", "none", request_command="gatepass request prod")
-        self.changed = threading.Event()
+        self.changed = threading.Condition()
+        self.watched = 0
+        self.closed = False
 
     def set(self, view: GrantView) -> None:
-        self.view = view
-        self.changed.set()
+        with self.changed:
+            self.view = view
+            self.changed.notify_all()
+
+    def close(self) -> None:
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
 
     def find(self, recipe: Grant) -> GrantView:
         return self.view
 
     def watch(self, seen: GrantView, wait: timedelta) -> GrantView:
-        self.changed.wait(wait.total_seconds() / 10)
-        self.changed.clear()
-        return self.view
+        """Long polling: answers at once when something else is so, else when `wait` is over, here never."""
+        self.watched += 1
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.closed or self.view != seen, LONG)
+            return self.view
 
     def ask(self, recipe: Grant, reason: str, lasts: timedelta | None) -> GrantView:
         return self.view
@@ -107,7 +126,7 @@ class Human:
 
     async def ask(self, kind: str, text: str, command: str) -> str:
         self.asked += 1
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         return self.answers.pop(0)
 
     async def show(self, shown: Shown) -> None:
@@ -154,7 +173,13 @@ class Bench:
         self.keeper = keeper
 
     def run(self, story: Callable[[Keeper], Coroutine[Any, Any, None]]) -> None:
-        asyncio.run(asyncio.wait_for(story(self.keeper), 20))
+        async def whole() -> None:
+            try:
+                await asyncio.wait_for(story(self.keeper), LONG)
+            finally:
+                self.grants.close()
+
+        asyncio.run(whole())
 
 
 def user(name: str = "u", **more: Any) -> Session:
@@ -165,9 +190,11 @@ def role(name: str, via: str, **more: Any) -> Session:
     return Session(name, Role(role_arn=ARN, via=via), name, **more)
 
 
-async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0.005)
+async def being_made(bench: Bench, name: str) -> asyncio.Task[Entry]:
+    """A call for the session's set, which is being made."""
+    task = asyncio.create_task(bench.keeper.get(name))
+    await until_async(lambda: name in bench.mints.began)
+    return task
 
 
 def test_s19_to_s22_served_refreshed_waited_for(short_tmp: Path) -> None:
@@ -179,7 +206,7 @@ def test_s19_to_s22_served_refreshed_waited_for(short_tmp: Path) -> None:
         assert await keeper.get("r") is first  # S-19
         bench.clock.advance(timedelta(minutes=2))
         assert await keeper.get("r") is first  # S-20: served, refreshed behind
-        await settle()
+        await keeper.idle()
         second = await keeper.get("r")
         assert second is not first
         assert bench.mints.made == ["u", "r", "r"]
@@ -213,13 +240,19 @@ def test_s24_background_refreshes_back_off(short_tmp: Path) -> None:
         await keeper.get("r")
         bench.mints.faults["r"] = [Upstream("down")] * 99
         bench.clock.advance(timedelta(minutes=45))
-        for _ in range(30):
+        tries = []
+        for _ in range(30):  # time stands still: after the first failure nothing is due
             await keeper.get("r")
-            await asyncio.sleep(0.005)
-        assert len(bench.mints.faults["r"]) >= 97  # jitter may allow a second try at the same instant
+            await keeper.idle()
+            tries.append(99 - len(bench.mints.faults["r"]))
         entry = keeper.entries["r"]
+        assert tries == [1] * 30
+        assert entry.failures == 1
         assert entry.retry_at is not None
-        assert entry.failures >= 1
+        bench.clock.advance(RETRY)
+        await keeper.get("r")
+        await keeper.idle()
+        assert entry.failures == 2
 
     bench.run(story)
 
@@ -234,7 +267,7 @@ def test_s23_only_what_was_used_is_refreshed_by_the_clock(short_tmp: Path) -> No
             bench.clock.advance(timedelta(minutes=41))
             keeper.entries["used"].last_used = bench.clock.now()
             keeper.tick()
-            await settle()
+            await keeper.idle()
         assert bench.mints.made.count("used") == 6
         assert bench.mints.made.count("idle") == 3  # twice its lifetime after the last use, then no more
 
@@ -317,11 +350,9 @@ def test_s18_stop_during_a_mint_wins(short_tmp: Path) -> None:
     bench.mints.gate = threading.Event()
 
     async def story(keeper: Keeper) -> None:
-        task = asyncio.create_task(keeper.get("r"))
-        await asyncio.sleep(0.01)
+        task = await being_made(bench, "r")
         keeper.stop("r", None)
-        assert bench.mints.gate is not None
-        bench.mints.gate.set()
+        bench.mints.go_on()
         with pytest.raises(NeedsHuman, match="stopped"):
             await task
         assert keeper.entries == {}
@@ -369,6 +400,11 @@ def live(bench: Bench, lasts: timedelta) -> GrantView:
     )
 
 
+def ended(bench: Bench) -> GrantView:
+    view = live(bench, HOUR)
+    return GrantView("req-1", "ended", view.starts_at, view.ends_at, "lee@example.com", None, "again")
+
+
 def test_s51_not_granted_names_the_request_command(short_tmp: Path) -> None:
     bench = grant_bench(short_tmp)
 
@@ -403,14 +439,11 @@ def test_t8_a_revocation_ends_the_credentials_within_5_seconds(short_tmp: Path) 
     async def story(keeper: Keeper) -> None:
         bench.grants.set(live(bench, HOUR))
         await keeper.get("g")
-        view = live(bench, HOUR)
-        bench.grants.set(
-            GrantView("req-1", "ended", view.starts_at, view.ends_at, "lee@example.com", None, "again")
-        )
-        started = asyncio.get_running_loop().time()
-        while "g" in keeper.entries:
-            await asyncio.sleep(0.01)
-        assert asyncio.get_running_loop().time() - started < 5
+        await until_async(lambda: bench.grants.watched)
+        bench.grants.set(ended(bench))
+        await until_async(lambda: "g" not in keeper.entries)
+        assert bench.grants.watched == 1  # the first answer is enough, and one is asked for every 4 s
+        assert timedelta(seconds=5) > POLL
         assert keeper.standings["g"].state == "revoked"
         with pytest.raises(Denied, match=r"ended by lee@example\.com"):
             await keeper.get("g")
@@ -428,8 +461,7 @@ def test_s53_what_was_made_from_a_grant_ends_with_it(short_tmp: Path) -> None:
         entry = await keeper.get("below")
         assert entry.expires_at == bench.clock.now() + timedelta(minutes=40)
         bench.grants.set(replace(live(bench, HOUR), state="ended", ended_by="lee"))
-        while "below" in keeper.entries:
-            await asyncio.sleep(0.01)
+        await until_async(lambda: "below" not in keeper.entries)
         assert "g" not in keeper.entries
         assert keeper.standings["below"].state == "revoked"
         with pytest.raises(Denied, match="ended by lee"):
@@ -449,8 +481,7 @@ def test_s55_the_end_says_until_when_credentials_may_live(short_tmp: Path) -> No
         assert entry.grant is not None
         assert entry.grant.sessions_end_by == last
         bench.grants.set(replace(live(bench, HOUR), state="ended", ended_by="lee", sessions_end_by=last))
-        while "g" in keeper.entries:
-            await asyncio.sleep(0.01)
+        await until_async(lambda: "g" not in keeper.entries)
         told = "ended by lee; credentials already handed out may live until 2026-03-01T03:00:00"
         assert told in keeper.standings["g"].cause
         with pytest.raises(Denied, match=told):
@@ -459,6 +490,25 @@ def test_s55_the_end_says_until_when_credentials_may_live(short_tmp: Path) -> No
         with pytest.raises(Denied) as caught:
             await keeper.get("g")
         assert "may live" not in caught.value.message
+
+    bench.run(story)
+
+
+def test_t8_a_revocation_during_a_mint_wins(short_tmp: Path) -> None:
+    """S-55: what is being made of a grant that ends meanwhile is nobody's."""
+    bench = grant_bench(short_tmp)
+    bench.mints.gate = threading.Event()
+
+    async def story(keeper: Keeper) -> None:
+        bench.grants.set(live(bench, HOUR))
+        task = asyncio.create_task(keeper.get("g"))
+        await until_async(lambda: bench.grants.watched and bench.mints.began)
+        bench.grants.set(ended(bench))
+        await until_async(lambda: keeper.standings["g"].state == "revoked")
+        bench.mints.go_on()
+        with pytest.raises(Denied, match="grant"):
+            await task
+        assert "g" not in keeper.entries
 
     bench.run(story)
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from tests.unit.sessions.fake_aws import Answer, FakeAws, endpoints
 from tests.unit.sessions.test_keeper import FakeSecrets
+from tests.waiting import LONG
 
 from gatepass.sessions.agent.asker import NOBODY
 from gatepass.sessions.agent.logins import Logins
@@ -53,7 +54,7 @@ def follow(url: str) -> None:
     """What a browser does after the person has agreed: it brings the code to the redirect address."""
     query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
     back = urllib.parse.urlencode({"code": "the-code", "state": query["state"]})
-    urllib.request.urlopen(f"{query['redirect_uri']}?{back}", timeout=60).read()
+    urllib.request.urlopen(f"{query['redirect_uri']}?{back}", timeout=LONG).read()
 
 
 class Place:
@@ -128,13 +129,13 @@ def test_s67_a_wrong_state_ends_the_login_and_only_loopback_listens() -> None:
 
         def knock(address: str) -> None:
             try:
-                urllib.request.urlopen(address, timeout=60).read()
+                urllib.request.urlopen(address, timeout=LONG).read()
             except urllib.error.HTTPError as error:
                 found.append(error)
 
         threading.Thread(target=knock, args=(f"{callback.uri}?state=wrong&code=x",)).start()
         with pytest.raises(Denied, match="wrong state"):
-            callback.wait(60)
+            callback.wait(LONG)
 
 
 def test_s68_a_token_near_its_end_is_refreshed_once_by_many(place: Place) -> None:
@@ -229,22 +230,23 @@ def test_s70_no_assignment_is_denied_and_a_dead_token_is_stale(place: Place) -> 
 
 
 class QuickPacer(Pacer):
-    """Virtual time: the pace is kept and counted, nobody waits."""
+    """Virtual time, each thread's own: the pace is kept and counted, nobody waits."""
 
     def __init__(self) -> None:
-        self.time = 0.0
+        self._here = threading.local()
         self.turns: list[float] = []
-        super().__init__(now=lambda: self.time, sleep=self._wait)
-        self._guard = threading.Lock()
+        super().__init__(now=self._time, sleep=self._wait)
+
+    def _time(self) -> float:
+        return getattr(self._here, "time", 0.0)
 
     def _wait(self, seconds: float) -> None:
-        with self._guard:
-            self.time += seconds
+        self._here.time = self._time() + seconds
 
-    def turn(self) -> None:
-        super().turn()
-        with self._guard:
-            self.turns.append(self.time)
+    def _next_turn(self) -> float:
+        at = super()._next_turn()
+        self.turns.append(at)
+        return at
 
 
 def test_t10_700_accounts_with_a_fifth_of_refusals_are_complete(place: Place) -> None:

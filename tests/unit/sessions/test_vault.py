@@ -76,7 +76,7 @@ def test_h3_tampering_with_the_vault_is_detected(
         vault.get("iam-user/b")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_h3_any_flipped_or_missing_byte_is_never_a_value(data: st.DataObject) -> None:
     """Whatever happens to the bytes, a wrong value never comes out: the right one or an error."""

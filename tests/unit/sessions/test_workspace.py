@@ -179,7 +179,7 @@ def test_h7_a_bad_value_names_its_key_and_never_the_file(short_tmp: Path) -> Non
         edit_workspace(path, {("session", "b"): {"kind": "iam-user"}})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.recursive(
         st.text() | st.booleans() | st.integers(-(2**40), 2**40),

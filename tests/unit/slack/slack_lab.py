@@ -12,6 +12,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 from tests.installation import Whole
+from tests.waiting import LONG
 
 from gatepass.app.serve import application
 from gatepass.desk import Caller
@@ -49,9 +50,8 @@ class SlackLab:
         self.slack.add_channel("C0GENERAL", "general", *USERS.values())
         self.slack.add_channel("C0ACCESS", "access", *USERS.values())
         self.web = TestClient(application(self.whole.parts))  # type: ignore[arg-type]
-        self.face().settings = replace(
-            self.face().settings, patience=2.5
-        )  # a busy machine is not a slow database
+        # A busy machine is not a slow database.
+        self.face().settings = replace(self.face().settings, patience=LONG)
 
     def face(self) -> SlackFace:
         face = self.whole.parts.faces.slack
@@ -59,7 +59,7 @@ class SlackLab:
         return face
 
     def hands(self, who: str, **more: Any) -> Hands:
-        return Hands(self.slack, USERS.get(who, who), self.post, **more)
+        return Hands(self.slack, USERS.get(who, who), self.post, must_ack=LONG, **more)
 
     def post(self, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
         answer = self.web.post("/slack/events", content=body, headers=headers)

@@ -45,7 +45,7 @@ def forms(draw: st.DrawFn) -> Form:
     return Form(OFFERS, OFFERS[0], fields, options, header=draw(st.text(max_size=4000)), faults=faults)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(forms())
 def test_every_form_is_within_slacks_limits(form: Form) -> None:
     check_view(form_view(form))
@@ -83,7 +83,7 @@ def test_rule_25_escaped_text_holds_no_mention_link_or_command(text: str) -> Non
     assert escape(text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == text
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text(max_size=3000), st.text(max_size=300))
 def test_every_message_is_within_slacks_limits(words: str, label: str) -> None:
     """Labels and texts of any length and kind; only our own dates and links are marked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from tests.installation import EXAMPLE
 from tests.unit.slack.slack_estate import everything
 from tests.unit.slack.slack_lab import TEAM, USERS, SlackLab, lab
+from tests.waiting import LONG
 
 from gatepass.cli.main import main
 from gatepass.clock import SystemClock
@@ -26,7 +28,6 @@ from gatepass.slack.drawing import WIDTH, draw_message, draw_modal
 from gatepass.slack.preview import preview
 from gatepass.slack.world import SlackWorld
 from gatepass.testing.slack import FakeSlack
-from gatepass.testing.slack_hands import Hands
 from gatepass.testing.slack_limits import check_message, check_view
 from gatepass.testing.slack_server import SlackServer
 
@@ -40,7 +41,7 @@ def test_s1_socket_mode_end_to_end(tmp_path: Path, slack_server: SlackServer) ->
         socket.connect()
         try:
             assert slack_server.connected()
-            hands = Hands(office.slack, USERS["ana"], office.post, socket=slack_server.envelope)
+            hands = office.hands("ana", socket=partial(slack_server.envelope, seconds=LONG))
             before = set(office.slack.views)
             hands.slash("req freeze-exception")
             view = office.modal_after(before)
@@ -168,7 +169,7 @@ def _asking(slack_server: SlackServer, thread: tuple[str, str] | None = None) ->
     world = Answers(SlackWorld(client, _Links(), TEAM, load_directory(EXAMPLE), thread).functions())
 
     def ask(function: str, **arguments: Any) -> Any:
-        return world.ask(Ask(f"slack.{function}", arguments, timedelta(seconds=5)))
+        return world.ask(Ask(f"slack.{function}", arguments, timedelta(seconds=LONG)))
 
     return ask
 

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import QueuePool
 from tests.postgres import DatabaseMaker
+from tests.waiting import LONG, until
 
 from gatepass.clock import SystemClock
 from gatepass.errors import Unavailable
@@ -38,8 +40,7 @@ def test_turns_are_given_in_the_order_they_were_asked_for() -> None:
             thread = threading.Thread(target=work)
             thread.start()
             asked.wait()
-            while len(turns._waiting) <= number:  # until it stands in the queue
-                threading.Event().wait(0.001)
+            until(lambda number=number: len(turns._waiting) > number)  # it stands in the queue
             threads.append(thread)
     for thread in threads:
         thread.join()
@@ -60,8 +61,7 @@ def test_writers_of_one_file_take_turns(tmp_path: Path) -> None:
         for number, thread in enumerate(threads):
             thread.start()
             assert store._turns is not None
-            while len(store._turns._waiting) <= number:
-                threading.Event().wait(0.001)
+            until(lambda number=number: len(store._turns._waiting) > number)
     for thread in threads:
         thread.join()
     assert order == list(range(6))
@@ -194,9 +194,9 @@ def test_a_postgresql_that_does_not_answer_is_unavailable(tmp_path: Path) -> Non
 def test_a_decision_in_one_process_wakes_another(postgres_database: DatabaseMaker) -> None:
     url = postgres_database()
     desk, worker = opened(url), opened(url)
-    worker.wait(5)  # the listener wakes once when it has begun to listen
+    assert worker.wait(LONG)  # the listener wakes once when it has begun to listen
     woken = []
-    waiting = threading.Thread(target=lambda: woken.append(worker.wait(10)))
+    waiting = threading.Thread(target=lambda: woken.append(worker.wait(LONG)))
     waiting.start()
     desk.wake()
     waiting.join()
@@ -256,6 +256,7 @@ def test_the_server_tells_its_time_and_a_file_has_none(
     assert own.server_clock is None
     assert shared.server_clock is not None
     now = SystemClock().now()
-    assert abs(shared.server_clock() - now).total_seconds() < 20
+    later = shared.server_clock()
+    assert now - timedelta(seconds=1) <= later <= SystemClock().now() + timedelta(seconds=1)
     shared.close()
     own.close()

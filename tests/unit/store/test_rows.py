@@ -74,7 +74,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     store.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request=REQUESTS)
 def test_a_request_comes_back_as_it_was_given(store: Store, request: Request) -> None:
     request = replace(request, id=f"r{next(NUMBERS)}")

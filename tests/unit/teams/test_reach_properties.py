@@ -70,7 +70,7 @@ def closure(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
         found |= more
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(worlds())
 def test_edges_are_exactly_what_the_evaluator_allows(resources: Resources) -> None:
     """T 12: the look-up by account, ARN and pattern loses nobody, forwards and backwards."""
@@ -88,7 +88,7 @@ def test_edges_are_exactly_what_the_evaluator_allows(resources: Resources) -> No
     assert inside == out_of == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds())
 def test_paths_exist_exactly_where_hops_chain(resources: Resources) -> None:
     reach = Reach(resources)
@@ -110,7 +110,7 @@ def test_paths_exist_exactly_where_hops_chain(resources: Resources) -> None:
                 assert len(shortest) == len(paths[0])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds(), st.data())
 def test_the_meaning_of_a_change_is_the_difference_of_both_states(
     before: Resources, data: st.DataObject

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.unit.teams.declared import SEED, without_center
 from tests.unit.teams.fake_iam import FakeIam
+from tests.waiting import LONG
 
 from gatepass.policy import same
 from gatepass.teams.declaration import Wanted, compile_wanted
@@ -145,7 +146,7 @@ def test_terraform_understands_every_file(compiled: Compiled, tmp_path: Path) ->
     (tmp_path / "main.tf.json").write_text(json.dumps({"resource": {"terraform_data": resources}}))
     for words in (["init"], ["validate"], ["plan", "-input=false"]):
         done = subprocess.run(
-            ["terraform", *words, "-no-color"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+            ["terraform", *words, "-no-color"], cwd=tmp_path, capture_output=True, text=True, timeout=LONG
         )
         assert done.returncode == 0, done.stdout + done.stderr
     assert "will be created" in done.stdout

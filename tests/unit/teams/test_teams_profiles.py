@@ -94,7 +94,7 @@ def test_a_plain_role_means_the_same_in_both(kind: str) -> None:
     assert found(kind, trusted_teams=("admin",), denied_teams=("viewer",)) == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(configs, kinds)
 def test_whoever_the_profiles_disagree_on_is_named_and_every_witness_is_true(
     config: RoleConfig, kind: str

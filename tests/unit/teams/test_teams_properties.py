@@ -130,7 +130,7 @@ def _should(principal: str, config: RoleConfig, profile: Profile) -> bool:
 
 
 @given(configs)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_the_compiled_trust_allows_whom_the_declaration_says_in_both_profiles(config: RoleConfig) -> None:
     """7.4.1 to 7.4.4: denied is not allowed, trusted and not denied is, unnamed is not, users only by exact ARN."""
     for profile in Profile:
@@ -143,7 +143,7 @@ def test_the_compiled_trust_allows_whom_the_declaration_says_in_both_profiles(co
     st.permutations(["trusted_teams", "denied_teams", "trusted_permission_sets", "denied_permission_sets"]),
     configs,
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_order_of_keys_never_matters_and_compiling_twice_is_byte_equal(
     order: list[str], config: RoleConfig
 ) -> None:

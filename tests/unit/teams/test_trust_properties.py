@@ -135,7 +135,7 @@ def ruling(trust: dict[str, Any], who: Who, ask: Ask | None = None) -> Ruling:
     return can_assume(who.caller, target, Permissions((ALL,)), ask).ruling
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(configs, kinds)
 def test_hardened_who_is_denied_is_out_and_who_is_trusted_is_in_and_nobody_else(
     config: RoleConfig, kind: str
@@ -151,7 +151,7 @@ def test_hardened_who_is_denied_is_out_and_who_is_trusted_is_in_and_nobody_else(
         assert (ruling(trust, who) is Ruling.ALLOWED) == (trusted and not denied), who
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(configs, kinds)
 def test_compat_differs_only_where_the_lints_say(config: RoleConfig, kind: str) -> None:
     """7.4 (1) in compat: the only counter-examples are H-1 (trusted ARN under a denied pattern) and H-2 (`Foo_*`)."""
@@ -171,7 +171,7 @@ def test_compat_differs_only_where_the_lints_say(config: RoleConfig, kind: str) 
         assert (ruling(trust, who) is Ruling.ALLOWED) == (trusted and (not denied or exempt)), who
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(configs, kinds, st.permutations(["C-1", "C-2", "C-3", "C-4", "C-5", "C-6"]), st.integers(1, 6))
 def test_compaction_changes_no_decision(config: RoleConfig, kind: str, order: list[str], count: int) -> None:
     """7.4 (5), section 8: C-1 to C-6 keep every decision, also of calls with tags."""

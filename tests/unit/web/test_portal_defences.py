@@ -191,7 +191,7 @@ def test_admins_alone_see_the_office(ana: Browser, path: str) -> None:
 
 def test_what_people_write_stays_text(portal: Portal, ana: Browser) -> None:
     """security.md 16: reasons, messages, what stands in an address."""
-    evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7777*7777}}"
     request = ana.ask(reason=evil)
     portal.whole.settle()
     ben = portal.browser("ben")
@@ -205,7 +205,7 @@ def test_what_people_write_stays_text(portal: Portal, ana: Browser) -> None:
     for page in pages:
         assert "<script>alert" not in page
         assert "<img src=x" not in page
-        assert "49" not in page or "{{7*7}}" in page
+        assert "60481729" not in page
 
 
 def test_a_sign_in_gives_a_new_id_and_signing_out_ends_it(portal: Portal) -> None:

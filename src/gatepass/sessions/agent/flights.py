@@ -64,6 +64,11 @@ class Flights:
             _settle(flight.landing, CalledOff())
             flight.task.cancel()
 
+    async def all_landed(self) -> None:
+        """Return when nothing is being made any more."""
+        while self._under_way:
+            await asyncio.wait([flight.task for flights in self._under_way.values() for flight in flights])
+
     def _land(self, name: str, flight: Flight) -> None:
         flights = self._under_way.get(name, [])
         if flight in flights:

@@ -136,6 +136,10 @@ class Keeper:
         self._flights.call_off(name)
         self.drop(name, cause, peer, state=state)
 
+    async def idle(self) -> None:
+        """Return when nothing is being made, be it for a caller or behind its back."""
+        await self._flights.all_landed()
+
     def person_acted(self) -> None:
         """A login or an unlocking: what waited for a person may be refreshed in the background again."""
         for entry in self.entries.values():

@@ -267,7 +267,7 @@ class Callback:
                     "the login was not finished in time", advice="run: gatepass login"
                 ) from error
             with connection:
-                connection.settimeout(5)
+                connection.settimeout(30)
                 path, query = _request(connection)
                 if path != _CALLBACK:  # a browser also asks for its icon
                     _respond(connection, "404 Not Found", "Not here.")
