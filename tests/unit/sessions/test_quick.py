@@ -128,7 +128,7 @@ def test_6_2_faults_are_told_by_the_whole_command_line(
 def test_6_2_a_read_only_state_directory_slows_and_breaks_nothing(
     paths: Paths, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     write({("session", "gateway"): GATEWAY})
