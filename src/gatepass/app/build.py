@@ -129,7 +129,7 @@ def build(
     runner = runner or Runner(unisolated=settings.handlers == "unisolated", deadlines=settings.deadlines)
     told = telling(settings, store, clock, book)
     alarms.tell = told.alarms.say
-    coding = Coding(runner, RealWorlds(store, door, Directory(door), told.functions))
+    coding = Coding(runner, RealWorlds(store, door, Directory(door), told.functions), told.readers)
     follows = CodeFollows(book)
     announcer = Announcers((follows, told.announcer))
     deciding = Deciding(book, ids, settings.start_within, _forecaster(settings), announcer, follows.follow)

@@ -17,7 +17,7 @@ from gatepass.access.events import Event
 from gatepass.access.requests import Request, Terms
 from gatepass.desk.book import Version
 from gatepass.estate.fields import FieldValue, read_value
-from gatepass.estate.model import Flow, Person, Target
+from gatepass.estate.model import ADMINS, Flow, Person, Target, Who
 from gatepass.handlers import Fault, Implementation, Runner, World
 from gatepass.handlers.event import Happening, event_json, person_id, person_json
 from gatepass.handlers.hooks import (
