@@ -8,6 +8,7 @@ from gatepass.sessions.roster import kept_rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from gatepass.sessions.model import Session
@@ -21,11 +22,11 @@ COLUMNS = (
     "profile",
     "account_id",
     "state",
+    "remaining_seconds",
     "expires_at",
     "lives_until",
-    "remaining_seconds",
-    "cause",
     "prod",
+    "cause",
 )
 
 
@@ -127,7 +128,7 @@ def quick(words: list[str], environment: os._Environ[str]) -> str | None:
     from gatepass.sessions.roster import COLUMNS as LISTED
     from gatepass.sessions.where import directories
 
-    shape = as_table
+    shape: Callable[[Rows, tuple[str, ...]], str] = as_table
     if words[-2:-1] == ["--output"] and words[-1] in ("json", "table"):
         shape = as_json if words[-1] == "json" else as_table
         words = words[:-2]

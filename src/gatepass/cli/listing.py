@@ -38,7 +38,7 @@ def show_list(
     elif output == "csv":
         click.echo(_csv(kept, wanted), nl=False)
     else:
-        click.echo(as_table(kept, wanted))
+        click.echo(as_table(kept, wanted, every=chosen is not None))
 
 
 def _columns(columns: Sequence[str], chosen: str | None) -> list[str]:

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     Row = Mapping[str, object]
 
 
+SECONDS = "remaining_seconds"
+
+
 def as_json(rows: Sequence[Row], columns: Sequence[str]) -> str:
     """A list of objects with these keys, in their order."""
     import json
@@ -16,15 +19,30 @@ def as_json(rows: Sequence[Row], columns: Sequence[str]) -> str:
     return json.dumps([{key: row.get(key) for key in columns} for row in rows], indent=2)
 
 
-def as_table(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """Columns of text below a heading."""
-    cells = [[key.upper().replace("_", " ") for key in columns]]
-    cells += [[printable(shown(row.get(key))) for key in columns] for row in rows]
+def as_table(rows: Sequence[Row], columns: Sequence[str], *, every: bool = False) -> str:
+    """Columns of text below a heading; those that say nothing in any row only when `every` is wanted."""
+    if rows and not every:
+        columns = [key for key in columns if any(row.get(key) for row in rows)]
+    cells = [["LEFT" if key == SECONDS else key.upper().replace("_", " ") for key in columns]]
+    cells += [[printable(_cell(key, row.get(key))) for key in columns] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in cells
     )
+
+
+def _cell(key: str, value: object) -> str:
+    return left(value) if key == SECONDS and isinstance(value, int) else shown(value)
+
+
+def left(seconds: float | None) -> str:
+    """A length for people: `1:04:09`, `9:05`, empty when there is none."""
+    if seconds is None:
+        return ""
+    hours, rest = divmod(max(int(seconds), 0), 3600)
+    minutes, whole = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{whole:02}" if hours else f"{minutes}:{whole:02}"
 
 
 def shown(value: object) -> str:

@@ -7,27 +7,31 @@ from collections.abc import Callable
 from threading import Event
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import DataTable, Footer, Input, Label
+from textual.widgets import DataTable, Footer, Header, Input, Label
 
 from gatepass.cli.backend import Ask, Backend, Row
+from gatepass.cli.rows import left
 from gatepass.sessions.errors import NeedsHuman, SessionError
 
 COLUMNS = ("name", "kind", "account", "state", "left", "why")
 REFRESH_SECONDS = 5.0
-
-
-def left(seconds: float | None) -> str:
-    """A length for people: `1:04:09`, `9:05`, empty when there is none."""
-    if seconds is None:
-        return ""
-    whole = max(int(seconds), 0)
-    hours, rest = divmod(whole, 3600)
-    minutes, seconds_ = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{seconds_:02}" if hours else f"{minutes}:{seconds_:02}"
+COLOURS = {
+    "active": "green",
+    "stale": "yellow",
+    "pending": "yellow",
+    "expired": "red",
+    "denied": "red",
+    "revoked": "red",
+    "needs-login": "yellow",
+    "needs-mfa": "yellow",
+    "needs-approval": "yellow",
+}
+NOTHING = "no sessions yet: run gatepass session add, or gatepass sync"
 
 
 def matches(row: Row, text: str) -> bool:
@@ -66,6 +70,7 @@ class SessionsApp(App[None]):
     """The whole screen."""
 
     TITLE = "gatepass sessions"
+    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "start", "Start"),
         Binding("x", "stop", "Stop"),
@@ -75,7 +80,10 @@ class SessionsApp(App[None]):
         Binding("escape", "table", "Table", show=False),
         Binding("q", "quit", "Quit"),
     ]
-    CSS = "DataTable { height: 1fr; } #message { height: auto; color: $warning; }"
+    CSS = (
+        "DataTable { height: 1fr; overflow-x: hidden; } #detail, #message { width: 100%; height: auto; padding: 0 1; } "
+        "#detail { color: $text-muted; } #message { color: $warning; }"
+    )
 
     def __init__(self, backend: Backend) -> None:
         super().__init__()
@@ -84,9 +92,11 @@ class SessionsApp(App[None]):
         self._read_at = time.monotonic()
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="filter by name, account, state", id="filter")
-        table: DataTable[str] = DataTable(cursor_type="row", zebra_stripes=True)
+        yield Header(icon=" ")
+        yield Input(placeholder="filter by name, kind, account, state", id="filter")
+        table: DataTable[str | Text] = DataTable(cursor_type="row", zebra_stripes=True)
         yield table
+        yield Label("", id="detail", markup=False)
         yield Label("", id="message", markup=False)
         yield Footer()
 
@@ -102,6 +112,10 @@ class SessionsApp(App[None]):
         """Filter as it is typed."""
         if event.input.id == "filter":
             self._draw()
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Say the whole of what the row says in part."""
+        self._draw_detail()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Back to the table."""
@@ -180,13 +194,24 @@ class SessionsApp(App[None]):
                 name,
                 str(row["kind"]),
                 str(row.get("account_id") or ""),
-                str(row["state"]),
+                Text(str(row["state"]), COLOURS.get(str(row["state"]), "")),
                 left(None if seconds is None else float(seconds) - passed),
-                str(row.get("cause") or "")[:60],
+                _why(row)[:60],
                 key=name,
             )
         if chosen is not None and chosen in table.rows:
             table.move_cursor(row=table.get_row_index(chosen))
+        active = sum(row["state"] == "active" for row in self._rows)
+        self.sub_title = f"{active} of {len(self._rows)} active"
+        self._draw_detail()
+
+    def _draw_detail(self) -> None:
+        """The session under the cursor, whole."""
+        chosen = self._chosen()
+        row = next((r for r in self._rows if r["name"] == chosen), None)
+        self.query_one("#detail", Label).update(
+            _detail(row) if row is not None else "" if self._rows else NOTHING
+        )
 
     def _ask(self) -> Ask:
         """Questions of the agent, answered in a window over the table."""
@@ -206,5 +231,22 @@ class SessionsApp(App[None]):
 
         return ask
 
-    def _table(self) -> DataTable[str]:
+    def _table(self) -> DataTable[str | Text]:
         return self.query_one(DataTable)
+
+
+def _why(row: Row) -> str:
+    """The cause without the name that the row begins with."""
+    return str(row.get("cause") or "").removeprefix(f"session {row['name']!r}: ")
+
+
+def _detail(row: Row) -> str:
+    """One line of facts, and the cause in full."""
+    facts = [f"profile {row.get('profile')}"]
+    if row.get("prod"):
+        facts.append("prod")
+    if row.get("expires_at"):
+        facts.append(f"until {row['expires_at']}")
+    if row.get("lives_until"):
+        facts.append(f"credentials may live until {row['lives_until']}")
+    return ", ".join(facts) + (f"\n{why}" if (why := _why(row)) else "")

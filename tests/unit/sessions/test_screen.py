@@ -11,7 +11,8 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Label
 
 from gatepass.cli.backend import Ask, Row
-from gatepass.cli.screen import SessionsApp, left, matches
+from gatepass.cli.rows import left
+from gatepass.cli.screen import SessionsApp, matches
 from gatepass.sessions.errors import Denied
 
 
@@ -60,7 +61,7 @@ async def settle(app: SessionsApp, pilot: Pilot[None]) -> None:
 
 def cells(app: SessionsApp) -> list[list[str]]:
     table = app.query_one(DataTable)
-    return [table.get_row_at(i) for i in range(table.row_count)]
+    return [[str(cell) for cell in table.get_row_at(i)] for i in range(table.row_count)]
 
 
 def test_a5_sessions_are_listed_with_their_time_left_and_filtered() -> None:

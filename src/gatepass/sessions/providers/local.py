@@ -39,7 +39,10 @@ def run(argv: Sequence[str], doing: str, seconds: float) -> str:
         ) from error
     if done.returncode != 0:
         said = scrub(done.stderr.decode("utf-8", "replace").strip())[:300]
-        raise Upstream(f"{doing}: {argv[0]!r} ended with {done.returncode} ({said})", advice="run it by hand")
+        raise Upstream(
+            f"{doing}: {argv[0]!r} ended with {done.returncode} and said {said or 'nothing'}",
+            advice="run it by hand",
+        )
     return done.stdout.decode("utf-8", "replace")
 
 

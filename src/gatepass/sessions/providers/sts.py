@@ -139,7 +139,15 @@ class Sts:
                     advice="wait for the next code, then start the session again",
                     state="needs-mfa",
                 ) from error
+            if operation.startswith("assume_role") and not error.advice:
+                raise Denied(error.message, advice=_REFUSED) from error
             raise
+
+
+_REFUSED = (
+    "the role must trust the caller and the caller's policies allow it; "
+    "compare external_id, mfa_serial and role_arn of the session with the role's trust policy"
+)
 
 
 def _says_too_long(error: AwsRefused) -> bool:
