@@ -26,7 +26,9 @@ _fd = click.option("--fd", type=int, metavar="N", help="Read codes and passphras
 
 
 def _session(name: str) -> Session:
-    return require(load_workspace(places().workspace), name)
+    """The session as tools are told of it."""
+    workspace = load_workspace(places().workspace)
+    return workspace.told(require(workspace, name))
 
 
 def _variables(found: Mapping[str, Any], session: Session) -> dict[str, str]:

@@ -35,7 +35,7 @@ def ssh_forward(
     if host.startswith("-"):
         raise BadInput(f"found {host!r}; allowed: a host as ssh takes it")
     workspace = load_workspace(places().workspace)
-    sessions = [require(workspace, name) for name in names]
+    sessions = [workspace.told(require(workspace, name)) for name in names]
     local = places().run / f"forward-{secrets.token_hex(4)}.sock"
     with conversation(places(), Terminal(fd=fd, stdin=False)) as talk:
         for session in sessions:

@@ -30,7 +30,7 @@ def import_(
     from gatepass.sessions.edit import edit_workspace
 
     if purge:
-        _purge()
+        _purge(path)
         return
     workspace = load_workspace(places().workspace)
     found = drop_broken_chains(new_only(_read(source, path), workspace), workspace.sessions)
@@ -44,11 +44,15 @@ def import_(
     edit_workspace(places().workspace, found.tables)
     say(f"{len(found.tables)} added")
     if found.keys and (move_keys or source == "aws-vault"):
-        _move_keys(found, fd, comment=source == "aws")
+        _move_keys(found, fd, path, comment=source == "aws")
     elif found.keys:
         say(
-            f"{len(found.keys)} of them have access keys in a file; move them: gatepass import aws --move-keys"
+            f"access keys lie in a file ({', '.join(found.keys)}); "
+            "move them into the vault: gatepass import aws --move-keys"
         )
+    for group, name in sorted(found.tables):
+        if group == "integration":
+            say(f"log in, then make its sessions: gatepass login {name}; gatepass sync {name}")
     for name in found.keys_elsewhere:
         say(f"put the access key of {name} in: gatepass session secret {name}")
 
@@ -64,9 +68,8 @@ def _read(source: str, path: Path | None) -> Found:
     if source == "leapp":
         from gatepass.sessions.importing.leapp import open_leapp, read_leapp
 
-        return read_leapp(
-            open_leapp(_bytes(path or Path("~/.Leapp/Leapp-lock.json").expanduser()), _machine_id())
-        )
+        place = path or Path("~/.Leapp/Leapp-lock.json").expanduser()
+        return read_leapp(open_leapp(_there(place, "Leapp"), _machine_id()))
     if source == "aws-sso-cli":
         from ruamel.yaml import YAML
         from ruamel.yaml.error import YAMLError
@@ -75,7 +78,7 @@ def _read(source: str, path: Path | None) -> Found:
 
         place = path or Path("~/.config/aws-sso/config.yaml").expanduser()
         try:
-            return read_aws_sso_cli(YAML(typ="safe", pure=True).load(_bytes(place)))
+            return read_aws_sso_cli(YAML(typ="safe", pure=True).load(_there(place, "aws-sso-cli")))
         except YAMLError as error:
             raise BadInput(f"{place} is not YAML") from error
     from gatepass.sessions.importing.others import read_aws_vault
@@ -94,6 +97,12 @@ def _granted(path: Path | None) -> Found:
     return read_aws(b"\n".join(_bytes(file) for file in files), b"")
 
 
+def _there(path: Path, whose: str) -> bytes:
+    if not path.exists():
+        raise BadInput(f"there is nothing of {whose} at {path}", advice="name its file")
+    return path.read_bytes()
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -109,10 +118,11 @@ def _machine_id() -> str:
     raise BadInput("this machine has no machine-id", advice="import on the machine where Leapp ran")
 
 
-def _move_keys(found: Found, fd: int | None, *, comment: bool) -> None:
+def _move_keys(found: Found, fd: int | None, path: Path | None, *, comment: bool) -> None:
     """Into the vault, proved by asking AWS who they are, and only then commented out (S-56)."""
     from gatepass.cli.person import Terminal
     from gatepass.sessions.client import conversation
+    from gatepass.sessions.config.shadow import config_path
 
     moved: set[str] = set()
     with conversation(places(), Terminal(fd=fd)) as talk:
@@ -127,30 +137,35 @@ def _move_keys(found: Found, fd: int | None, *, comment: bool) -> None:
             moved.add(name)
             say(f"{name}: its access key is in the vault")
     if comment and moved:
-        _comment_out(moved)
+        _comment_out(moved, path or config_path(os.environ))
 
 
-def _comment_out(names: set[str]) -> None:
+def _comment_out(names: set[str], config: Path) -> None:
+    """In the credentials file and the config, wherever the keys are; whole or not at all (S-3)."""
+    from gatepass.sessions.config.credentials import rewritten
     from gatepass.sessions.config.shadow import credentials_path
     from gatepass.sessions.files import replace
     from gatepass.sessions.importing.aws_config import comment_out_keys
 
-    path = credentials_path(os.environ).resolve()
-    before = path.read_bytes()
-    replace(_backup(), before)
-    replace(path, comment_out_keys(before, names))
-    say(f"the old lines are in {_backup()} until: gatepass import aws --purge")
+    for path in sorted({credentials_path(os.environ).resolve(), config.resolve()}):
+        before = _bytes(path)
+        if comment_out_keys(before, names) == before:
+            continue
+        replace(_backup(path), before)
+        rewritten(path, lambda raw: comment_out_keys(raw, names), places().locks)
+        say(f"the old lines are in {_backup(path)} until: gatepass import aws --purge")
 
 
-def _backup() -> Path:
-    from gatepass.sessions.config.shadow import credentials_path
-
-    path = credentials_path(os.environ).resolve()
-    return path.with_name(path.name + ".gatepass.bak")
+def _backup(path: Path) -> Path:
+    """Not the config writer's own, which every `profiles install` writes anew."""
+    return path.with_name(path.name + ".gatepass-keys.bak")
 
 
-def _purge() -> None:
-    _backup().unlink(missing_ok=True)
+def _purge(path: Path | None) -> None:
+    from gatepass.sessions.config.shadow import config_path, credentials_path
+
+    for each in (credentials_path(os.environ), path or config_path(os.environ)):
+        _backup(each.resolve()).unlink(missing_ok=True)
     say("the backup is gone")
 
 

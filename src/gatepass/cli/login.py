@@ -199,7 +199,7 @@ def sync(
         say("nothing to change" if not plan.changes else "dry run: nothing was changed")
     elif yes or _agreed(len(plan.changes)):
         edit_workspace(places().workspace, plan.changes)
-        say(f"{len(plan.changes)} changes made; run: gatepass profiles install")
+        say(f"changes made: {len(plan.changes)}; run: gatepass profiles install")
     if partial:
         raise SystemExit(5)
 
@@ -230,6 +230,6 @@ def _agreed(count: int) -> bool:
 
     if not sys.stdin.isatty():
         raise BadInput(
-            f"{count} changes are planned and nobody can agree to them", advice="run: gatepass sync --yes"
+            f"changes are planned ({count}) and nobody can agree to them", advice="run: gatepass sync --yes"
         )
-    return bool(click.confirm(f"apply {count} changes?", err=True))
+    return bool(click.confirm(f"apply these changes ({count})?", err=True))

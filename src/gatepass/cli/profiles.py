@@ -30,7 +30,9 @@ def profiles() -> None:
 def install(names: tuple[str, ...], adopt: bool, default: bool, dry_run: bool) -> None:
     """Write the block for all sessions, or for NAMES only."""
     workspace = load_workspace(places().workspace)
-    chosen = [require(workspace, name) for name in names] or list(workspace.sessions.values())
+    chosen = [
+        workspace.told(s) for s in [require(workspace, n) for n in names] or workspace.sessions.values()
+    ]
     if not chosen:
         raise BadInput("there is no session to install", advice="run: gatepass session add")
     launcher = (installed_launcher(places()) or places().launcher) if dry_run else install_launcher(places())
@@ -47,7 +49,8 @@ def install(names: tuple[str, ...], adopt: bool, default: bool, dry_run: bool) -
 @face
 def diff() -> None:
     """What `install` would change now."""
-    sessions = load_workspace(places().workspace).sessions.values()
+    workspace = load_workspace(places().workspace)
+    sessions = [workspace.told(session) for session in workspace.sessions.values()]
     launcher = installed_launcher(places()) or places().launcher
     click.echo(plan_install(config_path(os.environ), sessions, launcher).diff(), nl=False)
 

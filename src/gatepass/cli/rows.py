@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 
 SECONDS = "remaining_seconds"
+CAUSE = 100
+"""Characters of a cause in a table; JSON has all of it."""
 
 
 def as_json(rows: Sequence[Row], columns: Sequence[str]) -> str:
@@ -33,7 +35,10 @@ def as_table(rows: Sequence[Row], columns: Sequence[str], *, every: bool = False
 
 
 def _cell(key: str, value: object) -> str:
-    return left(value) if key == SECONDS and isinstance(value, int) else shown(value)
+    if key == SECONDS and isinstance(value, int):
+        return left(value)
+    text = shown(value)
+    return text if key != "cause" or len(text) <= CAUSE else f"{text[: CAUSE - 3]}..."
 
 
 def left(seconds: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import ClassVar, Literal, TypeAlias
@@ -231,6 +231,15 @@ class Workspace:
         """The session of this profile or, failing that, of this name."""
         by_profile = next((s for s in self.sessions.values() if s.profile == name), None)
         return by_profile or self.sessions.get(name)
+
+    def region_of(self, session: Session) -> str | None:
+        """The region that tools are told: the session's, its integration's, the workspace's (S-78); None: none said."""
+        integration = self.integrations.get(session.integration or "")
+        return session.region or (integration.region if integration else None) or self.settings.region
+
+    def told(self, session: Session) -> Session:
+        """The session with the region that tools are told."""
+        return replace(session, region=self.region_of(session))
 
     def chain(self, name: str) -> tuple[Session, ...]:
         """The hops from the root to `name`, which must be a session of this workspace."""

@@ -80,6 +80,10 @@ def require(workspace: Workspace, name: str) -> Session:
     if found is None:
         import difflib
 
+        if not workspace.sessions:
+            raise UnknownSession(
+                "there are no sessions yet", advice="run: gatepass session add, or: gatepass sync"
+            )
         near = difflib.get_close_matches(name, list(workspace.sessions), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "run: gatepass session list"
         raise UnknownSession(f"there is no session or profile {name!r}", advice=hint)

@@ -213,7 +213,7 @@ def test_s56_aws_sso_cli_and_aws_vault() -> None:
 def test_what_is_there_already_is_never_overwritten() -> None:
     found = new_only(read_aws(CONFIG, CREDENTIALS), Workspace({"base": Session("base", IamUser(), "base")}))
     assert ("session", "base") not in found.tables
-    assert "base: there is such a session already" in found.skipped
+    assert "session base: there is one of this name already" in found.skipped
 
 
 def test_s56_keys_move_into_the_vault_once_aws_knows_them(short_tmp: Path, fake: FakeAws) -> None:
@@ -254,10 +254,17 @@ def test_s56_keys_move_into_the_vault_once_aws_knows_them(short_tmp: Path, fake:
         left = (short_tmp / "credentials").read_text()
         assert GATEWAY_SECRET not in left
         assert "AKIAUNKNOWN" in left
-        backup = short_tmp / "credentials.gatepass.bak"
+        backup = short_tmp / "credentials.gatepass-keys.bak"
         assert backup.stat().st_mode & 0o777 == 0o600
         gatepass("import", "aws", "--purge")
         assert not backup.exists()
+        config = short_tmp / "other"
+        config.write_text(f"# mine\n[profile far]\naws_access_key_id = {GATEWAY_KEY}\n")
+        config.open("a").write(f"aws_secret_access_key = {GATEWAY_SECRET}\nregion = eu-west-1\n")
+        gatepass("import", "aws", str(config), "--move-keys")  # keys may lie in the config too
+        assert GATEWAY_SECRET not in config.read_text()
+        assert config.read_text().startswith("# mine\n[profile far]\n#")
+        assert config.read_text().endswith("region = eu-west-1\n")
         exported = gatepass("export")
         assert '[session."base"]' in exported
         assert GATEWAY_SECRET not in exported

@@ -103,6 +103,21 @@ def test_a5_errors_are_one_line_and_the_screen_stays() -> None:
     play(story)
 
 
+def test_a5_the_whole_cause_is_told_of_the_row_under_the_cursor() -> None:
+    async def story(app: SessionsApp, pilot: Pilot[None], backend: FakeBackend) -> None:
+        cause = "session 'dev': " + "word " * 40
+        rows = backend.rows()
+        backend.rows = lambda: [{**row, "cause": cause} for row in rows]  # type: ignore[method-assign]
+        await pilot.press("r")
+        await settle(app, pilot)
+        detail = str(app.query_one("#detail", Label).render())
+        assert detail.startswith("profile dev\nword word")
+        assert detail.count("word") == 40
+        assert len(cells(app)[0][5]) <= 60
+
+    play(story)
+
+
 def test_lengths_and_filters() -> None:
     assert [left(s) for s in (None, -3, 65, 3600)] == ["", "0:00", "1:05", "1:00:00"]
     assert matches({"name": "corp/Admin", "state": "active"}, "adm act")

@@ -179,6 +179,19 @@ def test_h7_a_bad_value_names_its_key_and_never_the_file(short_tmp: Path) -> Non
         edit_workspace(path, {("session", "b"): {"kind": "iam-user"}})
 
 
+def test_s78_tools_are_told_the_region_of_session_integration_or_workspace() -> None:
+    text = GOOD.replace("[integration", '[settings]\nregion = "us-west-2"\n\n[integration')
+    text = text.replace('/start"', '/start"\nregion = "eu-central-1"')
+    workspace = parse_workspace(text, PLACE)
+    told = {name: workspace.told(session).region for name, session in workspace.sessions.items()}
+    assert told == {"gateway": "us-west-2", "dev": "us-west-2", "corp/Admin": "eu-central-1"}
+
+
+def test_h7_an_empty_workspace_says_what_to_do() -> None:
+    with pytest.raises(UnknownSession, match="there are no sessions yet"):
+        require(parse_workspace("version = 1\n", PLACE), "dev")
+
+
 @settings(max_examples=50)
 @given(
     st.recursive(

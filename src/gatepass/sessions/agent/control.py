@@ -187,7 +187,7 @@ class Control:
         return json.loads(payload)
 
     async def _unlock(self, message: Message, asker: Person) -> Any:
-        await self._service.unlocked(asker)
+        await self._service.unlocked(asker, explicit=True)
         return None
 
     async def _lock(self, message: Message, asker: Person) -> Any:

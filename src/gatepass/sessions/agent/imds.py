@@ -29,7 +29,7 @@ TOKEN_SECONDS = 21600
 async def open_imds(service: Service, name: str, peer: Peer, host: str, port: int) -> Endpoint:
     """Serve one session as an instance's role. Raises `BadInput` for an address that is not local."""
     session = require(service.workspace(), name)
-    region = session.region or service.workspace().settings.region or ""
+    region = service.workspace().region_of(session) or ""
     metadata = Metadata(service, session.name, region, peer, local_hosts(host), service.transport.now)
     server = await listen(metadata.answer, host, port)
     return Endpoint(host, server.sockets[0].getsockname()[1], "", server)

@@ -182,13 +182,7 @@ def policy_until(ends_at: datetime) -> str:
 
 def region_of(workspace: Workspace, session: Session) -> str:
     """Where to call STS (S-78): session, integration, settings, `AWS_REGION`, the partition's default."""
-    integration = workspace.integrations.get(session.integration or "")
-    chosen = (
-        session.region
-        or (integration.region if integration else None)
-        or workspace.settings.region
-        or os.environ.get("AWS_REGION")
-    )
+    chosen = workspace.region_of(session) or os.environ.get("AWS_REGION")
     if chosen:
         return chosen
     recipe = session.recipe

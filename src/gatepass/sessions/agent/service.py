@@ -80,7 +80,7 @@ class Service:
         entry = await self.entry(name, peer)
         session = entry.chain[-1]
         self._note_issue(entry, "env", peer)
-        lines = environment(session, entry.credentials, entry.expires_at)
+        lines = environment(self.workspace().told(session), entry.credentials, entry.expires_at)
         return "".join(f"{key}={value}\n" for key, value in lines.items()).encode()
 
     async def start(self, name: str, peer: Peer, asker: Asker = NOBODY) -> Entry:
@@ -240,14 +240,20 @@ class Service:
     def _note_issue(self, entry: Entry, how: str, peer: Peer) -> None:
         self.events.issued(entry.chain[-1].name, how, entry.expires_at, peer)
 
-    async def unlocked(self, asker: Asker) -> None:
-        """Make sure the vault is open, asking for its passphrase where that is its provider; one question for all."""
-        async with self._opening:
-            await self._open(asker)
+    async def unlocked(self, asker: Asker, *, explicit: bool = False) -> None:
+        """Make sure the vault is open, asking for its passphrase where that is its provider; one question for all.
 
-    async def _open(self, asker: Asker) -> None:
+        What was locked by hand is opened by an `explicit` unlock or by the passphrase, not by the way (S-29).
+        """
+        async with self._opening:
+            await self._open(asker, explicit=explicit)
+
+    async def _open(self, asker: Asker, *, explicit: bool) -> None:
         passphrase = None
-        if await asyncio.to_thread(self.strongbox.wants_passphrase):
+        by_passphrase = await asyncio.to_thread(self.strongbox.wants_passphrase)
+        if self.strongbox.is_kept_shut and not explicit and not by_passphrase:
+            raise Locked("the vault was locked", advice="run: gatepass vault unlock")
+        if by_passphrase:
             if not asker.present:
                 raise Locked("the vault is locked", advice="run: gatepass vault unlock")
             passphrase = await asker.ask("passphrase", "vault passphrase", "gatepass vault unlock")

@@ -26,6 +26,11 @@ class Strongbox:
         """Whether the key is in memory."""
         return self._vault is not None
 
+    @property
+    def is_kept_shut(self) -> bool:
+        """Whether somebody locked it: only `unlock` opens it again."""
+        return self._kept_shut
+
     def get(self, name: str) -> dict[str, Any] | None:
         """A secret by name, or None."""
         return self._opened().get(name)

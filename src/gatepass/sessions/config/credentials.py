@@ -7,6 +7,7 @@ what was removed.
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +58,13 @@ def remove(path: Path, profiles: set[str] | None, locks: Path) -> list[str]:
     if gone:
         apply(_planned(path, dict.fromkeys(gone)), locks, backup=False)
     return sorted(gone)
+
+
+def rewritten(path: Path, change: Callable[[bytes], bytes], locks: Path) -> None:
+    """Change an existing file under the lock, whole or not at all, mode kept, no backup. Raises `BadInput`."""
+    real = path.resolve()
+    before = real.read_bytes()
+    apply(ConfigPlan(real, before, change(before)), locks, backup=False)
 
 
 def managed(lines: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -53,7 +54,7 @@ def console_url(
     seconds = duration_for(steps, wish.duration_seconds)
     if seconds is not None:
         query["SessionDuration"] = str(seconds)
-    endpoint = transport.endpoints.get("signin", f"https://{partition.signin}")
+    endpoint = _endpoint(transport, partition)
     token = _signin_token(f"{endpoint}/federation", query)
     return login_url(partition, region, wish, token, endpoint)
 
@@ -113,6 +114,12 @@ def _region(workspace: Workspace, session: Session, wish: ConsoleWish) -> tuple[
 
     region = wish.region or region_of(workspace, session)
     return region, partition_of_region(region)
+
+
+def _endpoint(transport: Transport, partition: Partition) -> str:
+    """The sign-in service; led elsewhere by the settings and the standard variables, as every service is."""
+    named = transport.endpoints.get("signin") or os.environ.get("AWS_ENDPOINT_URL_SIGNIN")
+    return (named or os.environ.get("AWS_ENDPOINT_URL") or f"https://{partition.signin}").rstrip("/")
 
 
 def _signin_token(url: str, query: dict[str, str]) -> str:

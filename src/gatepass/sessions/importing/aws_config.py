@@ -138,10 +138,11 @@ def _kept(keys: Keys, wanted: Mapping[str, str]) -> dict[str, object]:
 
 
 def comment_out_keys(credentials: bytes, profiles: set[str]) -> bytes:
-    """The credentials file with the access keys of these profiles commented out; every other byte stays (S-56)."""
+    """The file with the access keys of these sessions' profiles commented out; every other byte stays (S-56)."""
     lines = text.decode(credentials)
     for section in text.sections(lines):
-        if section.header not in profiles:
+        name = section.header.removeprefix("profile ").strip()
+        if clean_name(name) not in profiles:
             continue
         for number in range(section.start + 1, section.end):
             key = lines[number].partition("=")[0].strip().lower()

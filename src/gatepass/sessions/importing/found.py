@@ -41,7 +41,9 @@ def new_only(found: Found, workspace: Workspace) -> Found:
     have |= {("integration", name) for name in workspace.integrations}
     tables = {key: table for key, table in found.tables.items() if key not in have}
     skipped = [
-        f"{name}: there is such a {group} already" for group, name in found.tables if (group, name) in have
+        f"{group} {name}: there is one of this name already"
+        for group, name in found.tables
+        if (group, name) in have
     ]
     return Found(tables, found.skipped + skipped, found.keys, found.keys_elsewhere)
 
