@@ -8,10 +8,13 @@ import click
 
 from gatepass.cli.laptop import face, places, read_secret, say
 from gatepass.cli.listing import listing_options, show_list
-from gatepass.sessions.errors import BadInput
+from gatepass.sessions.errors import BadInput, SessionError
 from gatepass.sessions.workspace import load_workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gatepass.cli.person import Terminal
     from gatepass.sessions.model import Workspace
     from gatepass.sessions.sync import SyncPlan
 
@@ -115,7 +118,10 @@ def add(name: str, kind: str, start_url: str, keys: tuple[str, ...]) -> None:
     edit_workspace(
         places().workspace, {("integration", name): {"kind": kind, "start_url": start_url, **values}}
     )
-    say(f"integration {name} added; run: gatepass login {name}")
+    if kind == "saml":
+        say(f"integration {name} added; its sessions ask for an assertion, or run its assertion_command")
+    else:
+        say(f"integration {name} added; run: gatepass login {name}")
 
 
 @integration.command("rm")
@@ -169,7 +175,6 @@ def sync(
     """Make sessions of every account and role behind INTEGRATIONS; without any, behind all and the gatepass server."""
     from gatepass.cli.person import Terminal
     from gatepass.cli.server import has_login
-    from gatepass.sessions.client import conversation
     from gatepass.sessions.edit import edit_workspace
     from gatepass.sessions.sync import SyncPlan, plan_sync
 
@@ -185,14 +190,11 @@ def sync(
             advice="run: gatepass integration add NAME identity-center URL, or: gatepass login",
         )
     offered = _offered(workspace, prune) if from_server else SyncPlan({})
-    found: dict[str, dict[str, Any]] = {}
-    if names:
-        with conversation(places(), Terminal(fd=fd)) as talk:
-            found = {name: talk.call("discover", name=name) for name in names}
+    found = _discovered(names, Terminal(fd=fd)) if names else {}
     plan = offered.and_(plan_sync(workspace, {n: f["roles"] for n, f in found.items()}, prune=prune))
     click.echo(plan.text(), nl=False)
-    partial = [name for name, result in found.items() if not result["complete"]]
-    for name in partial:
+    partial = [name for name in names if name not in found or not found[name]["complete"]]
+    for name in (each for each in partial if each in found):
         failed = len(found[name]["failed"])
         say(f"{name}: {failed} accounts could not be read; run sync again to go on from here")
     if not plan.changes or dry_run:
@@ -202,6 +204,22 @@ def sync(
         say(f"changes made: {len(plan.changes)}; run: gatepass profiles install")
     if partial:
         raise SystemExit(5)
+
+
+def _discovered(names: Sequence[str], person: Terminal) -> dict[str, dict[str, Any]]:
+    """What each login opens; one that fails is told and does not hold up the others. Raises when all fail."""
+    from gatepass.sessions.client import conversation
+
+    found: dict[str, dict[str, Any]] = {}
+    with conversation(places(), person) as talk:
+        for number, name in enumerate(names, 1):
+            try:
+                found[name] = talk.call("discover", name=name)
+            except SessionError as error:
+                if number == len(names) and not found:
+                    raise
+                say(f"{name}: {error.line()}")
+    return found
 
 
 def _offered(workspace: Workspace, prune: bool) -> SyncPlan:

@@ -19,6 +19,7 @@ from gatepass.sessions.paths import Paths
 from gatepass.sessions.thin import ask, connect
 
 Answer = dict[str, Any]
+HELLO_SECONDS = 5.0
 _BY_STATUS: dict[int, type[SessionError]] = {2: BadInput, 3: NeedsHuman, 4: Denied, 5: Upstream, 6: Locked}
 
 
@@ -47,6 +48,7 @@ class Conversation:
         self._file = link.makefile("rb")
         self._person = person
         self._count = 0
+        self._unanswered: SessionError | None = None
         link.sendall(b"control 1\n")
 
     def call(self, op: str, **params: object) -> Any:
@@ -66,7 +68,10 @@ class Conversation:
             elif message.get("ok"):
                 return message.get("result")
             else:
-                raise _error(message["error"])
+                error = _error(message["error"])
+                if isinstance(error, NeedsHuman) and self._unanswered is not None:
+                    raise self._unanswered  # why nobody answered here says more than that somebody must
+                raise error
 
     def events(self) -> Iterator[Answer]:
         """Events as they come, after a `watch`; questions in between are put to the person."""
@@ -85,7 +90,9 @@ class Conversation:
     def _answer(self, question: Answer) -> None:
         try:
             value: str | None = self._person.ask(question["kind"], question["text"])
-        except (SessionError, KeyboardInterrupt, EOFError):
+        except SessionError as error:
+            value, self._unanswered = None, error
+        except (KeyboardInterrupt, EOFError):
             value = None
         self._send({"answer": question["n"], "value": value})
 
@@ -192,9 +199,14 @@ def request(paths: Paths, line: str, *, start_it: bool = True, seconds: float = 
 
 
 def agent_is_running(paths: Paths) -> bool:
-    """Whether an agent answers; none is started."""
+    """Whether an agent answers; none is started. Raises `Upstream` when there is one and it does not answer."""
     try:
-        request(paths, "hello 1", start_it=False, seconds=5)
+        request(paths, "hello 1", start_it=False, seconds=HELLO_SECONDS)
+    except TimeoutError as error:
+        raise Upstream(
+            f"the agent at {paths.socket} does not answer within {HELLO_SECONDS:.0f} s",
+            advice="it hangs or was paused: end its process, the next command starts another",
+        ) from error
     except (SessionError, OSError):
         return False
     return True

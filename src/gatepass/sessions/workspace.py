@@ -174,9 +174,20 @@ class _Reader:
                 self._fault(
                     where, f"integration: found {session.integration!r}; there is no such integration"
                 )
+            self._check_login(workspace, session)
         self._check_profiles(workspace)
         for cycle in _cycles(workspace):
             self._fault(f'session."{cycle[0]}"', f"via: a cycle: {' -> '.join(cycle)}")
+
+    def _check_login(self, workspace: Workspace, session: Session) -> None:
+        """Assertions come from a SAML provider, portal roles from an Identity Center."""
+        found = workspace.integrations.get(session.integration or "")
+        wanted = "saml" if session.kind == "saml-role" else "identity-center"
+        if found is not None and found.kind != wanted:
+            self._fault(
+                f'session."{session.name}"',
+                f"integration: {found.name!r} is of kind {found.kind}; a {session.kind} needs one of kind {wanted}",
+            )
 
     def _check_profiles(self, workspace: Workspace) -> None:
         owners: dict[str, str] = {}

@@ -17,7 +17,7 @@ from tests.unit.sessions.conftest import DEV, GATEWAY, GATEWAY_SECRET, Tables, a
 from tests.unit.sessions.fake_aws import Answer, FakeAws
 from tests.waiting import LONG, until
 
-from gatepass.sessions.client import Person, conversation, request
+from gatepass.sessions.client import Person, agent_is_running, conversation, request
 from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman, SessionError, Upstream
 from gatepass.sessions.files import try_lock
 from gatepass.sessions.launcher import install_launcher, launch_for, launcher_faults, repair_launcher
@@ -356,6 +356,21 @@ def test_s29_lock_forgets_everything(paths: Paths, fake: FakeAws, write: Write, 
             talk.call("get", name="gateway")
         talk.call("unlock")
     assert take(launcher, "gateway").returncode == 0
+
+
+def test_h7_a_paused_agent_is_said_and_never_taken_for_none(
+    paths: Paths, write: Write, key_vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request(paths, "status")
+    pid = agent_pid(paths)
+    assert pid is not None
+    monkeypatch.setattr("gatepass.sessions.client.HELLO_SECONDS", 0.2)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(Upstream, match="does not answer within"):
+            agent_is_running(paths)
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_passphrase_vault_is_opened_by_the_person_once(paths: Paths, fake: FakeAws, write: Write) -> None:

@@ -187,6 +187,17 @@ def test_s78_tools_are_told_the_region_of_session_integration_or_workspace() -> 
     assert told == {"gateway": "us-west-2", "dev": "us-west-2", "corp/Admin": "eu-central-1"}
 
 
+def test_h7_an_assertion_comes_from_a_saml_provider() -> None:
+    text = GOOD.replace('kind = "sso-role"', 'kind = "saml-role"').replace(
+        'account_id = "333333333333"\nrole_name = "Admin"',
+        'principal_arn = "arn:aws:iam::333333333333:saml-provider/x"\nrole_arn = "arn:aws:iam::333333333333:role/y"',
+    )
+    with pytest.raises(
+        WorkspaceError, match="'corp' is of kind identity-center; a saml-role needs one of kind saml"
+    ):
+        parse_workspace(text, PLACE)
+
+
 def test_h7_an_empty_workspace_says_what_to_do() -> None:
     with pytest.raises(UnknownSession, match="there are no sessions yet"):
         require(parse_workspace("version = 1\n", PLACE), "dev")

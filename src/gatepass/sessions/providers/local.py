@@ -72,7 +72,8 @@ def parse_process_json(text: str, source: str, now: datetime) -> Credentials:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {scrub(str(error))[:80]}"
         raise BadInput(
-            f"{source} did not print credential_process JSON with an Expiration ({reason})"
+            f"{source} did not print credential_process JSON with an Expiration ({reason})",
+            advice="run it by hand",
         ) from error
     if expires_at <= now:
         raise Upstream(f"{source} printed credentials that have expired already", advice="run it by hand")
