@@ -12,6 +12,7 @@ import click
 
 from gatepass.cli.laptop import face, places, say
 from gatepass.cli.person import Terminal
+from gatepass.cli.pick import picked, session_argument, sessions
 from gatepass.sessions.delivery.formats import (
     FORMATS,
     about,
@@ -55,7 +56,7 @@ def _variables(found: Mapping[str, Any], session: Session) -> dict[str, str]:
 @click.option("--request", "ask", is_flag=True, help="A grant session: ask for access first and wait for it.")
 @click.option("--reason", default="", help="Why, for whoever decides.")
 @_fd
-@click.argument("name")
+@session_argument()
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @face
 def exec_(ask: bool, reason: str, by_env: bool, fd: int | None, name: str, command: tuple[str, ...]) -> None:
@@ -108,15 +109,15 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 @click.command()
-@click.argument("name")
+@session_argument(required=False)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="env", show_default=True)
 @_fd
 @face
-def env(name: str, form: str, fd: int | None) -> None:
+def env(name: str | None, form: str, fd: int | None) -> None:
     """Print the credentials of session NAME for a shell or a program."""
     from gatepass.sessions.client import conversation
 
-    session = _session(name)
+    session = _session(picked(name))
     if sys.stdout.isatty():
         say("warning: these are credentials; they stay in the terminal's history")
     with conversation(places(), Terminal(fd=fd, stdin=False)) as talk:
@@ -125,7 +126,7 @@ def env(name: str, form: str, fd: int | None) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=sessions)
 @click.option(
     "--bind", default="127.0.0.1", show_default=True, help="An address of this machine or of a local bridge."
 )
@@ -167,7 +168,7 @@ def endpoint(
 
 
 @click.command()
-@click.argument("name")
+@session_argument(required=False)
 @click.option("--service", help="Open this service's page, like ec2.")
 @click.option("--destination", help="Open this address of the console.")
 @click.option("--region", help="The console's region.")
@@ -181,7 +182,7 @@ def endpoint(
 @_fd
 @face
 def console(
-    name: str,
+    name: str | None,
     service: str | None,
     destination: str | None,
     region: str | None,
@@ -196,6 +197,7 @@ def console(
     from gatepass.sessions.client import conversation
     from gatepass.sessions.delivery.browser import open_browser
 
+    name = picked(name)
     person = Terminal(fd=fd, stdin=False)
     with conversation(places(), person) as talk:
         talk.call("start", name=name)
@@ -220,7 +222,7 @@ def console(
 
 
 @click.command()
-@click.argument("name")
+@session_argument(required=False)
 @click.argument("instance", required=False)
 @click.option("--document", help="The SSM document to run.")
 @click.option("--parameters", help="Its parameters, as the AWS CLI takes them.")
@@ -229,7 +231,7 @@ def console(
 @_fd
 @face
 def ssm(
-    name: str,
+    name: str | None,
     instance: str | None,
     document: str | None,
     parameters: str | None,
@@ -241,7 +243,7 @@ def ssm(
     from gatepass.sessions.client import conversation
     from gatepass.sessions.delivery.ssm import forwarding, list_command, start_command
 
-    session = _session(name)
+    session = _session(picked(name))
     if forward is not None:
         if document is not None or parameters is not None or instance is None:
             raise BadInput("--forward takes an INSTANCE, and neither --document nor --parameters")

@@ -7,6 +7,7 @@ import click
 from gatepass.cli.glance import listed
 from gatepass.cli.laptop import face, places, read_secret, say
 from gatepass.cli.listing import listing_options, show_list
+from gatepass.cli.pick import picked, session_argument
 from gatepass.sessions.errors import BadInput
 from gatepass.sessions.model import KINDS
 from gatepass.sessions.roster import COLUMNS
@@ -48,7 +49,7 @@ def add(name: str, kind: str, keys: tuple[str, ...], without_keys: bool, fd: int
 
 
 @session.command()
-@click.argument("name")
+@session_argument()
 @click.argument("keys", nargs=-1, required=True, metavar="KEY=VALUE...")
 @face
 def edit(name: str, keys: tuple[str, ...]) -> None:
@@ -67,7 +68,7 @@ def edit(name: str, keys: tuple[str, ...]) -> None:
 
 
 @session.command()
-@click.argument("name")
+@session_argument()
 @click.option("--with-children", is_flag=True, help="Remove the sessions made from it too.")
 @face
 def rm(name: str, with_children: bool) -> None:
@@ -112,7 +113,7 @@ def _remove_secrets(names: list[str]) -> None:
 
 
 @session.command()
-@click.argument("name")
+@session_argument()
 @click.option("--totp", is_flag=True, help="The TOTP seed of its MFA device instead of the access key.")
 @_fd
 @face
@@ -153,12 +154,13 @@ def list_(output: str, columns: str | None, filters: tuple[str, ...]) -> None:
 
 
 @session.command()
-@click.argument("name")
+@session_argument(required=False)
 @click.option("--wait", is_flag=True, help="A grant session that was asked for: wait until it is decided.")
 @_fd
 @face
-def start(name: str, wait: bool, fd: int | None) -> None:
+def start(name: str | None, wait: bool, fd: int | None) -> None:
     """Mint now, asking now for what is needed."""
+    name = picked(name)
     from gatepass.cli.person import Terminal
     from gatepass.sessions.client import conversation
 
@@ -170,7 +172,7 @@ def start(name: str, wait: bool, fd: int | None) -> None:
 
 
 @session.command()
-@click.argument("name")
+@session_argument()
 @face
 def stop(name: str) -> None:
     """Drop the credentials at once and refuse to mint until start."""
@@ -185,7 +187,7 @@ def stop(name: str) -> None:
 
 
 @session.command()
-@click.argument("name")
+@session_argument()
 @face
 def explain(name: str) -> None:
     """Which calls make the session's credentials, for how long, and where a person is needed."""

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gatepass.sessions.model import Workspace
-from gatepass.sessions.schema import NAME
 
 TableName = tuple[str, str]
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9._@+-]+")
@@ -60,8 +59,3 @@ def drop_broken_chains(found: Found, known: Iterable[str]) -> Found:
             return Found(tables, skipped, found.keys, found.keys_elsewhere)
         for key in broken:
             skipped.append(f"{key[1]}: its parent {tables.pop(key)['via']!r} was not taken over")
-
-
-def is_name(text: str) -> bool:
-    """Whether `text` can name a session as it is."""
-    return all(NAME.fullmatch(part) for part in text.split("/")) and text.count("/") <= 1

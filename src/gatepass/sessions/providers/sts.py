@@ -101,14 +101,6 @@ class Sts:
         )
         return {"account": answer["Account"], "arn": answer["Arn"], "user_id": answer["UserId"]}
 
-    def federation_token(
-        self, keys: Credentials, user: str, policy: str, lasts: timedelta, name: str
-    ) -> Credentials:
-        """Credentials for the console of an IAM user (S-75); need the long-term keys."""
-        params = {"Name": user[:32], "Policy": policy, "DurationSeconds": int(lasts.total_seconds())}
-        answer = self._call("get_federation_token", params, keys, f"session {name!r}: federating", None)
-        return _credentials(answer, self._transport.now())
-
     def _lasting(
         self, role_arn: str, lasts: timedelta, call: Callable[[Mapping[str, object]], dict[str, Any]]
     ) -> dict[str, Any]:
