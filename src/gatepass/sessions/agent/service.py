@@ -159,7 +159,7 @@ class Service:
             "expires_at": _iso_or_none(entry.expires_at if entry else None),
             "lives_until": _iso_or_none(entry.grant.sessions_end_by if entry and entry.grant else None),
             "remaining_seconds": int(left.total_seconds()) if left is not None else None,
-            "cause": self._clock_warning() + (standing.cause if standing else ""),
+            "cause": (self._clock_warning() if entry else "") + (standing.cause if standing else ""),
             "prod": session.prod,
         }
 
