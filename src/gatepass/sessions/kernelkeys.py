@@ -5,7 +5,7 @@ user. Its text is copied into the launcher, so it imports nothing of gatepass an
 """
 
 import ctypes
-import posix
+import os
 import sys
 
 _NUMBERS = {"x86_64": (248, 250), "aarch64": (217, 219)}  # add_key, keyctl
@@ -22,7 +22,7 @@ class KernelKeys:
     """Keys of type `user`, by name. Every call may be repeated. Raises `OSError` where the kernel has no keyring."""
 
     def __init__(self) -> None:
-        numbers = _NUMBERS.get(posix.uname().machine) if sys.platform == "linux" else None
+        numbers = _NUMBERS.get(os.uname().machine) if sys.platform == "linux" else None
         if numbers is None:
             raise OSError(38, "this system has no kernel keyring that gatepass knows")
         self._add, self._control = numbers
@@ -70,5 +70,5 @@ class KernelKeys:
         done: int = self._libc.syscall(ctypes.c_long(number), *words)
         if done < 0:
             number = ctypes.get_errno()
-            raise OSError(number, posix.strerror(number))
+            raise OSError(number, os.strerror(number))
         return done
