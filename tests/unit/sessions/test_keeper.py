@@ -521,3 +521,102 @@ def test_s54_the_dated_session_policy_allows_then_denies() -> None:
     assert (allow["Effect"], allow["Action"], allow["Resource"]) == ("Allow", "*", "*")
     assert deny["Condition"] == {"DateGreaterThan": {"aws:CurrentTime": "2026-03-01T00:05:00Z"}}
     assert len(policy_until(datetime.now(UTC))) < 2048
+
+
+# --- without an agent (S-36) ------------------------------------------------------------------------------------------
+
+
+class SharedCache:
+    """What processes share, without a disk; remembers what a launcher may serve by itself."""
+
+    def __init__(self) -> None:
+        self.sets: dict[str, tuple[str, Credentials]] = {}
+        self.quick: set[str] = set()
+        self.held: set[str] = set()
+
+    def load(self, session: Session, recipe: str) -> Credentials | None:
+        kept = self.sets.get(session.name)
+        return kept[1] if kept is not None and kept[0] == recipe else None
+
+    def save(self, session: Session, recipe: str, made: Credentials, payload: bytes | None) -> None:
+        self.sets[session.name] = (recipe, made)
+        self.quick |= {session.name} if payload is not None else set()
+
+    def forget(self, session: Session) -> None:
+        self.sets.pop(session.name, None)
+
+    async def guard(self, session: Session, *, wait: bool) -> Callable[[], None] | None:
+        if session.name in self.held:
+            return None
+        self.held.add(session.name)
+        return lambda: self.held.discard(session.name)
+
+
+def process(place: Path, cache: SharedCache, bench: Bench | None = None) -> Bench:
+    """Another process of the same person: its own memory, the same clock and cache."""
+    made = grant_bench(place)
+    made.workspace.sessions["plain"] = role("plain", "u")
+    if bench is not None:
+        made.clock = bench.clock
+        made.keeper._world.now = bench.clock.now
+        made.mints._now = bench.clock.now
+    made.keeper.use_cache(cache)
+    return made
+
+
+def test_s36_a_set_under_a_grant_is_shared_only_while_the_grant_lives(short_tmp: Path) -> None:
+    """S-52, S-53 without an agent: no process serves what another kept before it has asked the server."""
+    cache = SharedCache()
+    first = process(short_tmp, cache)
+    view = live(first, timedelta(minutes=40))
+
+    async def mints(keeper: Keeper) -> None:
+        first.grants.set(view)
+        await keeper.get("g")
+        await keeper.get("plain")
+
+    first.run(mints)
+    assert cache.quick == {"plain", "u"}, "a launcher would not ask whether the grant lives"
+    second = process(short_tmp, cache, first)
+
+    async def shares(keeper: Keeper) -> None:
+        second.grants.set(view)
+        assert (await keeper.get("g")).expires_at == view.ends_at
+        await keeper.get("plain")
+
+    second.run(shares)
+    assert second.mints.made == []
+    third = process(short_tmp, cache, first)
+
+    async def refused(keeper: Keeper) -> None:
+        third.grants.set(replace(view, state="ended", ended_by="lee"))
+        with pytest.raises(Denied, match="ended by lee"):
+            await keeper.get("g")
+
+    third.run(refused)
+    assert third.mints.made == []
+
+
+def test_s20_without_an_agent_one_process_refreshes_and_the_others_serve(short_tmp: Path) -> None:
+    """S-22: what is handed out has 16 minutes left whenever AWS allows it, though nobody works in the background."""
+    cache = SharedCache()
+    first = process(short_tmp, cache)
+
+    async def mints(keeper: Keeper) -> None:
+        await keeper.get("plain")
+
+    first.run(mints)
+    first.clock.advance(timedelta(minutes=45))
+    busy = process(short_tmp, cache, first)
+    cache.held.add("plain")
+    busy.run(mints)
+    assert busy.mints.made == []
+    cache.held.clear()
+    free = process(short_tmp, cache, first)
+    free.run(mints)
+    assert free.mints.made == ["plain"]
+    failing = process(short_tmp, cache, first)
+    first.clock.advance(timedelta(minutes=45))
+    failing.mints.faults["plain"] = [Upstream("AWS is away")]
+    failing.run(mints)  # the old set has 15 minutes left: it is served
+    assert failing.mints.made == []
