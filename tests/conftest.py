@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
+from tests.canaries import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
 from tests.postgres import postgres_database, postgres_socket
 
 settings.register_profile(
@@ -12,8 +13,10 @@ settings.register_profile("searching", settings.get_profile("steady"), derandomi
 settings.load_profile("steady")
 """Every run sees the same examples, however long each takes; `make test-all` searches for new ones."""
 
-__all__ = ["postgres_database", "postgres_socket"]
-
-# How fast a machine is proves nothing: no property may fail for taking long on one that is busy.
-settings.register_profile("gatepass", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("gatepass")
+__all__ = [
+    "postgres_database",
+    "postgres_socket",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+]

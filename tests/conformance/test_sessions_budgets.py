@@ -3,14 +3,12 @@ may be busy, so a cost is held against another of the same moment, by a wide mar
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from bench.sessions import Laptop, beside, run_process, world
+from tests.canaries import private_place
 from tests.waiting import until
 
 from gatepass.clock import SystemClock
@@ -24,12 +22,11 @@ BASE0 = [interpreter(), "-I", "-S", "-c", "pass"]
 
 @pytest.fixture(scope="module")
 def laptop() -> Iterator[tuple[Laptop, SimServer]]:
-    place = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))
+    place = private_place()
     with SimServer(build(world(), SystemClock(), Settings(latency=0.25))) as server:
         made = Laptop(place, server.url)
         yield made, server
         made.end()
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def test_s90_a_hundred_cold_processes_are_one_mint(laptop: tuple[Laptop, SimServer]) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.canaries import canary, private_place
 from tests.waiting import LONG
 
 from gatepass.clock import SystemClock
@@ -22,8 +21,8 @@ from gatepass.sim import Settings, build
 from gatepass.sim.server import SimServer
 
 BIN = Path(sys.executable).parent
-KEY_ID, SECRET = "AKIACONFORMANCEUSER1", "conformance-LongTermCanary-0123456789AB"
-PASSPHRASE = "conformance-Passphrase-Canary-9"
+KEY_ID, SECRET = "AKIACONFORMANCEUSER1", canary("conformance-LongTerm") + "0123456789AB"
+PASSPHRASE = canary("conformance-Passphrase-") + "-9"
 TOTP_SEED = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 TRUSTER = "222222222222"
 WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
@@ -98,7 +97,7 @@ def world() -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def laptop() -> Iterator[Laptop]:
-    place = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))
+    place = private_place()
     (place / "home").mkdir(mode=0o700)
     with SimServer(build(world(), SystemClock(), Settings())) as server:
         made = Laptop(place, server)
@@ -114,7 +113,6 @@ def laptop() -> Iterator[Laptop]:
             yield made
         finally:
             made.gatepass("agent", "stop", ok=False)
-            shutil.rmtree(place, ignore_errors=True)
 
 
 def test_t3_boto3_takes_the_profile_and_asks_once_for_twenty_requests(laptop: Laptop) -> None:

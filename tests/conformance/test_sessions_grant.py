@@ -6,11 +6,9 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.parse
@@ -21,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from tests.canaries import private_place
 from tests.waiting import LONG, until
 
 from gatepass.client import Client
@@ -66,7 +65,7 @@ class Laptop:
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, str, str]]:
     """The demo server: its address, the simulator's, and the administrator's token."""
-    data = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))
+    data = private_place()
     command = [GATEPASS, "serve", str(ROOT / "examples" / "multi-organization"), "--demo", "--port", "0"]
     environment = {**os.environ, "GATEPASS_DATA_DIR": str(data), "HOME": str(data)}
     process = subprocess.Popen(
@@ -89,12 +88,11 @@ def server() -> Iterator[tuple[str, str, str]]:
             process.wait(LONG)
         process.kill()
         process.stderr.close()
-        shutil.rmtree(data, ignore_errors=True)
 
 
 @pytest.fixture
 def laptop(server: tuple[str, str, str]) -> Iterator[Laptop]:
-    place = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))
+    place = private_place()
     made = Laptop(place, server[0], server[1])
     (place / "browser").write_text(
         f"#!{sys.executable}\nimport sys, urllib.request as u, urllib.parse as p\n"
@@ -107,7 +105,6 @@ def laptop(server: tuple[str, str, str]) -> Iterator[Laptop]:
     (place / "browser").chmod(0o700)
     yield made
     made.run("agent", "stop", ok=False)
-    shutil.rmtree(place, ignore_errors=True)
 
 
 def test_s57_the_server_says_what_the_laptop_may_ask_for(

@@ -7,11 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.canaries import private_place
 
 GATEPASS = str(Path(sys.executable).with_name("gatepass"))
 KEYS = "AKIAKEYRINGUSER00001\nkeyring-Canary-0123456789abcdefghijklmn\n"
@@ -21,13 +20,11 @@ PROMPTER = "org.gnome.keyring.SystemPrompter"
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
+def home() -> Path:
     for program in ("gnome-keyring-daemon", "dbus-run-session"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed here: no real keyring can be tried")
-    place = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))
-    yield place
-    shutil.rmtree(place, ignore_errors=True)
+    return private_place()
 
 
 def on_a_bus(home: Path, daemon: str, *commands: str, secrets: str = "") -> list[tuple[int, str, str]]:

@@ -9,11 +9,10 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.canaries import private_place
 from tests.conformance.test_sessions_clients import KEY_ID, SECRET, TRUSTER, world
 
 from gatepass.clock import SystemClock
@@ -48,11 +47,10 @@ def mirror() -> Path:
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))
+def place() -> Path:
+    made = private_place()
     (made / "home").mkdir(mode=0o700)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    return made
 
 
 @pytest.mark.slow

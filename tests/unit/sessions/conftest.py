@@ -3,14 +3,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.canaries import canary, private_place
 from tests.unit.sessions.fake_aws import FakeAws, endpoints, serving
 from tests.waiting import until
 
@@ -22,15 +21,13 @@ from gatepass.sessions.paths import Paths
 from gatepass.sessions.vault import keys
 from gatepass.sessions.vault.store import Vault
 
-GATEWAY_KEY, GATEWAY_SECRET = "AKIAEXAMPLEGATEWAY01", "LongTermCanary" + "s" * 26
+GATEWAY_KEY, GATEWAY_SECRET = "AKIAEXAMPLEGATEWAY01", canary("LongTerm") + "s" * 20
 
 
 @pytest.fixture
-def short_tmp() -> Iterator[Path]:
-    """A private directory with a path short enough for a socket."""
-    path = Path(tempfile.mkdtemp(prefix="gp-", dir="/tmp"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+def short_tmp() -> Path:
+    """A private directory with a path short enough for a socket; searched for secrets when the run is over."""
+    return private_place()
 
 
 @pytest.fixture

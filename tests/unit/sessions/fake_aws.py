@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.canaries import canary
 from tests.waiting import LONG
 
 
@@ -144,7 +145,7 @@ class FakeAws:
     def make(self, kind: str, account: str, seconds: int) -> tuple[str, Issued]:
         key_id = "ASIA" + secrets.token_hex(8).upper()
         made = Issued(
-            "S3cretCanary" + secrets.token_hex(14), kind, account, self.now() + timedelta(seconds=seconds)
+            canary("S3cret") + secrets.token_hex(14), kind, account, self.now() + timedelta(seconds=seconds)
         )
         self.issued[key_id] = made
         return key_id, made
@@ -154,7 +155,7 @@ class FakeAws:
         expires = made.expires.strftime("%Y-%m-%dT%H:%M:%SZ")
         body = (
             f"<Credentials><AccessKeyId>{key_id}</AccessKeyId><SecretAccessKey>{made.secret}</SecretAccessKey>"
-            f"<SessionToken>T0kenCanary{secrets.token_hex(40)}</SessionToken>"
+            f"<SessionToken>{canary('T0ken')}{secrets.token_hex(40)}</SessionToken>"
             f"<Expiration>{expires}</Expiration></Credentials>"
         )
         if role:
@@ -181,7 +182,7 @@ class FakeAws:
             keys = {
                 "accessKeyId": key_id,
                 "secretAccessKey": made.secret,
-                "sessionToken": "T0kenCanary" + "x" * 60,
+                "sessionToken": canary("T0ken") + "x" * 60,
             }
             return {"roleCredentials": keys | {"expiration": int(made.expires.timestamp() * 1000)}}
         if path == "/logout":
@@ -204,7 +205,7 @@ class FakeAws:
             soon = int((self.now() + timedelta(days=90)).timestamp())
             return {
                 "clientId": client,
-                "clientSecret": "ClientCanary" + client,
+                "clientSecret": canary("Client") + client,
                 "clientSecretExpiresAt": soon,
             }
         if p.get("clientId") not in self.clients:
@@ -242,7 +243,7 @@ class FakeAws:
         return self.new_token()
 
     def new_token(self) -> dict[str, Any]:
-        access, refresh = "AccessCanary" + secrets.token_hex(20), "RefreshCanary" + secrets.token_hex(20)
+        access, refresh = canary("Access") + secrets.token_hex(20), canary("Refresh") + secrets.token_hex(20)
         self.tokens[access] = self.now() + timedelta(seconds=self.token_lasts)
         self.refresh_tokens.add(refresh)
         return {
@@ -303,7 +304,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json("portal:/logout", {}, lambda: self.fake.portal("/logout", {}, self._bearer()))
         elif split.path == "/federation":
             q = dict(urllib.parse.parse_qsl(body.decode()))
-            self._json("signin", q, lambda: {"SigninToken": "SigninCanary"})
+            self._json("signin", q, lambda: {"SigninToken": canary("Signin")})
         else:
             self._sts(dict(urllib.parse.parse_qsl(body.decode())))
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.canaries import canary
 from tests.unit.sessions.conftest import DEV, GATEWAY, Tables
 from tests.unit.sessions.fake_aws import FakeAws, endpoints
 from tests.waiting import LONG, until
@@ -171,7 +172,7 @@ def test_t11_the_sign_in_call_itself(fake: FakeAws) -> None:
         "sessionKey": "se'cr\"et$x",
         "sessionToken": "to/ken+=",
     }
-    assert "SigninCanary" in url
+    assert canary("Signin") in url
     assert "se'cr" not in urllib.parse.unquote(url)
 
 
@@ -444,7 +445,7 @@ def test_s76_the_console_address_is_printed_only_when_asked(
         quiet = run("console", "dev")
         assert quiet.returncode == 2
         assert "--print" in quiet.stderr
-        assert "SigninCanary" not in quiet.stdout + quiet.stderr
-        assert "SigninCanary" in run("console", "dev", "--print").stdout
+        assert canary("Signin") not in quiet.stdout + quiet.stderr
+        assert canary("Signin") in run("console", "dev", "--print").stdout
     finally:
         run("agent", "stop")

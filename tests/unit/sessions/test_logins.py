@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.canaries import on_purpose
 from tests.unit.sessions.fake_aws import Answer, FakeAws, endpoints
 from tests.unit.sessions.test_keeper import FakeSecrets
 from tests.waiting import LONG
@@ -196,6 +197,7 @@ def test_s65_a_token_of_the_aws_cli_is_adopted_and_broken_files_are_misses(place
 
 def test_s65_writing_shares_the_access_token_only(place: Place) -> None:
     shared = Integration("corp", "identity-center", CORP.start_url, "eu-west-1", share_sso_cache="write")
+    on_purpose(place.cache)  # S-65: asked for
     asyncio.run(place.logins.login(shared, Watcher()))
     (path,) = place.cache.iterdir()
     assert os.stat(path).st_mode & 0o777 == 0o600
