@@ -19,7 +19,7 @@ from gatepass.teams.merging import Merger
 from gatepass.teams.model import ComponentKind, Finding
 from gatepass.teams.naming import account_name, make_label, read_label
 from gatepass.teams.nodes import Mapping, Node, Scalar, Sequence, fault, read_yaml
-from gatepass.teams.reading import Reader, is_null, nearest
+from gatepass.teams.reading import UNEVALUATED, Reader, is_null, nearest
 from gatepass.teams.world import World, read_account_map
 
 KINDS: dict[str, ComponentKind] = {
@@ -33,6 +33,7 @@ FORMER = {"iam-primary-roles": "aws-teams", "iam-delegated-roles": "aws-team-rol
 FORMER_SET_PATTERN = "Identity%sRoleAccess"
 _REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*::|[A-Za-z][A-Za-z0-9+.-]+:)")
 _SUFFIXES = (".yaml", ".yml")
+_UNTIE = "take one of them away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,15 @@ class StackReader:
         node = read_yaml(path, str(path), self.findings)
         if node is not None and not isinstance(node, Mapping):
             if not (isinstance(node, Scalar) and node.kind == "null"):
-                self.findings.append(fault("type-mismatch", f"{path} is not a mapping", node))
+                self.findings.append(
+                    fault(
+                        "type-mismatch",
+                        f"{path} is not a mapping",
+                        node,
+                        path=str(path),
+                        advice="a stack begins with import:, vars: or components:",
+                    )
+                )
             node = None
         if node is None:
             self._resolved[key] = None
@@ -131,6 +140,12 @@ class StackReader:
             skip = entry.get("skip_if_missing")
             optional = isinstance(skip, Scalar) and skip.text == "true"
             target = entry.get("path")
+            if target is None:
+                advice = "write the name of a file, or a mapping with path: NAME"
+                self.findings.append(
+                    fault("attribute-missing", "an import has no path", entry, path="import", advice=advice)
+                )
+                return []
         text = Reader(self.findings).text(target, "import")
         if text is None:
             return []
@@ -142,7 +157,7 @@ class StackReader:
         if key in chain:
             names = " -> ".join(_shown(link, base) for link in (*chain[chain.index(key) :], key))
             self.findings.append(
-                fault("import-cycle", f"imports go in a circle: {names}", entry, path="import")
+                fault("import-cycle", f"imports go in a circle: {names}", entry, path="import", advice=_UNTIE)
             )
             return None
         self.imported.add(key)
@@ -160,7 +175,13 @@ class StackReader:
         start = path.parent if text.startswith(".") else base
         target = Path(os.path.normpath(start / text))
         if not reason and not _inside(target, base):
-            reason = f"import {text!r} leaves the stacks folder {base}"
+            reason = f"import {text!r} leaves the stacks folder {base}; name a file in it, or give --stacks"
+        if text.endswith(".tmpl"):
+            self.findings.append(
+                fault("template-unsupported", f"import {text!r} is a Go template", entry, path="import",
+                      value=text, advice=UNEVALUATED)
+            )  # fmt: skip
+            return []
         if reason:
             message, _, advice = reason.partition("; ")
             self.findings.append(
@@ -230,7 +251,7 @@ def _stacks_folder(folder: Path, findings: list[Finding]) -> tuple[Path, _Wanted
     if not isinstance(stacks, Mapping):
         inner = folder / "stacks"
         return (inner if inner.is_dir() else folder), _Wanted((), ())
-    reader = Reader(findings)
+    reader = Reader(findings, stacks)
     said = reader.text(stacks.get("base_path"), "stacks.base_path") if stacks.get("base_path") else None
     base = Path(os.path.normpath(folder / (said or "stacks")))
     if not _inside(base, folder) or not base.is_dir():
@@ -361,21 +382,29 @@ def _bases(
     metadata = node.get("metadata") if isinstance(node, Mapping) else None
     inherits = metadata.get("inherits") if isinstance(metadata, Mapping) else None
     found: list[Mapping] = []
+    path = f"components.terraform.{name}.metadata.inherits"
     for item in inherits.items if isinstance(inherits, Sequence) else ():
-        base = Reader(findings).text(item, f"components.terraform.{name}.metadata.inherits")
+        base = Reader(findings).text(item, path)
         if base is None:
             continue
         if base == name or base in chain:
             links = " -> ".join((*chain, name, base))
             findings.append(
-                fault("import-cycle", f"components inherit in a circle: {links}", item, value=base)
+                fault(
+                    "import-cycle",
+                    f"components inherit in a circle: {links}",
+                    item,
+                    path=path,
+                    value=base,
+                    advice=_UNTIE,
+                )
             )
             continue
         target = defined.get(base)
         if not isinstance(target, Mapping):
             message = f"component {name} inherits {base!r}, which this stack does not have"
             advice = nearest(base, defined.entries)
-            findings.append(fault("import-missing", message, item, value=base, advice=advice))
+            findings.append(fault("import-missing", message, item, path=path, value=base, advice=advice))
             continue
         found += [*_bases(base, defined, findings, (*chain, name)), target]
     return found
@@ -438,7 +467,7 @@ def learn(found: Found, world: World, findings: list[Finding]) -> World:
     if found.real == "account-map":
         static = _at(found.node, "remote_state_backend", "static") or _at(found.node, "remote_state_backend")
         if static is not None and static.get("full_account_map") is not None:
-            return read_account_map(static, Reader(findings), world)
+            return read_account_map(static, Reader(findings, static), world)
         return world
     label_inputs = read_label(found.variables, f"components.terraform.{found.name}.vars", findings)
     label = make_label(label_inputs)

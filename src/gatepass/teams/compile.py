@@ -100,12 +100,13 @@ def read_configs(
         return dict(source.configs)
     path = f"{source.path}.{source.variable}"
     node = source.variables.get(source.variable)
-    values = Reader(findings)
+    values = Reader(findings, source.variables)
     entries = values.mapping(node, path)
     if entries is None:
         if is_null(node):
             message = f"{source.name} has no {source.variable}"
-            findings.append(fault("attribute-missing", message, source.variables, path=path))
+            advice = f"add {source.variable}, or make the component abstract"
+            findings.append(fault("attribute-missing", message, source.variables, path=path, advice=advice))
         return {}
     configs = {}
     for short, value in entries.entries.items():

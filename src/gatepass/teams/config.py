@@ -120,7 +120,8 @@ class ConfigReader:
         if not isinstance(node, Mapping):
             Reader(own).mapping(node, path)
             if not own:
-                Reader(own).refuse("type-mismatch", f"{path} is null, not a mapping", node, path)
+                advice = "write its attributes, or take the entry away"
+                Reader(own).refuse("type-mismatch", f"{path} is null, not a mapping", node, path, advice)
         if isinstance(node, Mapping) and not own:
             self._read[key] = (node, config, ())
         findings.extend(own)
@@ -130,7 +131,7 @@ class ConfigReader:
 def _read_role(short: str, node: Mapping, path: str, kind: str, findings: list[Finding]) -> RoleConfig | None:
     before = sum(finding.is_fault for finding in findings)
     node = _modern(node, path, findings)
-    reader = Reader(findings)
+    reader = Reader(findings, node)
     if kind == "aws-team-roles":
         if node.get("enabled") is None:
             _missing(reader, node, path, "enabled")

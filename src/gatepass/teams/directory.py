@@ -18,7 +18,7 @@ from gatepass.teams.model import (
     SamlProvider,
 )
 from gatepass.teams.native import Declared, read_document, select_accounts
-from gatepass.teams.nodes import Mapping, Node, Sequence
+from gatepass.teams.nodes import Mapping, Node
 from gatepass.teams.patterns import SET_NAME_LENGTH, derived_set
 from gatepass.teams.reading import Reader, is_null, nearest
 from gatepass.teams.trust import ASSUME, GITHUB, VERSION
@@ -58,7 +58,7 @@ class DirectoryReader:
 
     def __init__(self, declared: Declared, findings: list[Finding], folder: Path) -> None:
         self.declared = declared
-        self.reader = Reader(findings)
+        self.reader = Reader(findings, declared.node)
         self.made = Directory()
         self._folder = folder
 
@@ -177,12 +177,7 @@ class DirectoryReader:
 
     def _assigned(self, node: Node | None, path: str) -> None:
         """Standing assignments by account, unit or tag."""
-        if is_null(node):
-            return
-        if not isinstance(node, Sequence):
-            self.reader.refuse("type-mismatch", f"{path} is not a list", node, path)
-            return
-        for index, item in enumerate(node.items):
+        for index, item in enumerate(self.reader.items(node, path)):
             place = f"{path}[{index}]"
             entry = self.reader.mapping(item, place)
             if entry is None:
@@ -203,7 +198,8 @@ class DirectoryReader:
         groups = (*self.reader.words(entry.get("group"), path), *self.reader.words(entry.get("groups"), path))
         users = (*self.reader.words(entry.get("user"), path), *self.reader.words(entry.get("users"), path))
         if not groups and not users:
-            self.reader.refuse("attribute-missing", f"{path} names no group and no user", entry, path)
+            message, advice = f"{path} names no group and no user", "add groups: [NAME] or users: [NAME]"
+            self.reader.refuse("attribute-missing", message, entry, path, advice)
         for account_name in chosen:
             account = self.declared.accounts[account_name]
             for group in groups:

@@ -11,7 +11,6 @@ from typing import Any
 
 from gatepass.teams.model import Finding
 from gatepass.teams.nodes import Mapping as Node
-from gatepass.teams.nodes import fault
 from gatepass.teams.reading import Reader, is_null
 
 STRINGS = ("namespace", "tenant", "environment", "stage", "name")
@@ -187,7 +186,7 @@ def role_name_fault(name: str) -> tuple[str, str] | None:
 
 def read_label(variables: Node | None, path: str, findings: list[Finding]) -> LabelInputs:
     """Label inputs of a component's variables; its `context` object comes first, variables beat it (3.2)."""
-    reader = Reader(findings)
+    reader = Reader(findings, variables)
     inputs = LabelInputs()
     if variables is None:
         return inputs
@@ -247,31 +246,30 @@ def _account_format(node: Node, path: str, reader: Reader) -> dict[str, Any]:
 def _checked(inputs: LabelInputs, node: Node, path: str, reader: Reader) -> LabelInputs:
     """Falls back to the default where a setting is not allowed, after saying so (T-18)."""
 
-    def refuse(name: str, message: str) -> None:
-        where = node.get(name) or node
-        reader.findings.append(
-            fault("label-invalid", f"{path}.{name}: {message}", where, path=f"{path}.{name}")
+    def refuse(name: str, message: str, advice: str) -> None:
+        reader.refuse(
+            "label-invalid", f"{path}.{name}: {message}", node.get(name) or node, f"{path}.{name}", advice
         )
 
     changes: dict[str, Any] = {}
     if (inputs.label_value_case or "lower") not in _CASES:
-        refuse("label_value_case", f"{inputs.label_value_case!r} is not lower, title, upper or none")
+        refuse("label_value_case", f"is {inputs.label_value_case!r}", "allowed: lower, title, upper, none")
         changes["label_value_case"] = None
     if (inputs.label_key_case or "title") not in _CASES - {"none"}:
-        refuse("label_key_case", f"{inputs.label_key_case!r} is not lower, title or upper")
+        refuse("label_key_case", f"is {inputs.label_key_case!r}", "allowed: lower, title, upper")
         changes["label_key_case"] = None
     limit = inputs.id_length_limit or 0
     if limit < 0 or 0 < limit < 6:
-        refuse("id_length_limit", f"{limit} is neither 0 (no limit) nor at least 6")
+        refuse("id_length_limit", f"is {limit}", "allowed: 0 (no limit), or at least 6")
         changes["id_length_limit"] = None
     pattern = inputs.regex_replace_chars or ""
     try:
         re.compile(pattern[1:-1] if pattern.startswith("/") and pattern.endswith("/") else "")
     except re.error as error:
-        refuse("regex_replace_chars", f"{pattern!r} is not a regular expression: {error}")
+        refuse("regex_replace_chars", f"{pattern!r} is not a regular expression: {error}", "write /.../")
         changes["regex_replace_chars"] = None
     unknown = [name for name in inputs.label_order if name not in LABELS]
     if unknown:
-        refuse("label_order", f"{', '.join(unknown)} is no label; allowed: {', '.join(LABELS)}")
+        refuse("label_order", f"{', '.join(unknown)} is no label", f"allowed: {', '.join(LABELS)}")
         return replace(inputs, label_order=(), **changes)
     return replace(inputs, **changes) if changes else inputs

@@ -83,7 +83,7 @@ def is_native(node: Node | None) -> bool:
 
 def read_organizations(root: Mapping, findings: list[Finding]) -> list[Declared]:
     """Every organization with its accounts; names and ids are unique where they must be (T-68 to T-71)."""
-    reader = Reader(findings)
+    reader = Reader(findings, root)
     reader.only(root, "", ("gatepass", "organizations", "people"))
     organizations = reader.mapping(root.get("organizations"), "organizations")
     declared = [
@@ -101,11 +101,7 @@ def _organization(name: str, value: Node, reader: Reader) -> Declared | None:
     if node is None:
         return None
     reader.only(node, path, ORGANIZATION_KEYS)
-    partition = reader.word(node.get("partition"), f"{path}.partition", "aws")
-    if partition not in PARTITIONS:
-        message = f"{path}.partition is {partition!r}; allowed: {', '.join(PARTITIONS)}"
-        reader.refuse("type-mismatch", message, node.get("partition"), f"{path}.partition")
-        partition = "aws"
+    partition = reader.one_of(node.get("partition"), f"{path}.partition", "aws", PARTITIONS)
     naming = read_label(
         reader.mapping(node.get("naming"), f"{path}.naming"), f"{path}.naming", reader.findings
     )
@@ -179,12 +175,7 @@ def flag_in(reader: Reader, node: Mapping, path: str, name: str, *, default: boo
 
 def read_profile(node: Node | None, path: str, reader: Reader, default: Profile) -> Profile:
     """`hardened` or `cloudposse`."""
-    word = reader.word(node, path, str(default))
-    if word not in set(Profile):
-        allowed = ", ".join(Profile)
-        reader.refuse("type-mismatch", f"{path} is {word!r}; allowed: {allowed}", node, path)
-        return default
-    return Profile(word)
+    return Profile(reader.one_of(node, path, str(default), Profile))
 
 
 def read_compaction(node: Node | None, path: str, reader: Reader) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}\Z", re.ASCII)
 
 def role_sources(declared: Declared, world: World, findings: list[Finding]) -> list[Source]:
     """The teams of the identity account, and the roles of every account that gets some."""
-    reader = Reader(findings)
+    reader = Reader(findings, declared.node)
     sources = []
     teams = reader.mapping(declared.node.get("teams"), f"{declared.path}.teams")
     if teams is not None and teams.entries:
@@ -186,10 +186,11 @@ def _complete(node: Mapping, kind: str, path: str, reader: Reader) -> Mapping:
 def _extras(declared: Declared, node: Mapping, path: str, reader: Reader) -> Extras:
     external_id = reader.word(node.get("external_id"), f"{path}.external_id")
     if external_id and not _EXTERNAL_ID.match(external_id):
-        message = (
-            f"{path}.external_id is {external_id!r}; allowed: 2 to 1224 of letters, digits and _+=,.@:/-"
+        message, advice = (
+            f"{path}.external_id is {external_id!r}",
+            "2 to 1224 of letters, digits and _+=,.@:/-",
         )
-        reader.refuse("type-mismatch", message, node.get("external_id"), f"{path}.external_id")
+        reader.refuse("type-mismatch", message, node.get("external_id"), f"{path}.external_id", advice)
     tags = reader.mapping(node.get("tags"), f"{path}.tags")
     inline = reader.mapping(node.get("inline"), f"{path}.inline")
     where = reader.word(node.get("path"), f"{path}.path", "/")

@@ -92,7 +92,7 @@ class People:
 
     def __init__(self, declared: Declared, findings: list[Finding]) -> None:
         self.declared = declared
-        self.reader = Reader(findings)
+        self.reader = Reader(findings, declared.node)
         self.made = Peopled()
         self._wishes: dict[tuple[str, str], _Wish] = {}
         self._ids = {account.id: account for account in declared.accounts.values()}
@@ -108,9 +108,8 @@ class People:
         ]
         if wanted and account is None:
             message = f"{self.declared.path}.{wanted[0]} needs an identity_account to hold the users"
-            self.reader.refuse(
-                "unknown-account", message, node.get(wanted[0]), f"{self.declared.path}.{wanted[0]}"
-            )
+            where, advice = f"{self.declared.path}.{wanted[0]}", "name the account that holds them"
+            self.reader.refuse("unknown-account", message, node.get(wanted[0]), where, advice)
             return self.made
         if account is not None:
             self._read_central(account, node)
@@ -185,7 +184,7 @@ class People:
     def _check_name(self, what: str, name: str, longest: int, node: Node, path: str) -> None:
         if not _NAME.match(name) or len(name) > longest:
             message = f"{what} name {name!r} is not 1 to {longest} of letters, digits and _+=,.@-"
-            self.reader.refuse("role-name-invalid", message, node, path)
+            self.reader.refuse("role-name-invalid", message, node, path, "use another name")
 
     def _group_entries(
         self, node: Mapping
@@ -370,15 +369,7 @@ class People:
 
     def _child(self, node: Mapping, path: str) -> Child:
         reader = self.reader
-        mode = reader.word(node.get("trust"), f"{path}.trust", "listed")
-        if mode not in MODES:
-            reader.refuse(
-                "type-mismatch",
-                f"{path}.trust is {mode!r}; allowed: {', '.join(MODES)}",
-                node.get("trust"),
-                path,
-            )
-            mode = "listed"
+        mode = reader.one_of(node.get("trust"), f"{path}.trust", "listed", MODES)
         mfa = node.get("mfa")
         session = node.get("max_session")
         return Child(
@@ -402,11 +393,9 @@ class People:
 
     def _self_service(self, account: Account, node: Node | None) -> None:
         """A policy with which users keep their own password, keys and MFA (9.3, T-60)."""
-        variant = self.reader.word(node, f"{self.declared.path}.self_service", "none")
-        if variant not in {"none", "basic", "hardened"}:
-            message = f"self_service is {variant!r}; allowed: none, basic, hardened"
-            self.reader.refuse("type-mismatch", message, node, f"{self.declared.path}.self_service")
-        if variant not in {"basic", "hardened"} or not self.made.users:
+        where = f"{self.declared.path}.self_service"
+        variant = self.reader.one_of(node, where, "none", ("none", "basic", "hardened"))
+        if variant == "none" or not self.made.users:
             return
         policy = Policy(
             account,

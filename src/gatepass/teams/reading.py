@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from gatepass.teams.model import Finding
 from gatepass.teams.nodes import Mapping, Node, Scalar, Sequence, fault
 
+_EXAMPLES = {"a list": ": [one, two], or [] for none", "a mapping": ": lines of name: value, or {} for none"}
 UNEVALUATED = "gatepass does not evaluate templates and YAML functions; write the value out"
 
 
@@ -42,18 +43,26 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 class Reader:
-    """Reads values of known type from nodes and collects what does not fit."""
+    """Reads values of known type from nodes and collects what does not fit.
 
-    def __init__(self, findings: list[Finding]) -> None:
+    What is not there at all is told at the place of the mapping that was read last, in which it is missing.
+    """
+
+    def __init__(self, findings: list[Finding], within: Node | None = None) -> None:
         self.findings = findings
+        self._within = within
 
     def refuse(self, id: str, message: str, node: Node | None, path: str, advice: str = "") -> None:  # noqa: A002
-        value = node.text if isinstance(node, Scalar) else ""
-        self.findings.append(fault(id, message, node, path=path, value=value, advice=advice))
+        value = node.text if isinstance(node, Scalar) else describe(node)
+        self.findings.append(fault(id, message, node or self._within, path=path, value=value, advice=advice))
+
+    def _mismatch(self, node: Node | None, path: str, wanted: str) -> None:
+        message = f"{path} is {describe(node)}, not {wanted}"
+        self.refuse("type-mismatch", message, node, path, f"write {wanted}{_EXAMPLES.get(wanted, '')}")
 
     def _scalar(self, node: Node | None, path: str, wanted: str) -> Scalar | None:
         if not isinstance(node, Scalar) or node.kind == "null":
-            self.refuse("type-mismatch", f"{path} is {describe(node)}, not {wanted}", node, path)
+            self._mismatch(node, path, wanted)
             return None
         if node.is_template:
             shown = f"{node.tag} {node.text}".strip()
@@ -78,8 +87,7 @@ class Reader:
         except ValueError:
             number = None
         if number is None or not number.is_integer():
-            message = f"{path} is {describe(scalar)}, not a whole number"
-            self.refuse("type-mismatch", message, scalar, path)
+            self._mismatch(scalar, path, "a whole number")
             return None
         return int(number)
 
@@ -90,7 +98,7 @@ class Reader:
             return None
         word = scalar.text.lower() if scalar.kind == "bool" else scalar.text
         if word not in {"true", "false"}:
-            self.refuse("type-mismatch", f"{path} is {describe(scalar)}, not true or false", scalar, path)
+            self._mismatch(scalar, path, "true or false")
             return None
         return word == "true"
 
@@ -103,7 +111,7 @@ class Reader:
             self._scalar(node, path, "a list")
             return None
         if not isinstance(node, Sequence):
-            self.refuse("type-mismatch", f"{path} is {describe(node)}, not a list", node, path)
+            self._mismatch(node, path, "a list")
             return None
         read = [self.text(item, f"{path}[{index}]") for index, item in enumerate(node.items)]
         return (
@@ -132,6 +140,23 @@ class Reader:
         """A string, or the default when absent."""
         return default if is_null(node) else self.text(node, path) or default
 
+    def one_of(self, node: Node | None, path: str, default: str, allowed: Iterable[str]) -> str:
+        """One of the words, the default when absent or when it is another."""
+        word, known = self.word(node, path, default), tuple(allowed)
+        if word in known:
+            return word
+        self.refuse("type-mismatch", f"{path} is {word!r}", node, path, f"allowed: {', '.join(known)}")
+        return default
+
+    def items(self, node: Node | None, path: str) -> list[Node]:
+        """What stands in a list; absent is an empty one."""
+        if is_null(node):
+            return []
+        if isinstance(node, Sequence):
+            return node.items
+        self._mismatch(node, path, "a list")
+        return []
+
     def words(self, node: Node | None, path: str) -> tuple[str, ...]:
         """A list of strings or one string alone; absent is none."""
         if is_null(node):
@@ -149,8 +174,9 @@ class Reader:
             self._scalar(node, path, "a mapping")
             return None
         if not isinstance(node, Mapping):
-            self.refuse("type-mismatch", f"{path} is {describe(node)}, not a mapping", node, path)
+            self._mismatch(node, path, "a mapping")
             return None
+        self._within = node
         return node
 
 

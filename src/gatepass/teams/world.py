@@ -11,7 +11,7 @@ from gatepass.teams.config import RoleConfig
 from gatepass.teams.model import TRUST_QUOTA, Account, Finding
 from gatepass.teams.naming import Label, LabelInputs, for_account, make_label
 from gatepass.teams.nodes import Mapping, Node
-from gatepass.teams.reading import Reader, is_null
+from gatepass.teams.reading import Reader, is_null, nearest
 
 TEAM_SET_PATTERN = "Identity%sTeamAccess"
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
@@ -73,7 +73,7 @@ class World:
 
 def read_world(node: Node | None, findings: list[Finding], base: World | None = None) -> World:
     """The world a context file describes: account map, providers, quotas (issue 5, A1); faults have places."""
-    reader = Reader(findings)
+    reader = Reader(findings, node)
     world = base or World()
     context = reader.mapping(node, "context")
     if context is None:
@@ -114,13 +114,8 @@ def _read_settings(reader: Reader, context: Mapping, world: World) -> World:
 
 def read_account_map(node: Mapping, reader: Reader, base: World) -> World:
     """The four outputs of upstream's account map (2.7)."""
-    partition = base.partition
-    if not is_null(node.get("aws_partition")):
-        partition = reader.text(node.get("aws_partition"), "account_map.aws_partition") or partition
-        if partition not in PARTITIONS:
-            message = f"aws_partition is {partition!r}; allowed: {', '.join(PARTITIONS)}"
-            reader.refuse("type-mismatch", message, node.get("aws_partition"), "account_map.aws_partition")
-            partition = base.partition
+    said = node.get("aws_partition")
+    partition = reader.one_of(said, "account_map.aws_partition", base.partition, PARTITIONS)
     identity = base.identity
     if not is_null(node.get("identity_account_account_name")):
         path = "account_map.identity_account_account_name"
@@ -134,13 +129,12 @@ def read_account_map(node: Mapping, reader: Reader, base: World) -> World:
     templates = _texts(reader, node.get("iam_role_arn_templates"), "account_map.iam_role_arn_templates")
     for name in [name for name, template in templates.items() if template.count("%s") != 1]:
         message = f"the role ARN template of {name} has not exactly one %s: {templates.pop(name)}"
-        reader.refuse(
-            "type-mismatch", message, node.get("iam_role_arn_templates"), "account_map.iam_role_arn_templates"
-        )
+        place, advice = node.get("iam_role_arn_templates"), "write %s once, where the short name stands"
+        reader.refuse("type-mismatch", message, place, "account_map.iam_role_arn_templates", advice)
     if identity and accounts and identity not in accounts:
         message = f"identity account {identity!r} is not in the account map"
-        place = node.get("identity_account_account_name")
-        reader.refuse("unknown-account", message, place, "account_map.identity_account_account_name")
+        place, path = node.get("identity_account_account_name"), "account_map.identity_account_account_name"
+        reader.refuse("unknown-account", message, place, path, nearest(identity, accounts))
     return replace(
         base,
         accounts={**base.accounts, **accounts},
