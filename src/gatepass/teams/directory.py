@@ -99,7 +99,9 @@ class DirectoryReader:
             message = (
                 f"{path} attaches {len(managed) + len(customer)} policies; Identity Center allows {ATTACHED}"
             )
-            reader.refuse("set-limit", message, node, path)
+            reader.refuse(
+                "set-limit", message, node, path, "put them together in one customer managed policy"
+            )
         tags = reader.mapping(node.get("tags"), f"{path}.tags")
         inline = node.get("inline")
         return PermissionSet(
@@ -285,12 +287,14 @@ class DirectoryReader:
         name = self.reader.word(node, path)
         file = (self._folder / name).resolve()
         if not file.is_relative_to(self._folder.resolve()):
-            self.reader.refuse("import-refused", f"{path}: {name!r} leaves the folder", node, path)
+            message, advice = f"{path}: {name!r} leaves the folder", "put the file beside the declaration"
+            self.reader.refuse("import-refused", message, node, path, advice)
             return ""
         try:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            self.reader.refuse("import-missing", f"{path}: {name!r} cannot be read: {error}", node, path)
+            message, advice = f"{path}: {name!r} cannot be read: {error}", f"put it into {self._folder}"
+            self.reader.refuse("import-missing", message, node, path, advice)
             return ""
         if "EntityDescriptor" not in text or len(text) > SAML_METADATA_LENGTH:
             self.reader.refuse("type-mismatch", f"{path}: {name!r} is no SAML metadata", node, path)

@@ -173,6 +173,18 @@ def flag_in(reader: Reader, node: Mapping, path: str, name: str, *, default: boo
     return default if said is None else said
 
 
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}\Z", re.ASCII)
+
+
+def read_external_id(node: Node | None, path: str, reader: Reader) -> str:
+    """What a third party's truster asks for (T-67); empty when absent."""
+    external_id = reader.word(node, path)
+    if external_id and not _EXTERNAL_ID.match(external_id):
+        advice = "2 to 1224 of letters, digits and _+=,.@:/-"
+        reader.refuse("type-mismatch", f"{path} is {external_id!r}", node, path, advice)
+    return external_id
+
+
 def read_profile(node: Node | None, path: str, reader: Reader, default: Profile) -> Profile:
     """`hardened` or `cloudposse`."""
     return Profile(reader.one_of(node, path, str(default), Profile))
@@ -300,7 +312,10 @@ def _unique_ids(declared: list[Declared], findings: list[Finding]) -> None:
                 message = f"account id {account.id} belongs to {other.full_name} and to {account.full_name}"
                 node = one.node.get("accounts")
                 path = f"{one.path}.accounts.{account.name}"
-                findings.append(fault("account-id-twice", message, node, path=path, value=account.id))
+                advice = "an account belongs to one organization, under one name"
+                findings.append(
+                    fault("account-id-twice", message, node, path=path, value=account.id, advice=advice)
+                )
 
 
 def _acquainted(declared: list[Declared]) -> list[Declared]:

@@ -3,7 +3,6 @@ form can say."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from contextlib import suppress
@@ -18,6 +17,7 @@ from gatepass.teams.native import (
     Declared,
     flag_in,
     read_compaction,
+    read_external_id,
     read_policies,
     read_profile,
     select_accounts,
@@ -59,7 +59,6 @@ _OWN_KEYS = (
 )
 ROLE_KEYS = (*LISTS, *ALIASES, *ALIASES.values(), *_OWN_KEYS)
 TEAM_KEYS = (*ROLE_KEYS, "allowed_roles")
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}\Z", re.ASCII)
 
 
 def role_sources(declared: Declared, world: World, findings: list[Finding]) -> list[Source]:
@@ -184,13 +183,7 @@ def _complete(node: Mapping, kind: str, path: str, reader: Reader) -> Mapping:
 
 
 def _extras(declared: Declared, node: Mapping, path: str, reader: Reader) -> Extras:
-    external_id = reader.word(node.get("external_id"), f"{path}.external_id")
-    if external_id and not _EXTERNAL_ID.match(external_id):
-        message, advice = (
-            f"{path}.external_id is {external_id!r}",
-            "2 to 1224 of letters, digits and _+=,.@:/-",
-        )
-        reader.refuse("type-mismatch", message, node.get("external_id"), f"{path}.external_id", advice)
+    external_id = read_external_id(node.get("external_id"), f"{path}.external_id", reader)
     tags = reader.mapping(node.get("tags"), f"{path}.tags")
     inline = reader.mapping(node.get("inline"), f"{path}.inline")
     where = reader.word(node.get("path"), f"{path}.path", "/")

@@ -23,7 +23,7 @@ from gatepass.teams.model import (
     Role,
     User,
 )
-from gatepass.teams.native import Declared, read_policies
+from gatepass.teams.native import Declared, read_external_id, read_policies
 from gatepass.teams.nodes import Mapping, Node, Scalar, Sequence
 from gatepass.teams.people_documents import (
     Child,
@@ -128,16 +128,13 @@ class People:
             message = (
                 f"users live in {account.name}, the management account: no service control policy binds it"
             )
-            self._note(
-                "management-account-users",
-                message,
-                node.get("users"),
-                f"{self.declared.path}.identity_account",
-            )
+            path, advice = f"{self.declared.path}.identity_account", "keep people in an account of their own"
+            self._note("management-account-users", message, node.get("users"), path, advice)
         for user in self.made.users.values():
             if len(user.groups) > GROUPS_PER_USER:
                 message = f"user {user.name} is in {len(user.groups)} groups; IAM allows {GROUPS_PER_USER}"
-                self._refuse("group-limit", message, user.place, f"{self.declared.path}.users.{user.name}")
+                path = f"{self.declared.path}.users.{user.name}"
+                self._refuse("group-limit", message, user.place, path, "put groups of theirs together")
 
     def _refuse(self, lint: str, message: str, place: Place | None, path: str, advice: str = "") -> None:
         self.reader.findings.append(Finding(lint, Level.FAULT, message, place, path=path, advice=advice))
@@ -153,7 +150,11 @@ class People:
         users = node.get("users")
         entries: dict[str, Node] = {}
         if isinstance(users, Sequence):
-            entries = {item.text: item for item in users.items if isinstance(item, Scalar)}
+            entries = {
+                name: item
+                for index, item in enumerate(users.items)
+                if (name := self.reader.text(item, f"{path}[{index}]"))
+            }
         else:
             said = self.reader.mapping(users, path)
             entries = dict(said.entries) if said else {}
@@ -164,6 +165,7 @@ class People:
 
     def _user(self, account: Account, name: str, node: Mapping, path: str) -> User:
         self.reader.only(node, path, USER_KEYS)
+        tags = self.reader.mapping(node.get("tags"), f"{path}.tags")
         return User(
             account,
             name,
@@ -174,6 +176,9 @@ class People:
             ),
             inline=read_policies(node.get("inline"), f"{path}.inline", self.reader),
             boundary=self.reader.word(node.get("boundary"), f"{path}.boundary") or None,
+            tags={key: self.reader.word(value, f"{path}.tags.{key}") for key, value in tags.entries.items()}
+            if tags
+            else {},
             person=self.reader.word(node.get("person"), f"{path}.person", name),
             place=node.place,
         )
@@ -230,7 +235,8 @@ class People:
             if len(pair) == 2:
                 found.append((self._looked_up(pair[0]), pair[1], item.place))
             else:
-                self.reader.refuse("type-mismatch", f"{path}[{index}] is not [account, role]", item, path)
+                message, advice = f"{path}[{index}] is not [account, role]", "as [dev, Developer]"
+                self.reader.refuse("type-mismatch", message, item, path, advice)
         return found
 
     def _looked_up(self, name: str) -> str:
@@ -265,12 +271,8 @@ class People:
     ) -> None:  # fmt: skip
         path = f"{self.declared.path}.groups.{name}"
         if not _NAME.match(name) or len(name) > GROUP_LENGTH:
-            self._refuse(
-                "role-name-invalid",
-                f"group name {name!r} is not 1 to {GROUP_LENGTH} allowed characters",
-                place,
-                path,
-            )
+            message = f"group name {name!r} is not 1 to {GROUP_LENGTH} of letters, digits and _+=,.@-"
+            self._refuse("role-name-invalid", message, place, path, "use another name")
         for member in members:
             user = self.made.users.get(member)
             if user is None:
@@ -461,7 +463,7 @@ class People:
                 self.reader.only(
                     entry,
                     path,
-                    ("account", "user", "roles", "external_id", "mfa", "role_policies", "customers"),
+                    ("account", "user", "roles", "external_id", "mfa", "role_policies"),
                 )
                 self._gateway(entry, path)
 
@@ -480,7 +482,7 @@ class People:
             message = f"gateway user {name} has other permissions than assuming its roles"
             self._note("gateway-user-extra-permission", message, entry, path, "give those to another user")
         self.made.users[name] = user
-        said_id = self.reader.word(entry.get("external_id"), f"{path}.external_id")
+        said_id = read_external_id(entry.get("external_id"), f"{path}.external_id", self.reader)
         mfa = self.reader.flag(entry.get("mfa"), f"{path}.mfa") if not is_null(entry.get("mfa")) else False
         policies = self.reader.words(entry.get("role_policies"), f"{path}.role_policies")
         for target, role, place in self._assumed(entry.get("roles"), f"{path}.roles"):
@@ -524,7 +526,9 @@ class People:
                 message = f"nobody may assume {name} of {account_name}: its groups have no members"
                 where = f"{self.declared.path}.child_roles.{name}"
                 self.reader.findings.append(
-                    Finding("role-unused", Level.WARNING, message, wish.place, path=where)
+                    Finding(
+                        "role-unused", Level.WARNING, message, wish.place, path=where, advice="add members"
+                    )
                 )
             central = (
                 users[0].account

@@ -250,12 +250,59 @@ def test_a5_t38_teams_with_groups_get_the_set_that_stands_for_them(tmp_path: Pat
         ({"accounts": {"identity": "12345"}}, "type-mismatch"),
         ({"saml_providers": {"okta": {"metadata": "../secret.xml"}}}, "import-refused"),
         ({"partition": "aws-mars"}, "type-mismatch"),
+        ({"permission_sets": {"x": {"session": "30m"}}}, "session-out-of-range"),
+        ({"permission_sets": {"x": {"managed_policies": [f"P{n}" for n in range(21)]}}}, "set-limit"),
+        (
+            {
+                "users": ["ana"],
+                "child_roles": {"Dev": {"trust": "path"}},
+                "groups": {name: {"members": ["ana"], "assume": ["dev/Dev"]} for name in ("a", "b")},
+            },
+            "user-path",
+        ),
     ],
 )
 def test_h5_faults_have_places_and_advice(change: dict[str, Any], wanted: str, tmp_path: Path) -> None:
     found = [finding for finding in _compile(tmp_path, change).faults if finding.id == wanted]
     assert found, ids(_compile(tmp_path, change))
-    assert all(finding.place is not None for finding in found)
+    assert all(finding.place is not None and finding.path and finding.advice for finding in found)
+
+
+@pytest.mark.parametrize("session", ["1h", "12h", "PT8H"])
+def test_t52_a_permission_set_lasts_one_to_twelve_hours(session: str, tmp_path: Path) -> None:
+    compiled = _compile(tmp_path, {"permission_sets": {"x": {"session": session}}})
+    assert not compiled.faults
+    (made,) = compiled.resources.permission_sets
+    assert 3600 <= made.session_seconds <= 12 * 3600
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"roles": {"r": {"trusted_permission_sets": ["X"], "require_mfa": True}}}, "mfa-not-carried"),
+        (
+            {"users": ["ana"], "accounts": {"identity": {"id": IDENTITY, "management": True}}},
+            "management-account-users",
+        ),
+        ({"groups": {"g": {"members": [], "assume": ["dev/Dev"]}}}, "role-unused"),
+    ],
+)
+def test_h5_lints_of_the_native_form(change: dict[str, Any], wanted: str, tmp_path: Path) -> None:
+    """H-5 of 4.4, 9.1: told with a place and what to do, and nothing is stopped."""
+    compiled = _compile(tmp_path, change)
+    found = [finding for finding in compiled.lints if finding.id == wanted]
+    assert not compiled.faults
+    assert found
+    assert all(finding.place is not None and finding.path and finding.advice for finding in found)
+
+
+def test_t67_external_ids_of_gateways_are_checked_and_tags_of_users_kept(tmp_path: Path) -> None:
+    gateway = [{"account": "identity", "user": "joe", "roles": ["dev/x"], "external_id": "no blanks"}]
+    (fault,) = _compile(tmp_path, {"gateway": gateway}).faults
+    assert (fault.path, fault.value) == ("organizations.acme.gateway[0].external_id", "no blanks")
+    (user,) = _compile(tmp_path, {"users": {"ana": {"tags": {"Team": "platform"}}}}).resources.users
+    assert user.tags == {"Team": "platform"}
+    assert "type-mismatch" in ids(_compile(tmp_path, {"users": [["ana"]]}))
 
 
 def test_a6_providers_are_made_or_referred_to(tmp_path: Path) -> None:
@@ -304,6 +351,7 @@ def test_t69_never_across_partitions(tmp_path: Path) -> None:
 
 
 def test_h4_h5_h7_conditions_of_hardened_roles(tmp_path: Path) -> None:
+    """H-4, H-5, H-7 of 4.4: what a caller must bring besides being named."""
     said = {
         "id": "o-acme",
         "roles": {

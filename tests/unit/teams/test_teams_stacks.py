@@ -10,6 +10,7 @@ import pytest
 from tests.unit.teams.declared import (
     DEV,
     LABELS,
+    SEED,
     account_map,
     attributes,
     compile_roles,
@@ -257,6 +258,23 @@ def test_without_a_stacks_folder_imports_are_found_a_little_above(tmp_path: Path
     compiled = compile_wanted(Wanted((tmp_path / "orgs" / "core.yaml",), context=tmp_path / "context.json"))
     assert not compiled.faults
     assert role(compiled, "admin")
+
+
+def test_a_catalog_nobody_imports_is_named_and_left_out(tmp_path: Path) -> None:
+    """Walking a folder, a file without labels is no stack of its own; naming it with --account compiles it."""
+    stacks = tmp_path / "stacks"
+    stacks.mkdir()
+    (stacks / "identity.yaml").write_text(
+        json.dumps(stack("aws-teams", {**LABELS, "teams_config": {"a": attributes()}}))
+    )
+    (stacks / "loose.yaml").write_text(json.dumps(stack("aws-teams", {"teams_config": {"b": attributes()}})))
+    compiled = compile_wanted(Wanted((stacks,), context=SEED / "context.json"))
+    (told,) = [finding for finding in compiled.lints if finding.id == "component-skipped"]
+    assert "loose.yaml" in told.message
+    assert "--account" in told.advice
+    assert [role.short for part in compiled.components for role in part.roles] == ["a"]
+    named = Wanted((stacks / "loose.yaml",), context=SEED / "context.json", account="core-identity")
+    assert [role.short for part in compile_wanted(named).components for role in part.roles] == ["b"]
 
 
 def test_an_account_nobody_declares_is_a_fault(tmp_path: Path) -> None:
