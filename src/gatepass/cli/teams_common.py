@@ -170,6 +170,6 @@ def print_lines(lines: Sequence[str], none: str) -> None:
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
-    """Findings on stderr, one to a line."""
-    for finding in findings:
-        click.echo(f"{finding.level}: {finding}", err=True)
+    """Findings on stderr, one to a line; what a catalog says for many accounts is told once."""
+    for line in dict.fromkeys(f"{finding.level}: {finding}" for finding in findings):
+        click.echo(line, err=True)

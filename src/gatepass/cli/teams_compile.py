@@ -13,6 +13,7 @@ from gatepass.cli.teams_common import (
     output,
     print_findings,
     print_json,
+    print_lines,
     without_collecting,
 )
 from gatepass.clock import SystemClock
@@ -70,8 +71,8 @@ def lint(wanted: Wanted, strict: bool, aws: bool, output: str) -> None:
     if output == "json":
         print_json({"findings": [finding_json(finding) for finding in compiled.findings]})
     else:
-        for finding in compiled.findings:
-            click.echo(f"{finding.level}: {finding}")
+        lines = dict.fromkeys(f"{finding.level}: {finding}" for finding in compiled.findings)
+        print_lines(list(lines), "nothing to say")
     bad = {Level.FAULT, Level.ERROR, *([Level.WARNING] if strict else [])}
     raise SystemExit(BAD_INPUT if any(finding.level in bad for finding in compiled.findings) else DONE)
 

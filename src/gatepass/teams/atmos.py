@@ -469,7 +469,10 @@ def learn(found: Found, world: World, findings: list[Finding]) -> World:
         if static is not None and static.get("full_account_map") is not None:
             return read_account_map(static, Reader(findings, static), world)
         return world
-    label_inputs = read_label(found.variables, f"components.terraform.{found.name}.vars", findings)
+    if found.real not in _PROVIDERS:
+        return world
+    named = _without(found.variables, "tags")  # of no matter for an ARN, and often templates
+    label_inputs = read_label(named, f"components.terraform.{found.name}.vars", findings)
     label = make_label(label_inputs)
     account = world.accounts.get(account_name(label_inputs, label) or "")
     if account is None or not label_inputs.enabled:
@@ -478,7 +481,7 @@ def learn(found: Found, world: World, findings: list[Finding]) -> World:
         arn = account.arn("oidc-provider/token.actions.githubusercontent.com")
         return replace(world, oidc={account.name: arn, **world.oidc})
     providers = found.variables.get("saml_providers")
-    if found.real != "aws-saml" or not isinstance(providers, Mapping) or account.name in world.saml:
+    if not isinstance(providers, Mapping) or account.name in world.saml:
         return world
     arns = tuple(account.arn(f"saml-provider/{label.id}-{key}") for key in providers.entries)
     return replace(world, saml={**world.saml, account.name: arns}) if arns else world

@@ -165,16 +165,14 @@ def finish(
         replace(component, findings=(*component.findings, *more))
         for (component, _, _), more in zip(done, linted, strict=True)
     ]
-    if wanted.compare_profiles:
-        from gatepass.teams.profiles import profile_findings  # only lint asks for it
-
-        parts = [
-            replace(part, findings=(*part.findings, *profile_findings(part, configs, known)))
-            for part, (_, configs, known) in zip(parts, done, strict=True)
-        ]
+    known_to = {id(part): (configs, known) for part, (_, configs, known) in zip(parts, done, strict=True)}
     if wanted.account:
         parts = _of_account(parts, wanted.account, findings)
     everything = [*findings, *(finding for part in parts for finding in part.findings)]
+    if wanted.compare_profiles:
+        from gatepass.teams.profiles import profile_findings  # only lint asks for it
+
+        everything += profile_findings((part, *known_to[id(part)]) for part in parts)
     world = pairs[0][1] if pairs else World()
     return Compiled(_resources(parts, world), tuple(parts), findings=tuple(dict.fromkeys(everything)))
 

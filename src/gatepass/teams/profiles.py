@@ -165,12 +165,24 @@ def _audiences(compat: Policy, hardened: Policy, providers: Iterable[str]) -> It
                 yield Difference("H-6", f"{name} answering to {said}", let_in_by)
 
 
-def profile_findings(component: Component, configs: dict[str, RoleConfig], world: World) -> Iterator[Finding]:
-    """The differences as lints; one that several roles of the component share is told at the first of them."""
-    account = component.account
-    if account is None or component.kind == "native":
-        return
-    sharing: dict[Difference, list[str]] = {}
+Compared = tuple[Component, dict[str, RoleConfig], World]
+
+
+def profile_findings(parts: Iterable[Compared]) -> Iterator[Finding]:
+    """The differences as lints; one that several roles share, of whatever account, is told at the first of them."""
+    sharing: dict[Difference, list[tuple[RoleConfig, Account]]] = {}
+    for component, configs, world in parts:
+        if component.account is not None and component.kind != "native":
+            for config, found in _compared(component, component.account, configs, world):
+                for one in found:
+                    sharing.setdefault(one, []).append((config, component.account))
+    for one, roles in sharing.items():
+        yield _told(one, *roles[0], len(roles) - 1)
+
+
+def _compared(
+    component: Component, account: Account, configs: dict[str, RoleConfig], world: World
+) -> Iterator[tuple[RoleConfig, tuple[Difference, ...]]]:
     decided: dict[tuple[object, ...], tuple[Difference, ...]] = {}
     for role in component.roles:
         config = configs[role.short]
@@ -180,10 +192,7 @@ def profile_findings(component: Component, configs: dict[str, RoleConfig], world
                 decided[said] = differences(config, component.kind, account, world)
         except UnknownAccount:
             continue  # a fault that is told already
-        for one in decided[said]:
-            sharing.setdefault(one, []).append(role.short)
-    for one, roles in sharing.items():
-        yield _told(one, roles, configs[roles[0]], account)
+        yield config, decided[said]
 
 
 def _said(config: RoleConfig) -> tuple[object, ...]:
@@ -193,18 +202,18 @@ def _said(config: RoleConfig) -> tuple[object, ...]:
     return (*lists, allowed, config.github, config.aws_saml_login_enabled, repr(config.extras))
 
 
-def _told(one: Difference, roles: list[str], config: RoleConfig, account: Account) -> Finding:
+def _told(one: Difference, config: RoleConfig, account: Account, rest: int) -> Finding:
     keeps_out = next(profile for profile in Profile if profile is not one.let_in_by)
-    rest = len(roles) - 1
     more = f" and {rest} more role{'s' if rest > 1 else ''}" if rest else ""
+    roles = f"{config.short}@{account.name}{more}"
     return Finding(
         "profile-difference",
         Level.INFO,
-        f"{roles[0]}{more}: profile {one.let_in_by} lets in {one.principal}, {keeps_out} does not ({one.rule})",
+        f"{roles}: profile {one.let_in_by} lets in {one.principal}, {keeps_out} does not ({one.rule})",
         config.node.place,
         path=config.path,
         value=one.principal,
         advice=f"this role is compiled with {config.extras.profile}",
         account=account.name,
-        role=roles[0],
+        role=config.short,
     )
