@@ -19,7 +19,7 @@ from gatepass.app.estates import EstateInventory, EstateReaches, FileApplier
 from gatepass.app.health import LoggedAlarms, ProcessHealth
 from gatepass.app.keys import Keys
 from gatepass.app.settings import Settings
-from gatepass.app.telling import CardsFirst, Faces, telling
+from gatepass.app.telling import CardsFirst, Faces, Telling, telling
 from gatepass.app.world import RealWorlds
 from gatepass.aws.directory import Directory
 from gatepass.aws.door import Door, Patience
@@ -105,7 +105,63 @@ def build(
     `source` is a botocore session with gatepass's own credentials; None: the usual places. `store` is one that is open
     already, `runner`, `ids` and `seed` make a run repeatable: for simulations.
     """
-    clock = clock or SystemClock()
+    ground = _ground(settings, clock or SystemClock(), source, point, exclusive, store, runner)
+    store, clock, book = ground.store, ground.clock, ground.book
+    told = telling(settings, store, clock, book)
+    ground.alarms.tell = told.alarms.say
+    rules = _rules(ground, told, ids)
+    engine = _engine(ground, told, rules, point, seed)
+    desk = Desk(store, clock, book, rules.deciding, rules.ending, rules.coding)
+    external_id, new_secret = ground.keys.external_id, lambda: secrets.token_urlsafe(32)
+    office = Office(store, clock, book, ids, new_secret, rules.ending, external_id)
+    applying = Applying(store, book, rules.ending)
+    jobs = _jobs(settings, store, clock, ground.core.settings.worker, source)
+    return Installation(
+        settings=settings,
+        clock=clock,
+        keys=ground.keys,
+        store=store,
+        book=book,
+        desk=desk,
+        office=office,
+        applying=applying,
+        applier=FileApplier(applying, ground.runner),
+        door=ground.door,
+        runner=ground.runner,
+        engine=engine,
+        jobs=jobs,
+        applies=TeamsApplies(store, clock, office, jobs.wake),
+        health=ProcessHealth(store, clock, engine, ground.alarms),
+        faces=told.face(desk, clock),
+        alarms=told.alarms,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What everything else stands on: rows, keys, the door to AWS, and what runs implementers' code."""
+
+    settings: Settings
+    clock: Clock
+    source: botocore.session.Session | None
+    keys: Keys
+    store: Store
+    book: Book
+    alarms: LoggedAlarms
+    core: EngineCore
+    door: Door
+    runner: Runner
+
+
+def _ground(
+    settings: Settings,
+    clock: Clock,
+    source: botocore.session.Session | None,
+    point: Point,
+    exclusive: bool,
+    store: Store | None,
+    runner: Runner | None,
+) -> _Ground:
     settings.make_data_dir()
     keys = Keys.open(settings.key)
     store = store or open_store(
@@ -127,68 +183,64 @@ def build(
         point=point,
     )
     runner = runner or Runner(unisolated=settings.handlers == "unisolated", deadlines=settings.deadlines)
-    told = telling(settings, store, clock, book)
-    alarms.tell = told.alarms.say
-    coding = Coding(runner, RealWorlds(store, door, Directory(door), told.functions), told.readers)
+    return _Ground(settings, clock, source, keys, store, book, alarms, core, door, runner)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Who may, and what follows: the parts that desk and engine decide with."""
+
+    coding: Coding
+    deciding: Deciding
+    ending: Ending
+    gatekeeper: Gatekeeper
+    announcer: Announcers
+
+
+def _rules(ground: _Ground, told: Telling, ids: Callable[[str], str]) -> _Rules:
+    settings, book, door = ground.settings, ground.book, ground.door
+    worlds = RealWorlds(ground.store, door, Directory(door), told.functions)
+    coding = Coding(ground.runner, worlds, told.readers)
     follows = CodeFollows(book)
     announcer = Announcers((follows, told.announcer))
     deciding = Deciding(book, ids, settings.start_within, _forecaster(settings), announcer, follows.follow)
-    ending, gatekeeper = Ending(announcer), Gatekeeper(book)
+    return _Rules(coding, deciding, Ending(announcer), Gatekeeper(book), announcer)
+
+
+def _engine(ground: _Ground, told: Telling, rules: _Rules, point: Point, seed: int | None) -> Engine:
+    """The engine with its ports filled."""
+    store, clock, book, door, settings = ground.store, ground.clock, ground.book, ground.door, ground.settings
     preparing = Preparing(
         store=store,
         clock=clock,
         book=book,
-        deciding=deciding,
-        gatekeeper=gatekeeper,
+        deciding=rules.deciding,
+        gatekeeper=rules.gatekeeper,
         finder=Finder(door, clock.now),
-        coding=coding,
-        forms=Forms(store, book, coding, clock.now),
+        coding=rules.coding,
+        forms=Forms(store, book, rules.coding, clock.now),
         transient=_transient,
         patience=settings.start_within,
     )
-    following = Following(store, clock, book, coding, deciding, ending)
-    checkpoints = SignedCheckpoints(Signer(keys.checkpoint_pem), sinks(settings, source))
+    following = Following(store, clock, book, rules.coding, rules.deciding, rules.ending)
     ports = Ports(
-        gate=gatekeeper,
-        announcer=announcer,
-        alarms=alarms,
-        roster=gatekeeper,
+        gate=rules.gatekeeper,
+        announcer=rules.announcer,
+        alarms=ground.alarms,
+        roster=rules.gatekeeper,
         decider=preparing,
         notifier=Channels({CHANNEL: CardsFirst(store, following), **told.notifiers}),
-        checkpoints=checkpoints,
+        checkpoints=SignedCheckpoints(Signer(ground.keys.checkpoint_pem), sinks(settings, ground.source)),
         inventory=EstateInventory(store, book, door),
     )
-    engine = Engine(
-        core,
+    return Engine(
+        ground.core,
         load_strategies(door),
         ports,
         point=point,
         probe=_probe(store, book, door),
         store_clock=store.server_clock,
         seed=seed,
-    )
-    applying = Applying(store, book, ending)
-    desk = Desk(store, clock, book, deciding, ending, coding)
-    office = Office(store, clock, book, ids, lambda: secrets.token_urlsafe(32), ending, keys.external_id)
-    jobs = _jobs(settings, store, clock, core.settings.worker, source)
-    return Installation(
-        settings=settings,
-        clock=clock,
-        keys=keys,
-        store=store,
-        book=book,
-        desk=desk,
-        office=office,
-        applying=applying,
-        applier=FileApplier(applying, runner),
-        door=door,
-        runner=runner,
-        engine=engine,
-        jobs=jobs,
-        applies=TeamsApplies(store, clock, office, jobs.wake),
-        health=ProcessHealth(store, clock, engine, alarms),
-        faces=told.face(desk, clock),
-        alarms=told.alarms,
     )
 
 
@@ -224,7 +276,8 @@ def _jobs(
         from gatepass.engine.jobs import Runner as DbosRunner
 
         works = {KIND: TeamsApply(store, clock, worker, enter)}
-        return DbosRunner(settings.database, worker, works, settings.job_threads)
+        direct = settings.listen_database_url or settings.database
+        return DbosRunner(direct, worker, works, settings.job_threads)
 
     pace = JobPace(dead_after=settings.dead_after)
     return JobLoop(store, clock, worker, begin, pace, shared=not settings.database.startswith("sqlite"))

@@ -42,7 +42,7 @@ class Settings:
     key_file: Path | None = None
     """The installation's secret; empty: `installation.key` in the data directory, made at the first start."""
     listen_database_url: str = ""
-    """A direct connection for LISTEN, where the other goes through a pooler; empty: the same."""
+    """The database's own address, for LISTEN and jobs, where the other is a pooler's; empty: there is no pooler."""
     host: str = "127.0.0.1"
     port: int = 8080
     public_url: str = ""

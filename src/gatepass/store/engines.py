@@ -95,8 +95,12 @@ _COUNTED = {"preserve_rowcount": True}
 """How many rows an INSERT made is an answer we use: 0 says that somebody was faster."""
 
 
-def make_engines(url: str, *, lock_timeout_ms: int = 10_000) -> Engines:
-    """Engines for `sqlite:///file` or `postgresql://...`. Raises `BadDatabase` for any other address."""
+def make_engines(url: str, *, lock_timeout_ms: int = 10_000, pooled: bool = False) -> Engines:
+    """Engines for `sqlite:///file` or `postgresql://...`. Raises `BadDatabase` for any other address.
+
+    `pooled`: the address is a pooler's in transaction mode, where each transaction may be another session's: nothing is
+    left behind in a session, which costs a round trip for each transaction.
+    """
     where = make_url(address(url))
     if where.get_backend_name() == "sqlite":
         if where.database in (None, "", ":memory:"):
@@ -109,15 +113,11 @@ def make_engines(url: str, *, lock_timeout_ms: int = 10_000) -> Engines:
             reader=_sqlite(where, "BEGIN", read_only=True),
         )
     if where.drivername == "postgresql+psycopg":
+        make = _pooled if pooled else _postgresql
         return Engines(
-            writer=_postgresql(where, lock_timeout_ms),
-            passing=_postgresql(where, lock_timeout_ms, synchronous_commit="off"),
-            reader=_postgresql(
-                where,
-                lock_timeout_ms,
-                default_transaction_read_only="on",
-                default_transaction_isolation="repeatable\\ read",
-            ),
+            writer=make(where, lock_timeout_ms),
+            passing=make(where, lock_timeout_ms, synchronous_commit="off"),
+            reader=make(where, lock_timeout_ms, **_READING),
         )
     raise BadDatabase(
         f"no database of the kind {where.drivername!r} is known",
@@ -162,17 +162,44 @@ def _sqlite(url: URL, begin: str, *, waits_for_disk: bool = True, read_only: boo
     return engine
 
 
-def _postgresql(url: URL, lock_timeout_ms: int, **more: str) -> Engine:
-    settings = {
-        "default_transaction_isolation": "read\\ committed",
+_READING = {"default_transaction_read_only": "on", "default_transaction_isolation": "repeatable read"}
+
+
+def _settings(lock_timeout_ms: int, **more: str) -> dict[str, str]:
+    """What holds for every transaction: how it is isolated, and how long it may hold others up."""
+    return {
+        "default_transaction_isolation": "read committed",
         "lock_timeout": str(lock_timeout_ms),
         "idle_in_transaction_session_timeout": str(3 * lock_timeout_ms),
         **more,
     }
-    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    return create_engine(
-        url, pool_size=8, max_overflow=16, connect_args={"options": options}, execution_options=_COUNTED
-    )
+
+
+def _postgresql(url: URL, lock_timeout_ms: int, **more: str) -> Engine:
+    settings = _settings(lock_timeout_ms, **more)
+    options = " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items())
+    return _create(url, {"options": options})
+
+
+def _pooled(url: URL, lock_timeout_ms: int, **more: str) -> Engine:
+    """The same settings, said anew in each transaction; statements are not prepared, for another session knows none."""
+    engine = _create(url, {"prepare_threshold": None})
+    local = {
+        name.removeprefix("default_"): value for name, value in _settings(lock_timeout_ms, **more).items()
+    }
+    said = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in local.items())
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        driver = connection.connection.dbapi_connection
+        if not driver.autocommit:  # a single look is a transaction of its own, and waits for no lock
+            driver.execute(said)
+
+    return engine
+
+
+def _create(url: URL, connect: dict[str, Any]) -> Engine:
+    return create_engine(url, pool_size=8, max_overflow=16, connect_args=connect, execution_options=_COUNTED)
 
 
 def check_durable(engines: Engines) -> None:

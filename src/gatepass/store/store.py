@@ -378,10 +378,10 @@ def open_store(
 
     `audit_key` hides sensitive fields of the audit log. `exclusive` refuses (`Unavailable`) a SQLite file that another
     process works on; a PostgreSQL is shared by any number. `listen_url`: the database's own address, where `url`
-    is a pooler's. Raises `BadDatabase` for an address or a setting
+    is a pooler's in transaction mode. Raises `BadDatabase` for an address or a setting
     that cannot hold what gatepass promises.
     """
-    engines = make_engines(url)
+    engines = make_engines(url, pooled=listen_url is not None)
     owner = None
     try:
         file = engines.writer.url.database

@@ -260,3 +260,29 @@ def test_the_server_tells_its_time_and_a_file_has_none(
     assert now - timedelta(seconds=1) <= later <= SystemClock().now() + timedelta(seconds=1)
     shared.close()
     own.close()
+
+
+@pytest.mark.postgres
+def test_behind_a_pooler_each_transaction_says_its_settings_and_leaves_none(
+    postgres_database: DatabaseMaker,
+) -> None:
+    """In transaction mode the next transaction may be another session's: what was set, or prepared, is not there."""
+    engines = make_engines(postgres_database(), lock_timeout_ms=7_000, pooled=True)
+    shows = ("lock_timeout", "synchronous_commit", "transaction_isolation", "transaction_read_only")
+    expected = {
+        "writer": ("7s", "on", "read committed", "off"),
+        "passing": ("7s", "off", "read committed", "off"),
+        "reader": ("7s", "on", "repeatable read", "on"),
+    }
+    for name, values in expected.items():
+        engine = getattr(engines, name)
+        with engine.begin() as connection:
+            inside = tuple(connection.exec_driver_sql(f"SHOW {each}").scalar_one() for each in shows)
+        assert inside == values
+        for _ in range(8):  # a driver prepares what it has seen five times
+            with engine.begin() as connection:
+                connection.exec_driver_sql("SELECT 1")
+    with engines.looker.connect() as connection:
+        assert connection.exec_driver_sql("SHOW lock_timeout").scalar_one() == "0"
+        assert connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one() == 0
+    engines.dispose()
