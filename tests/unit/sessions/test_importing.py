@@ -266,6 +266,8 @@ def test_s56_keys_move_into_the_vault_once_aws_knows_them(short_tmp: Path, fake:
         assert GATEWAY_SECRET not in config.read_text()
         assert config.read_text().startswith("# mine\n[profile far]\n#")
         assert config.read_text().endswith("region = eu-west-1\n")
+        gatepass("import", "aws", str(config), "--purge")
+        assert not list(short_tmp.glob("*.bak"))
         exported = gatepass("export")
         assert '[session."base"]' in exported
         assert GATEWAY_SECRET not in exported
