@@ -24,8 +24,8 @@ from sqlalchemy.engine import make_url
 from bench.figure import Figure, milliseconds, p50
 from gatepass.access.events import Event
 from gatepass.access.facts import FactKey, assignment
+from gatepass.access.plans import Next, Plan
 from gatepass.access.requests import Request, Terms
-from gatepass.access.settle import Next, Plan
 from gatepass.access.states import FactState
 from gatepass.clock import SystemClock, to_ms
 from gatepass.engine.pacing import StorePacer

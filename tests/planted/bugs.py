@@ -123,7 +123,7 @@ BUGS = (
         "end moved by a retry",
         (
             Edit(
-                "access/settle.py",
+                "access/work.py",
                 "        self.put(attempt)\n        self.set_state(FactState.CREATING if",
                 "        for late in self.in_state(GrantState.GRANTING):\n"
                 "            later = replace(late, ends_at=self.s.now + late.duration)\n"
@@ -188,7 +188,7 @@ BUGS = (
         "standing access deleted because every grant on it was covered",
         (
             Edit(
-                "access/settle.py",
+                "access/work.py",
                 '        self.say("fact.standing")\n',
                 '        self.say("fact.standing")\n        self.change_fact(ours=True)\n',
             ),

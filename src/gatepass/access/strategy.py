@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gatepass.access.facts import FactKey, Reading
-from gatepass.access.settle import Called, Polled
+from gatepass.access.plans import Called, Polled
 from gatepass.access.states import Verb
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 
-from gatepass.access.settle import Limits
+from gatepass.access.plans import Limits
 from gatepass.errors import GatepassError
 from gatepass.handlers import Deadlines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gatepass.access.settle import Limits
+from gatepass.access.plans import Limits
 from gatepass.store import Pace
 
 

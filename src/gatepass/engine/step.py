@@ -17,7 +17,7 @@ from typing import TypeVar
 from gatepass.access import settle
 from gatepass.access.events import Event
 from gatepass.access.facts import Attempt, Fact, Reading
-from gatepass.access.settle import Called, Next, Plan, Situation
+from gatepass.access.plans import Called, Next, Plan, Situation
 from gatepass.access.states import FactState, GrantState, Outcome, Verb
 from gatepass.access.strategy import CallResult
 from gatepass.aws import lease

@@ -12,8 +12,8 @@ from sqlalchemy.sql import ClauseElement
 
 from gatepass.access.events import Event
 from gatepass.access.facts import Attempt, Fact, FactKey
+from gatepass.access.plans import Next, Plan
 from gatepass.access.requests import Grant
-from gatepass.access.settle import Next, Plan
 from gatepass.access.states import FINAL_GRANT, FactState, GrantState
 from gatepass.clock import to_ms
 from gatepass.errors import Bug, Conflict

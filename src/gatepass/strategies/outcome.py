@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gatepass.access.settle import Called
+from gatepass.access.plans import Called
 from gatepass.access.strategy import CallResult
 from gatepass.aws.errors import AwsError, Denied, Invalid, Later, LeaseShort, Missing, Throttled
 

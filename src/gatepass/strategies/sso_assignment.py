@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from gatepass.access.facts import FactKey, Reading
-from gatepass.access.settle import Called, Polled
+from gatepass.access.plans import Called, Polled
 from gatepass.access.states import Verb
 from gatepass.access.strategy import CallResult, OperationStatus
 from gatepass.aws.door import Door

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from gatepass.access.facts import FactKey, Reading
-from gatepass.access.settle import Called, Polled
+from gatepass.access.plans import Called, Polled
 from gatepass.access.states import Verb
 from gatepass.access.strategy import CallResult, Strategy
 from gatepass.aws.errors import AwsError

@@ -9,7 +9,7 @@ from tests.unit.access.test_settle_story import HOUR, KEY, SECOND, Desk
 
 from gatepass.access import settle
 from gatepass.access.facts import Attempt, Reading
-from gatepass.access.settle import Called, Next
+from gatepass.access.plans import Called, Next
 from gatepass.access.states import GrantState, Outcome, Verb
 
 

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from gatepass.access import settle
 from gatepass.access.decide import end
 from gatepass.access.facts import Attempt, Fact, Reading, assignment
+from gatepass.access.plans import Called, Limits, Next, Plan, Polled, Situation
 from gatepass.access.requests import Grant
-from gatepass.access.settle import REMOVED_OUTSIDE, Called, Limits, Next, Plan, Polled, Situation
 from gatepass.access.states import FactState, GrantState, Verb
+from gatepass.access.work import REMOVED_OUTSIDE
 
 KEY = assignment(
     "arn:aws:sso:::instance/ssoins-1", "333333333333", "arn:aws:sso:::permissionSet/ssoins-1/ps-1", "u-1"

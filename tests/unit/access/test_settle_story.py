@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from gatepass.access import settle
 from gatepass.access.facts import Attempt, Fact, Reading, assignment
+from gatepass.access.plans import Called, Next, Plan, Polled, Situation
 from gatepass.access.requests import Grant
-from gatepass.access.settle import Called, Next, Plan, Polled, Situation
 from gatepass.access.states import FactState, GrantState, Outcome, Verb
+from gatepass.access.work import REMOVED_OUTSIDE
 
 KEY = assignment(
     "arn:aws:sso:::instance/ssoins-1", "333333333333", "arn:aws:sso:::permissionSet/ssoins-1/ps-1", "u-1"
@@ -195,7 +196,7 @@ def test_what_was_removed_outside_ends_the_grant_and_is_not_made_again() -> None
     desk.now += timedelta(minutes=10)
     desk.read(False)
     assert desk.state("g") is GrantState.ENDED
-    assert desk.grants["g"].why == settle.REMOVED_OUTSIDE
+    assert desk.grants["g"].why == REMOVED_OUTSIDE
 
 
 def test_a_delete_sent_late_by_a_paused_process_is_found_and_the_fact_made_again() -> None:

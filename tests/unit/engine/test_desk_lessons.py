@@ -20,6 +20,7 @@ from gatepass.desk import Ask, BadAsk, Caller, Said
 from gatepass.desk.applying import Applying, EstateInUse
 from gatepass.errors import Conflict, GatepassError
 from gatepass.estate import Estate, load
+from gatepass.sim import Assignment
 from gatepass.store import Tx
 
 MINUTE = timedelta(minutes=1)
@@ -122,6 +123,21 @@ def test_a_tenant_with_live_grants_is_not_removed_unless_they_are_ended_I18(offi
     pass_time(office, 2 * MINUTE)
     with office.inner.read() as view:
         assert view.estates.tombstones() == ()
+
+
+def test_what_ended_at_an_organization_that_left_is_read_for_another_day_I1_seed_193(office: Office) -> None:
+    """A process paused in the middle of a send made it after its end, and after the organization had left."""
+    give(office, "ana", "staging", ("ben", "cleo"))
+    fact = next(key for key, owner in office.keys().items() if owner == ("ana", "tenant_bar"))
+    pass_time(office, 15 * MINUTE, timedelta(seconds=20))
+    assert not office.grants()
+    assert office.apply("without bar") == "applied"
+    account, permission_set, user = fact.parts
+    made = Assignment(fact.scope, account, permission_set, "USER", user)
+    there = office.sim.truth().instances[fact.scope].assignments
+    there.add(made, office.clock.now(), identifier="hand", by="hand", operation="hand")
+    pass_time(office, 10 * MINUTE, timedelta(seconds=20))
+    assert any("fact.drift" in line for line in office.export())
 
 
 def test_access_at_an_instance_that_its_organization_has_no_more_is_taken_back_there_I18(

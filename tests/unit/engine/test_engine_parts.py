@@ -14,8 +14,8 @@ from tests.engine_lab import HOUR, SECOND, Bells, Lab
 from tests.waiting import LONG, until
 
 from gatepass.access.facts import Attempt
+from gatepass.access.plans import Next, Plan, Situation
 from gatepass.access.requests import Grant, Request, Terms
-from gatepass.access.settle import Next, Plan, Situation
 from gatepass.access.states import GrantState, RequestState, Verb
 from gatepass.engine import points
 from gatepass.engine.brake import Brake

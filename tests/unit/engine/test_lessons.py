@@ -10,8 +10,8 @@ from tests.conformance.strategy_labs import FOO_ADMIN, FOO_INSTANCE, FOO_STORE
 from tests.engine_lab import ACCOUNT, SECOND, Lab
 
 from gatepass.access.facts import FactKey, assignment
-from gatepass.access.settle import REMOVED_OUTSIDE
 from gatepass.access.states import FactState, GrantState, RequestState
+from gatepass.access.work import REMOVED_OUTSIDE
 from gatepass.sim import Settings
 from gatepass.sim.hand import Hand
 

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Protocol
 
 from gatepass.access.facts import Attempt, Fact, FactKey, assignment
+from gatepass.access.plans import Next, Plan
 from gatepass.access.requests import Grant, Request, Terms
-from gatepass.access.settle import Next, Plan
 from gatepass.access.states import FactState, GrantState, RequestState, Verb
 from gatepass.store import ClaimedFact, Store, Tx
 from gatepass.testing.clock import VirtualClock
