@@ -95,3 +95,14 @@ def test_a_target_that_does_not_exist_is_named() -> None:
     assert "target admin" in text
     assert "target crew" in text
     assert "target far" in text
+
+
+def test_a_second_installation_on_the_same_instance_is_seen_where_roles_may_be_listed() -> None:
+    described = two_tenants(EXTERNAL)
+    role = next(each for each in described["roles"] if each["account"] == "123456789012")
+    described["roles"].append({**role, "name": "OtherConnector", "external_id": "gatepass-of-somebody-else"})
+    found, _ = looked(described=described)
+    (told,) = [each for each in found if "another gatepass" in str(each)]
+    assert not told.fatal
+    assert "OtherConnector" in str(told)
+    assert "gatepass-of-somebody-else" in str(told)
