@@ -7,7 +7,7 @@
         tx.audit(Event(...))            appended to its chain last, just before the commit
     store.wake()                        after the commit: whoever waits looks at once
 
-Locks are taken in one order everywhere: facts by key, requests, instances, audit heads. No call to AWS and no other
+Locks are taken in one order everywhere: facts by key, the estate, requests, instances, audit heads. No call to AWS and no other
 slow thing is made inside a transaction.
 """
 
