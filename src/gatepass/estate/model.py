@@ -395,16 +395,9 @@ class Estate:
         """Who is known under this id in this service."""
         return self._by_identity.get((service, external_id, identity))
 
-    def targets_of(self, flow: Flow, organization: str | None = None) -> tuple[Target, ...]:
-        """What a flow offers, in order; only in one organization when it is named."""
-        offered = (self.targets[name] for name in flow.targets)
-        return tuple(each for each in offered if organization in (None, each.organization))
-
-    def find_targets(self, flow: Flow, text: str, organization: str | None = None) -> tuple[Target, ...]:
-        """Targets of the flow that a person may mean by a name or short name; several when organizations share it."""
-        candidates = self.targets_of(flow, organization)
-        exact = tuple(each for each in candidates if each.name == text)
-        return exact or tuple(each for each in candidates if each.short == text)
+    def targets_of(self, flow: Flow) -> tuple[Target, ...]:
+        """What a flow offers, in order."""
+        return tuple(self.targets[name] for name in flow.targets)
 
     def rule_for(self, flow: Flow, target: Target | None, person: Person) -> Rule | None:
         """The first rule that matches this request, whole (security.md rule 1); None: it may not be asked for.

@@ -14,7 +14,7 @@ from gatepass.access.events import Event
 from gatepass.access.facts import Attempt, Fact, FactKey
 from gatepass.access.plans import Next, Plan
 from gatepass.access.requests import Grant
-from gatepass.access.states import FINAL_GRANT, FactState, GrantState
+from gatepass.access.states import FINAL_GRANT, GrantState
 from gatepass.clock import to_ms
 from gatepass.errors import Bug, Conflict
 from gatepass.store.leases import Lease, Leased, LeaseLost
@@ -72,12 +72,6 @@ class FactReads:
         """Every open attempt on the fact, and all with an intent at or after `since`; oldest first."""
         rows = self._link.all(_ATTEMPTS_ON, {"fact": key.text, "since": to_ms(since)})
         return tuple(attempt_from(row) for row in rows)
-
-    def of_organization(self, organization: str, *, ours: bool | None = None) -> tuple[Fact, ...]:
-        """The facts reached through one organization's connector that are not at rest as absent."""
-        where = and_(facts.c.organization == organization, facts.c.state != FactState.ABSENT.value)
-        rows = self._link.all(select(facts).where(where, *_ours(ours)).order_by(facts.c.key))
-        return tuple(fact_from(row) for row in rows)
 
     def places(self, since: datetime) -> frozenset[str]:
         """Through which kept connectors something is still to be reached: what is ours, what an open grant is on, and
@@ -254,10 +248,6 @@ def save_grant(link: Link, grant: Grant, version: int) -> None:
     row = {f"new_{name}": value for name, value in grant_row(grant).items()}
     if link.run(_SAVE_GRANT, {**row, "at_id": grant.id, "at_version": version}) != 1:
         raise Conflict(f"grant {grant.id} was changed by somebody else")
-
-
-def _ours(ours: bool | None) -> tuple[ColumnElement[bool], ...]:
-    return () if ours is None else ((facts.c.ours if ours else ~facts.c.ours),)
 
 
 def stepped(state: ColumnElement[str], prior: ColumnElement[str]) -> dict[str, object]:

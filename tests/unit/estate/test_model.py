@@ -153,13 +153,6 @@ def test_i12_a_bound_permission_set_is_one_of_the_organizations_instance() -> No
     assert [fault.field for fault in foreign.faults] == ["permission_set_arn"]
 
 
-def test_targets_are_found_by_name_and_by_short_name() -> None:
-    assert ESTATE.find_targets(FLOW, "read") == (READ,)
-    assert ESTATE.find_targets(FLOW, "foo-admin", "foo") == (ADMIN,)
-    assert ESTATE.find_targets(FLOW, "admin", "other") == ()
-    assert ESTATE.find_targets(FLOW, "nothing") == ()
-
-
 def test_people_are_found_by_a_stored_identity() -> None:
     known = replace(ANA, identities={"slack": {"T1": "U1"}})
     estate = replace(ESTATE, people={"ana": known})

@@ -269,11 +269,7 @@ class FactCases:
                 lock()
                 assert tx.now == lab.clock.now()
 
-    def test_what_an_organization_still_holds_is_counted(self, lab: StoreLab) -> None:
-        """What `apply` refuses to forget (I18)."""
+    def test_what_is_known_of_facts_is_told_without_locking_them(self, lab: StoreLab) -> None:
         grant(lab)
-        settle(lab, key("u2"), FactState.CREATING, ours=True)
         with lab.store.read() as view:
-            assert [f.key for f in view.facts.of_organization("foo", ours=True)] == [key("u2")]
-            assert not view.facts.of_organization("bar")
             assert set(view.facts.standing([key(), key("never")])) == {key()}
