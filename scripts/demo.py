@@ -59,7 +59,7 @@ class Server:
         self.aws_url, self.access_key = self._said(r"AWS_ENDPOINT_URL=(\S+) AWS_ACCESS_KEY_ID=\S+"), ""
 
     def _said(self, pattern: str) -> str:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while time.monotonic() < until:
             found = re.search(pattern, self.log.read_text(errors="replace"))
             if found:
