@@ -67,6 +67,7 @@ class Server:
             if self.process.poll() is not None:
                 break
             time.sleep(0.05)
+        self.process.kill()
         sys.exit(f"the server did not start; it said:\n{self.log.read_text(errors='replace')}")
 
     def stop(self) -> None:
