@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import httpx
 
+from gatepass.app.alarms import alarm_ways
 from gatepass.app.references import resolve
 from gatepass.app.settings import Settings, SettingsError
+from gatepass.app.slack_rows import SLACK, SlackRows
 from gatepass.clock import Clock
 from gatepass.desk import Book, Desk
 from gatepass.desk.coding import About
@@ -30,11 +32,8 @@ from gatepass.notify import (
     Routing,
     Sink,
     WebhookSink,
-    by_mail,
-    by_webhook,
 )
 from gatepass.notify.notice import TIMER
-from gatepass.notify.upto import read_ref
 from gatepass.store import Message, Store, Tx, View
 
 if TYPE_CHECKING:  # the extra `slack` is needed only where Slack is configured
@@ -42,77 +41,8 @@ if TYPE_CHECKING:  # the extra `slack` is needed only where Slack is configured
     from gatepass.slack.socket import SlackSocket
 
 log = logging.getLogger("gatepass.flows")
-SLACK = "slack"
 PAGE = "/requests/{id}"
 SOON = timedelta(milliseconds=100)
-
-
-@dataclass(frozen=True, slots=True)
-class SlackRows:
-    """Fills the Slack face's `Links` and `Memory` from the estate in force and the store."""
-
-    store: Store
-    book: Book
-    team: str
-
-    def person(self, team: str, user: str) -> str | None:
-        with self.store.read() as view:
-            known = self.book.current(view).estate.person_by_identity(SLACK, team, user)
-            stored = view.people.identities()
-        found = {known.id} if known is not None else set()
-        found |= {
-            each.person
-            for each in stored
-            if (each.service, each.external_id, each.identity) == (SLACK, team, user)
-            and each.failed_at is None
-        }
-        return found.pop() if len(found) == 1 else None
-
-    def linked(self, users: frozenset[str]) -> frozenset[str]:
-        """The people behind these users of the workspace; who is linked to several, or not at all, is left out."""
-        with self.store.read() as view:
-            estate = self.book.current(view).estate
-            known = {
-                each.identity: each.person
-                for each in view.people.identities()
-                if (each.service, each.external_id) == (SLACK, self.team) and each.failed_at is None
-            }
-        found = set()
-        for user in users:
-            declared = estate.person_by_identity(SLACK, self.team, user)
-            people = {each for each in (declared and declared.id, known.get(user)) if each}
-            found |= people if len(people) == 1 else set()
-        return frozenset(found)
-
-    def user(self, person: str) -> str | None:
-        with self.store.read() as view:
-            return self.user_in(view, person)
-
-    def user_in(self, rows: View | Tx, person: str) -> str | None:
-        """The same within a transaction."""
-        declared = self.book.current(rows).estate.people.get(person)
-        known = declared.identity(SLACK, self.team) if declared is not None else None
-        if known is not None:
-            return known
-        kept = rows.people.identity(person, SLACK, self.team)
-        return kept.identity if kept is not None and kept.failed_at is None else None
-
-    def thread(self, request: str) -> tuple[str, str] | None:
-        """Channel and timestamp of the request's first card."""
-        with self.store.read() as view:
-            cards = [
-                m for m in view.outbox.of_request(request) if m.kind == CARD and m.channel.startswith(SLACK)
-            ]
-        refs = (read_ref(each) for each in cards)
-        return next(((ref["channel"], ref["ts"]) for ref in refs if ref.get("ts")), None)
-
-    def shown(self, request: str, version: int, where: str) -> str | None:
-        with self.store.read() as view:
-            refs = [read_ref(each) for each in view.outbox.of_request(request) if each.sent_ref]
-        for ref in reversed(refs):
-            if ref.get("version") == version and where == f"{ref.get('channel')}:{ref.get('ts')}":
-                return str(ref["hash"])
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,48 +167,8 @@ def telling(settings: Settings, store: Store, clock: Clock, book: Book) -> Telli
     dispatcher = Dispatcher(store, clock, book, routing, sinks, page)
     notifiers = dict.fromkeys((*sinks, TIMER), dispatcher)
     announcer = OutboxAnnouncer(book, routing, settings.remind_after)
-    alarms = AlarmTeller(_alarm_ways(settings, client, mail, web, clock))
+    alarms = AlarmTeller(alarm_ways(settings, client, mail, web, clock))
     return Telling(announcer, notifiers, rows, client, slack, web, alarms)
-
-
-def _alarm_ways(
-    settings: Settings, slack: SlackClient | None, mail: MailServer | None, web: httpx.Client, clock: Clock
-) -> dict[str, Callable[[str], None]]:
-    """How operators are told of alarms. Raises `SettingsError` for a way that cannot be gone, all at once."""
-    faults = []
-    ways: dict[str, Callable[[str], None]] = {}
-    if settings.alarm_slack and slack is None:
-        faults.append("GATEPASS_ALARM_SLACK: Slack is not configured")
-    elif settings.alarm_slack and slack is not None:
-        from gatepass.slack.text import escape
-
-        ways[SLACK] = lambda words: _ignored(
-            slack.call(
-                "chat_postMessage", channel=settings.alarm_slack, text=f":rotating_light: {escape(words)}"
-            )
-        )
-    addresses = [each.strip() for each in settings.alarm_mail.split(",") if each.strip()]
-    if addresses and mail is None:
-        faults.append("GATEPASS_ALARM_MAIL: mail is not configured")
-    elif mail is not None and addresses:
-        ways["mail"] = by_mail(mail, addresses)
-    if settings.alarm_webhook:
-        secret = settings.alarm_webhook_secret
-        if not settings.alarm_webhook.startswith("https://") or not secret:
-            faults.append(
-                "GATEPASS_ALARM_WEBHOOK: needs https and GATEPASS_ALARM_WEBHOOK_SECRET, a reference"
-            )
-        name = "GATEPASS_ALARM_WEBHOOK_SECRET"
-        ways["webhook"] = by_webhook(settings.alarm_webhook, lambda: resolve(secret, name), web, clock)
-    if faults:
-        raise SettingsError(
-            "nobody would hear of alarms: " + "; ".join(faults), advice="see docs/notifications.md"
-        )
-    return ways
-
-
-def _ignored(_: object) -> None:
-    """What was answered does not matter."""
 
 
 def slack_settings(settings: Settings) -> SlackSettings | None:
