@@ -32,6 +32,8 @@ _ASKING = Implementation(
 _LOOP = Implementation("bench", "impl.py", _CODE.format(asks="\n    while True: pass"))
 Run = Callable[[], object]
 _AMPLE = timedelta(seconds=30)
+CALLS = int(os.environ.get("GATEPASS_BENCH_CALLS", "500"))
+"""Over which growth is looked for; docs/performance.md records 10,000."""
 
 
 def figures() -> Iterator[Figure]:
@@ -123,8 +125,8 @@ def _beside_hostile(runner: Runner, call: Run, times: int = 60) -> Figure:
     return Figure("another flow's call beside a loop, p50", p50(beside), "ms", p50(alone), "alone")
 
 
-def _growth(call: Run, calls: int = 500) -> Iterator[Figure]:
-    """What this process gained over so many calls; the long test does ten thousand."""
+def _growth(call: Run, calls: int = CALLS) -> Iterator[Figure]:
+    """What this process gained over so many calls."""
     for _ in range(100):
         call()
     before = _size()
