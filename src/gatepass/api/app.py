@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from gatepass.api import problems, routes
-from gatepass.api.guard import Guard, Rates
+from gatepass.api.guard import Crowd, Guard
 from gatepass.clock import Clock
 
 
@@ -48,5 +48,5 @@ def build_api(parts: routes.Parts, health: Health, clock: Clock, version: str) -
     def metrics() -> PlainTextResponse:
         return PlainTextResponse(health.metrics(), media_type="text/plain; version=0.0.4")
 
-    app.add_middleware(Guard, rates=Rates(clock))
+    app.add_middleware(Guard, crowd=Crowd(clock))
     return app
