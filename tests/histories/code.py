@@ -24,6 +24,8 @@ HANDLERS = (
     *sorted(GRANT_SIDE), "prefetch:change", "on_approve", "on_deny", "on_deescalate", "after_request",
     "after_approve", "after_deny", "after_escalate", "after_deescalate", "after_request_expire",
 )  # fmt: skip
+CHANCE = 0.15
+"""Of a call to be a fault."""
 CHANGES = ("CH-1", "CH-2", "CH-3")
 _ENDS = (Kind.RAISED, Kind.EXITED, Kind.MEMORY, Kind.OUTPUT, Kind.ASKED_TOO_MUCH, Kind.LOST)
 _WRONG: tuple[object, ...] = ("a text", 7, True, {"a": 1}, ["x"], range(3), ApprovalTemplate.prompt())
@@ -36,8 +38,7 @@ class Dicey(Runner):
         super().__init__()
         self._dice = dice
         self._clock = clock
-        self.chance = 0.15
-        """Of a call to be a fault."""
+        self.chance = CHANCE
 
     def present(self, implementation: Implementation) -> Present:
         return Present(dict.fromkeys(HANDLERS, 1), None, ())

@@ -6,14 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.histories import code
 from tests.histories.history import run
 
 from gatepass.desk import coding
 from gatepass.handlers.submission import Fate, Requested
 
 _EACH = 5
-SEED_WITH_A_FAULT = 6
-"""A history in which code fails on the way to a grant that somebody then approves."""
 
 
 @pytest.mark.parametrize("first", range(0, 50, _EACH))
@@ -34,8 +33,8 @@ def test_a_fault_of_code_that_is_overlooked_is_found(monkeypatch: pytest.MonkeyP
         return replace(made, fate=Fate.PENDING) if made.fate is Fate.FAILED else made
 
     monkeypatch.setattr(coding, "run_request_handlers", overlooking)
-    found, _ = run(SEED_WITH_A_FAULT)
-    assert "I14" in {each.invariant for each in found}
+    monkeypatch.setattr(code, "CHANCE", 0.4)
+    assert any("I14" in {each.invariant for each in run(seed)[0]} for seed in range(20))
 
 
 @pytest.mark.long

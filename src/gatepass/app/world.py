@@ -6,12 +6,13 @@ no integration raises the SDK's named "not configured" error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gatepass.access.requests import Request
+from gatepass.access.requests import Grant, Request
+from gatepass.access.states import GrantState
 from gatepass.app.references import look_up
 from gatepass.aws.directory import Directory
 from gatepass.aws.door import Door
@@ -26,6 +27,7 @@ from gatepass.store.estates import KnownAccount
 MOST_MEMBERS = 20
 """A larger group is refused, as in Sym (spec/sym.md 2.10)."""
 SERVICE = "aws_sso"
+_GROUP = ("GroupId", "DisplayName", "Description", "ExternalIds", "IdentityStoreId")
 Function = Callable[[Ask], Any]
 
 
@@ -102,9 +104,7 @@ class _OneWorld:
         rows = self.parts.door.pages(
             organization, "identitystore", "ListGroups", "Groups", IdentityStoreId=store
         )
-        return [
-            {key: row[key] for key in ("GroupId", "DisplayName", "Description") if key in row} for row in rows
-        ]
+        return [{key: row[key] for key in _GROUP if key in row} for row in rows]
 
     def _member_ids(self, name: str) -> list[str]:
         organization = self._organization()
@@ -200,16 +200,18 @@ class _OneWorld:
             return 0
         wanted = RequestFilter(flow=self.about.flow.name, requester=person.id)
         if ask.arguments["filter_on"] == "target":
+            if self.about.target is None:
+                return 0  # none is chosen yet
             wanted = RequestFilter(target=self.about.target, requester=person.id)
+        errored = bool(ask.arguments.get("include_errored"))
         since, until = (_moment(ask.arguments[name]) for name in ("since", "until"))
         with self.parts.store.read() as view:
             count, cursor = 0, None
             while True:
                 page = view.requests.find(None, wanted, cursor=cursor, limit=500)
                 for request in page.requests:
-                    moments = _when(
-                        str(ask.arguments["event_name"]), request, view.requests.grants_of(request.id)
-                    )
+                    grants = view.requests.grants_of(request.id)
+                    moments = _when(str(ask.arguments["event_name"]), request, grants, errored=errored)
                     count += sum(
                         1 for at in moments if (not since or at >= since) and (not until or at <= until)
                     )
@@ -253,8 +255,8 @@ def _moment(text: object) -> datetime | None:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-def _when(event: str, request: Request, grants: Any) -> list[datetime]:
-    """When events of this name happened on a request."""
+def _when(event: str, request: Request, grants: Sequence[Grant], *, errored: bool) -> list[datetime]:
+    """When events of this name happened on a request; those that failed only if they are wanted."""
     match event:
         case "request":
             return [request.asked_at]
@@ -263,7 +265,8 @@ def _when(event: str, request: Request, grants: Any) -> list[datetime]:
         case "deny" if request.state.value == "denied":
             return [request.decided_at or request.asked_at]
         case "escalate":
-            return [grant.starts_at for grant in grants if grant.starts_at]
+            given = [g for g in grants if errored or g.state is not GrantState.FAILED]
+            return [grant.starts_at for grant in given if grant.starts_at]
         case "deescalate":
             return [grant.ended_at for grant in grants if grant.ended_at and grant.starts_at]
     return []

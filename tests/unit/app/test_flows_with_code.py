@@ -275,3 +275,37 @@ def test_on_change_shows_a_field_and_a_fault_leaves_the_form(place: Place) -> No
         assert next(f.label for f in form.fields if f.name == "change") == label
         told = form.options["risk"].problem if "risk" in form.options else ""
         assert bool(told) == (label == "Which change?")
+
+
+def test_code_counts_what_its_requester_was_given_before(place: Place) -> None:
+    """spec/sym.md 2.5: events of this flow, or on this target, that came to something."""
+    place.code(
+        "from sym.sdk import RequestPermission, reducer\n"
+        "@reducer\n"
+        "def get_permissions(event):\n"
+        '    return RequestPermission(webapp_view="member", approve_deny="member")\n'
+    )
+    given = place.ask()
+    place.approve(BEN, given)
+    place.whole.settle(5)
+    assert place.whole.holds("ana")
+    place.desk.end(ANA, given.id)
+    place.whole.settle(5)
+    place.code(
+        "from sym.sdk import ApprovalTemplate, hook\n"
+        "@hook\n"
+        "def on_request(event):\n"
+        "    count = event.user.get_event_count\n"
+        '    found = [count("escalate"), count("escalate", filter_on="target"), count("deescalate"), count("deny")]\n'
+        '    return ApprovalTemplate.deny(reason=f"counted {found}")\n'
+    )
+    counted = place.ask()
+    assert counted.state == "denied"
+    with place.whole.parts.store.read() as view:
+        (denial,) = view.requests.decisions(counted.id)
+    assert "counted [" in denial.message
+    escalated, on_target, ended, denied = map(int, denial.message.partition("[")[2].rstrip("]").split(", "))
+    assert escalated >= 1
+    assert on_target >= 1
+    assert ended >= 1
+    assert denied >= 0
