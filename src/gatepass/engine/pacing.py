@@ -13,6 +13,8 @@ from gatepass.store.limiter import LATE
 
 _TRIES = 4
 """So often a slot is taken for one call."""
+_AHEAD = 2 * LATE
+"""Who came too late because taking took so long asks so far ahead at most: a database that stalled once is no rule."""
 
 _IN_HAND: ContextVar[tuple[str, datetime] | None] = ContextVar("slot_in_hand", default=None)
 
@@ -56,7 +58,7 @@ class StorePacer:
             )
             if not slot.taken:
                 return slot.at
-            took, at = self._clock.now() - began, slot.at
+            took, at = min(self._clock.now() - began, _AHEAD), slot.at
         assert at is not None
         self._reached(at)
         return None
