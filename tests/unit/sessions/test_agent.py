@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from tests.unit.sessions.fake_aws import Answer, FakeAws
 from tests.waiting import LONG, until
 
 from gatepass.sessions.client import Person, agent_is_running, conversation, request
+from gatepass.sessions.direct import payload
 from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman, SessionError, Upstream
 from gatepass.sessions.files import try_lock
 from gatepass.sessions.launcher import install_launcher, launch_for, launcher_faults, repair_launcher
@@ -445,15 +448,19 @@ def agentless(paths: Paths, fake: FakeAws, write: Write, key_vault: Vault) -> Pa
 
 
 def test_t2_without_an_agent_locks_give_one_mint(fake: FakeAws, agentless: Path, paths: Paths) -> None:
-    """S-36: many processes, cold, one mint; the cache is encrypted; no agent appears."""
+    """S-36: a hundred clients, cold, one mint; the cache is encrypted; no agent appears.
+
+    Eight are processes; the others are threads that share nothing but the files: the kernel's locks do not care.
+    """
     fake.latency = 0.25
-    clients = [
-        subprocess.Popen([str(agentless), "dev"], stdout=subprocess.PIPE, text=True) for _ in range(12)
-    ]
-    answers = {client.communicate()[0] for client in clients}
+    with ThreadPoolExecutor(92) as pool:
+        threads = [pool.submit(lambda: asyncio.run(payload(paths, "dev"))) for _ in range(92)]
+        clients = [subprocess.Popen([str(agentless), "dev"], stdout=subprocess.PIPE) for _ in range(8)]
+        answers = [client.communicate()[0] for client in clients] + [each.result() for each in threads]
     assert fake.calls == {"AssumeRole": 1}
-    assert len(answers) == 1
-    secret = json.loads(answers.pop())["SecretAccessKey"]
+    assert len(answers) == 100
+    (answer,) = set(answers)
+    secret = json.loads(answer)["SecretAccessKey"]
     assert secret.encode() not in (paths.data / "cache.bin").read_bytes()
     assert not paths.socket.exists()
 
