@@ -153,9 +153,11 @@ def _crowd(laptop: Laptop, server: SimServer, base0: list[str]) -> Iterator[Figu
     laptop.take("dev")
 
     def hundred(name: str) -> int:
+        return at_once([laptop.launcher, name])
+
+    def at_once(command: list[str]) -> int:
         """How many different answers a hundred get; each writes into a file of its own."""
         files = [laptop.place / f"answer-{number}" for number in range(100)]
-        command = [laptop.launcher, name]
         clients = [os.posix_spawn(command[0], command, {}, file_actions=into(file)) for file in files]
         for client in clients:
             os.waitpid(client, 0)
@@ -163,6 +165,8 @@ def _crowd(laptop: Laptop, server: SimServer, base0: list[str]) -> Iterator[Figu
 
     reference, warm = beside(lambda: run_process(base0), lambda: hundred("dev"), runs=3)
     yield Figure("100 processes, warm (<= 80 B0)", warm, "ms", reference, "B0")
+    empty, warm_again = beside(lambda: at_once(base0), lambda: hundred("dev"), runs=3)
+    yield Figure("  beside 100 interpreters that do nothing", warm_again, "ms", empty, "those")
     before = sum(record.operation == "AssumeRole" for record in server.sim.calls)
     began = time.perf_counter()
     answers = hundred("crowd")

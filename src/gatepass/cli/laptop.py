@@ -37,10 +37,18 @@ def face(command: Callable[P, R]) -> Callable[P, R]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(0)
         except OSError as error:
-            say(f"gatepass: {scrub(str(error))}")
+            say(f"gatepass: {scrub(_said(error))}")
             sys.exit(1)
 
     return run
+
+
+def _said(error: OSError) -> str:
+    """What the system refused, where, and what to look at."""
+    what = error.strerror or type(error).__name__
+    if error.filename is None:
+        return f"{what}; run: gatepass doctor"
+    return f"{error.filename}: {what}; see that it is yours, of the right kind, and can be read and written"
 
 
 def say(text: str) -> None:

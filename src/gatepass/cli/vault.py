@@ -41,9 +41,9 @@ def init(
     """Make the vault. COMMAND prints the key, for the provider command."""
     make = KeyMaker(provider or "keyring", key_file, fd, command)
     made = Vault.create(places().vault, make, replace_old=replace_old)
-    from gatepass.sessions.client import forget_everything
+    from gatepass.sessions.client import vault_was_replaced
 
-    forget_everything(places())
+    vault_was_replaced(places())
     say(f"vault made at {made.path}, key from provider {provider or 'keyring'}")
 
 
@@ -143,9 +143,9 @@ def rotate_key(
     open_vault(fd).rotate(make)
     if old["kind"] == "keyring" and provider not in (None, "keyring"):
         forget_keyring_item(old)
-    from gatepass.sessions.client import forget_everything
+    from gatepass.sessions.client import vault_was_replaced
 
-    forget_everything(places())
+    vault_was_replaced(places())
     say("vault encrypted anew; the old key no longer opens it")
 
 

@@ -12,7 +12,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from gatepass.sessions.cold import start
-from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman, SessionError, Upstream
+from gatepass.sessions.errors import (
+    BadInput,
+    Busy,
+    Denied,
+    Locked,
+    NeedsHuman,
+    SessionError,
+    StaleParent,
+    Tampered,
+    UnknownSession,
+    Unsafe,
+    Upstream,
+)
 from gatepass.sessions.files import private_dir
 from gatepass.sessions.launcher import launch_for, repair_if_gone
 from gatepass.sessions.paths import Paths
@@ -20,6 +32,9 @@ from gatepass.sessions.thin import ask, connect
 
 Answer = dict[str, Any]
 HELLO_SECONDS = 5.0
+_BY_CODE: dict[str, type[SessionError]] = {
+    kind.code: kind for kind in (Busy, SessionError, StaleParent, Tampered, UnknownSession, Unsafe)
+}
 _BY_STATUS: dict[int, type[SessionError]] = {2: BadInput, 3: NeedsHuman, 4: Denied, 5: Upstream, 6: Locked}
 
 
@@ -118,7 +133,7 @@ class Conversation:
 
 
 def _error(found: Answer) -> SessionError:
-    kind = _BY_STATUS.get(int(found.get("status", 5)), Upstream)
+    kind = _BY_CODE.get(str(found.get("code"))) or _BY_STATUS.get(int(found.get("status", 5)), Upstream)
     return kind(str(found.get("message")), advice=str(found.get("advice", "")))
 
 
@@ -135,6 +150,8 @@ def link_to_agent(paths: Paths, *, start_it: bool = True) -> socket.socket:
             private_dir(paths.state)
             raw = start(launch)
     except OSError as error:
+        if start_it:
+            private_dir(paths.run)  # says what is wrong with it, if that is it
         raise Upstream(
             f"the agent cannot be reached ({error})", advice="run: gatepass agent status"
         ) from error
@@ -210,6 +227,14 @@ def agent_is_running(paths: Paths) -> bool:
     except (SessionError, OSError):
         return False
     return True
+
+
+def vault_was_replaced(paths: Paths) -> None:
+    """A running agent forgets what came from the vault before; it opens the new one when it is needed."""
+    forget_everything(paths)
+    if agent_is_running(paths):
+        with conversation(paths) as talk:
+            talk.call("forget_key")
 
 
 def forget_everything(paths: Paths) -> None:

@@ -113,4 +113,5 @@ def make_private(path: str) -> None:
     found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         mode = stat.S_IMODE(found.st_mode)
-        raise OSError(1, f"{path} must be a directory of yours with mode 0700; found: mode {mode:04o}")
+        found_mode = f"found: mode {mode:04o}; run: chmod 700 {path}"
+        raise OSError(1, f"{path} must be a directory of yours with mode 0700; {found_mode}")

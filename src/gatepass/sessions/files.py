@@ -19,6 +19,10 @@ LOCK_WAIT_SECONDS = 120.0  # S-82
 LOCK_TELL_AFTER_SECONDS = 2.0
 
 
+# A fifo in the way must be refused, not waited for.
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
 def private_dir(path: Path) -> Path:
     """`path` as a directory of ours which nobody else can enter; made 0700 if missing. Raises `Unsafe`."""
     if not path.is_symlink() and not path.exists():
@@ -35,19 +39,22 @@ def private_dir(path: Path) -> Path:
 def read_private(path: Path) -> bytes:
     """The bytes of a file of ours. Raises `FileNotFoundError`, or `Unsafe` for a link, other owner or open mode."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | _NO_LINK)
     except OSError as error:
         if path.is_symlink():
             raise Unsafe(
                 f"{path} is a link; gatepass does not follow it", advice="replace it by a file"
             ) from error
         raise
-    with os.fdopen(fd, "rb") as file:
+    try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
             raise Unsafe(f"{path} must be a plain file and is not", advice="move it away and try again")
         _refuse_foreign(path, found, "chmod 600")
-        return file.read()
+        with open(fd, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(fd)
 
 
 def _refuse_foreign(path: Path, found: os.stat_result, repair: str) -> None:

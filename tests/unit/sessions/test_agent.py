@@ -21,7 +21,7 @@ from tests.waiting import LONG, until
 
 from gatepass.sessions.client import Person, agent_is_running, conversation, request
 from gatepass.sessions.direct import payload
-from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman, SessionError, Upstream
+from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman, SessionError, Unsafe, Upstream
 from gatepass.sessions.files import try_lock
 from gatepass.sessions.launcher import install_launcher, launch_for, launcher_faults, repair_launcher
 from gatepass.sessions.paths import Paths
@@ -134,7 +134,7 @@ def test_t6_a_second_agent_and_an_open_directory_are_refused(
     assert "another agent runs" in second.stderr
     request(paths, "quit")
     os.chmod(paths.run, 0o755)
-    with pytest.raises(Upstream, match="mode 0700"):
+    with pytest.raises(Unsafe, match="chmod 700"):
         request(paths, "hello 1")
     third = subprocess.run(launch_for(paths).argv, capture_output=True, text=True, timeout=LONG, check=False)
     assert "mode 0755" in third.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -11,16 +12,23 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.sessions.conftest import DEV, GATEWAY, Tables
+from tests.unit.sessions.conftest import DEV, GATEWAY, Tables, make_vault
 from tests.unit.sessions.fake_aws import FakeAws
 from tests.unit.sessions.test_agent import Typist
 from tests.unit.sessions.test_keeper import Bench, role, user
 
 from gatepass.sessions.agent import process
 from gatepass.sessions.agent.keeper import Keeper
-from gatepass.sessions.client import Conversation, conversation, link_to_agent, request
+from gatepass.sessions.client import (
+    Conversation,
+    conversation,
+    link_to_agent,
+    request,
+    vault_was_replaced,
+)
 from gatepass.sessions.errors import SessionError, Upstream
 from gatepass.sessions.paths import Paths
+from gatepass.sessions.vault.store import read_sealed
 from gatepass.testing.clock import VirtualClock
 
 Write = Callable[[Tables], None]
@@ -218,3 +226,48 @@ def test_s16_every_transition_of_a_story_is_an_event(short_tmp: Path) -> None:
     assert [old for old, _ in moves[1:]] == [new for _, new in moves[:-1]]
     assert all(old != new for old, new in moves)
     assert moves[-1][1] == "inactive"
+
+
+@pytest.mark.parametrize("kind", ["directory", "fifo", "cut short", "empty", "mode 0644", "link"])
+@agent
+def test_h7_whatever_lies_where_the_vault_should_be_is_one_line_and_code_1(
+    paths: Paths, write: Write, kind: str
+) -> None:
+    """Over the agent and without it the same error, with the same exit code, naming the file or what to do."""
+    write({("session", "gateway"): GATEWAY})
+    raw_bytes = paths.vault.read_bytes()
+    paths.vault.unlink()
+    match kind:
+        case "directory":
+            paths.vault.mkdir()
+        case "fifo":
+            os.mkfifo(paths.vault, 0o600)
+        case "link":
+            (paths.data / "real").write_bytes(raw_bytes)
+            paths.vault.symlink_to(paths.data / "real")
+        case _:
+            paths.vault.write_bytes({"cut short": raw_bytes[:90], "empty": b""}.get(kind, raw_bytes))
+            paths.vault.chmod(0o644 if kind == "mode 0644" else 0o600)
+    with pytest.raises(SessionError) as plain:
+        read_sealed(paths.vault)
+    with conversation(paths) as talk, pytest.raises(SessionError) as told:
+        talk.call("start", name="gateway")
+    assert (told.value.exit_code, told.value.code) == (plain.value.exit_code, plain.value.code)
+    assert told.value.exit_code == 1
+    assert told.value.advice
+    assert "\n" not in str(told.value)
+
+
+@agent
+def test_h7_a_new_vault_is_used_by_the_agent_that_ran_before(
+    paths: Paths, fake: FakeAws, write: Write
+) -> None:
+    """`vault init` beside a running agent: nothing of the old one is served, and no unlocking is asked for."""
+    write({("session", "gateway"): GATEWAY})
+    request(paths, "get gateway")
+    paths.vault.unlink()
+    (paths.data / "vault.key").unlink()
+    make_vault(paths)
+    vault_was_replaced(paths)
+    request(paths, "get gateway")
+    assert fake.calls["GetSessionToken"] == 2

@@ -198,7 +198,8 @@ def _is_locked(directories: "Sequence[str]", name: str) -> bool:
 
 def _read_private(path: str) -> bytes:
     """The bytes of a plain file of ours that nobody else can reach. Raises OSError for anything else."""
-    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb") as file:
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    with open(os.open(path, flags), "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
             raise OSError(1, "not private")
