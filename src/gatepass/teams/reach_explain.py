@@ -94,6 +94,8 @@ def _changes(reach: Reach, hop: Hop) -> Iterator[str]:
     for layer in refusing.layers if refusing else ():
         if layer.needed and not _would_allow(layer):
             yield _with_allow(reach, layer, hop)
+    if hop.needs:
+        yield f"call with {' and '.join(hop.needs)}"
 
 
 def _without_denial(reach: Reach, layer: Layer, hop: Hop) -> str:

@@ -40,7 +40,7 @@ NOBODY = Side(Permissions())
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One attempt, allowed or not, with the call that came nearest."""
+    """One attempt, allowed or not, with the call that came nearest and what it brought (`needs`)."""
 
     source: Node
     target: Node
@@ -74,21 +74,21 @@ def try_hop(
     """Decide one hop. With no opening at all the plain call is tried, for the sake of the explanation."""
     caller = caller_of(source)
     lasts = longest(caller, role.max_session)
-    nearest: Assumption | None = None
+    refused: list[tuple[Assumption, tuple[str, ...]]] = []
     for form, ask in _asks(source, tuple(openings), side, now):
         answer = can_assume(caller, role, side.permissions, ask, form=form)
         if answer.allowed:
             return Hop(source, target, answer, lasts, _needs(ask, form), _assumes(source))
-        nearest = nearest or answer
-    assert nearest is not None
-    return Hop(
-        source,
-        target,
-        nearest,
-        lasts,
-        (),
-        tuple(f"policy {arn}, whose text is unknown" for arn in side.unknown),
-    )
+        refused.append((answer, _needs(ask, form)))
+    nearest, needs = min(refused, key=lambda tried: _in_the_way(tried[0]))
+    unknown = tuple(f"policy {arn}, whose text is unknown" for arn in side.unknown)
+    return Hop(source, target, nearest, lasts, needs, unknown)
+
+
+def _in_the_way(answer: Assumption) -> int:
+    """How many problems and layers refuse the call; of equal ones the call that needs least comes first."""
+    refusing = answer.refusing
+    return len(answer.problems) + (len(refusing.blocking) if refusing else 0)
 
 
 def _asks(

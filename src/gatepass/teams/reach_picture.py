@@ -6,22 +6,26 @@ Deterministic: equal answers give equal bytes. Colours follow the reader's light
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from gatepass.teams.reach_matrix import Cell, Matrix
 from gatepass.teams.reach_nodes import Edge, EdgeKind, Node, NodeKind, Path
 
-_WIDTH, _HEIGHT, _ACROSS, _DOWN, _EDGE = 230, 44, 300, 64, 24
-_LETTER = 7
+_HEIGHT, _GAP, _DOWN, _EDGE = 44, 76, 64, 24
+_NARROW, _WIDE = 150, 380
+"""Width of a box: what its longest name needs, within these."""
+_LETTER = 8
 _ROUNDS = 4
 _STYLE = """
 text{font:13px system-ui,sans-serif;fill:#1b2733}.small{font-size:11px;fill:#5a6b7b}
+.note{font-size:11px;fill:#5a6b7b;text-anchor:middle}
 .box{fill:#f4f6f8;stroke:#8a99a8}.person,.group{fill:#e7f1ff;stroke:#4c86d0}.set{fill:#efe9ff;stroke:#8466c9}
 .role{fill:#e8f6ec;stroke:#479a62}.user{fill:#fff4dd;stroke:#c79a3a}
 .saml,.oidc,.service{fill:#e5f7f7;stroke:#3b9a9a}.foreign,.open{fill:#fdeaea;stroke:#c65353}
 .line{stroke:#5a6b7b;stroke-width:1.4;fill:none}.may-change{stroke:#c65353;stroke-dasharray:5 4}
 .cell{fill:#e8f6ec;stroke:#c9d3dc}.far{fill:#fff4dd}.empty{fill:none;stroke:#dde3e9}.back{fill:#ffffff}
-@media(prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#a9b7c4}.back{fill:#11181f}.box{fill:#1d2731}
+@media(prefers-color-scheme:dark){text{fill:#e6edf3}.small,.note{fill:#a9b7c4}.back{fill:#11181f}.box{fill:#1d2731}
 .person,.group{fill:#14304f}.set{fill:#2a2148}.role{fill:#15351f}.user{fill:#3d3013}.saml,.oidc,.service{fill:#123636}
 .foreign,.open{fill:#421c1c}.cell{fill:#15351f;stroke:#33414e}.far{fill:#3d3013}.empty{stroke:#26313b}}
 """
@@ -33,15 +37,42 @@ def paths_svg(paths: Sequence[Path], title: str) -> str:
         {(edge.source.id, edge.target.id, edge.action): edge for path in paths for edge in path}.values()
     )
     columns = _columns(paths)
-    places: dict[str, tuple[int, int]] = {}
-    for column, nodes in enumerate(columns):
-        for row, node in enumerate(nodes):
-            places[node.id] = (_EDGE + column * _ACROSS, _EDGE + 28 + row * _DOWN)
+    where = {node.id: column for column, nodes in enumerate(columns) for node in nodes}
+    lifts = [_lift(where[edge.target.id] - where[edge.source.id]) for edge in edges]
+    top = _EDGE + 28 + max(lifts, default=0) * 3 // 4
+    places, right = _places(columns, top)
     tallest = max((len(nodes) for nodes in columns), default=1)
-    width = 2 * _EDGE + max(len(columns) - 1, 0) * _ACROSS + _WIDTH
-    parts = [line for edge in edges for line in _arrow(edge, places)]
+    parts = [line for edge, lift in zip(edges, lifts, strict=True) for line in _arrow(edge, places, lift)]
     parts += [line for nodes in columns for node in nodes for line in _box(node, places[node.id])]
-    return _document(title, width, 2 * _EDGE + 28 + tallest * _DOWN, parts)
+    notes = [line for edge, lift in zip(edges, lifts, strict=True) for line in _noted(edge, places, lift)]
+    return _document(title, right + _EDGE, top + tallest * _DOWN + _EDGE, [*parts, *notes])
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a box stands."""
+
+    x: int
+    y: int
+    width: int
+
+
+def _places(columns: Sequence[Sequence[Node]], top: int) -> tuple[dict[str, _Place], int]:
+    """Every box, and where the last column ends."""
+    places: dict[str, _Place] = {}
+    left = _EDGE
+    for nodes in columns:
+        longest = max(len(node.label) for node in nodes) * _LETTER + 24
+        width = min(max(longest, _NARROW), _WIDE)
+        for row, node in enumerate(nodes):
+            places[node.id] = _Place(left, top + row * _DOWN, width)
+        left += width + _GAP
+    return places, max(left - _GAP, _EDGE + _NARROW)
+
+
+def _lift(columns: int) -> int:
+    """How far an arrow bends upwards to pass over the boxes between."""
+    return 0 if columns <= 1 else 22 + 26 * columns
 
 
 def matrix_svg(found: Matrix, title: str) -> str:
@@ -75,12 +106,12 @@ def _columns(paths: Sequence[Path]) -> list[list[Node]]:
     return [[node for node in sorted(nodes.values()) if ahead[node.id] == step] for step in steps]
 
 
-def _box(node: Node, place: tuple[int, int]) -> list[str]:
-    x, y = place
+def _box(node: Node, place: _Place) -> list[str]:
+    x, y, width = place.x, place.y, place.width
     return [
         f"<g><title>{escape(node.id)}</title>",
-        f'<rect class="box {node.kind}" x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="7"/>',
-        _text(x + 10, y + 19, _short(node.label, _WIDTH - 20)),
+        f'<rect class="box {node.kind}" x="{x}" y="{y}" width="{width}" height="{_HEIGHT}" rx="7"/>',
+        _text(x + 10, y + 19, _short(node.label, width - 20)),
         f"{_text(x + 10, y + 35, _kind(node), 'small')}</g>",
     ]
 
@@ -96,19 +127,31 @@ def _kind(node: Node) -> str:
     return words.get(node.kind, str(node.kind))
 
 
-def _arrow(edge: Edge, places: dict[str, tuple[int, int]]) -> list[str]:
-    (from_x, from_y), (to_x, to_y) = places[edge.source.id], places[edge.target.id]
-    x1, y1, x2, y2 = from_x + _WIDTH, from_y + _HEIGHT // 2, to_x, to_y + _HEIGHT // 2
+def _arrow(edge: Edge, places: dict[str, _Place], lift: int) -> list[str]:
+    x1, y1, x2, y2 = _ends(edge, places)
     bend = (x2 - x1) // 2
-    lift = 46 if to_x - from_x > _ACROSS else 0  # over the boxes between
     kind = " may-change" if edge.kind is EdgeKind.MAY_CHANGE else ""
     curve = f"M{x1} {y1} C{x1 + bend} {y1 - lift} {x2 - bend} {y2 - lift} {x2 - 2} {y2}"
     title = f"{edge.source.label} {edge.kind} {edge.target.label}"
-    line = (
+    return [
         f'<path class="line{kind}" d="{curve}" marker-end="url(#tip)"><title>{escape(title)}</title></path>'
-    )
+    ]
+
+
+def _noted(edge: Edge, places: dict[str, _Place], lift: int) -> list[str]:
+    """What an arrow says, in the middle of it."""
     note = _note(edge)
-    return [line, _text((x1 + x2) // 2 - 28, (y1 + y2 - lift) // 2 - 6, note, "small")] if note else [line]
+    if not note:
+        return []
+    x1, y1, x2, y2 = _ends(edge, places)
+    x, y, width = (x1 + x2) // 2, (y1 + y2) // 2 - lift * 3 // 4, len(note) * 6 + 6
+    paper = f'<rect class="back" x="{x - width // 2}" y="{y - 8}" width="{width}" height="15"/>'
+    return [paper, _text(x, y + 4, note, "note")]
+
+
+def _ends(edge: Edge, places: dict[str, _Place]) -> tuple[int, int, int, int]:
+    source, target = places[edge.source.id], places[edge.target.id]
+    return source.x + source.width, source.y + _HEIGHT // 2, target.x, target.y + _HEIGHT // 2
 
 
 def _note(edge: Edge) -> str:

@@ -411,6 +411,20 @@ def test_explain_asks_for_no_more_than_is_missing() -> None:
     assert miss.hop.assumes == ("policy arn:aws:iam::aws:policy/Odd, whose text is unknown",)
 
 
+def test_explain_takes_what_a_caller_can_bring_as_brought() -> None:
+    """T-61: where only MFA keeps a user from the trust, what is missing is the other side, and MFA is said."""
+    asks_mfa = role(DEV, "mfa", allow(IDENTITY, Bool={"aws:MultiFactorAuthPresent": "true"}))
+    reach = Reach(company(roles=(*company().roles, asks_mfa)))
+    (miss, *_) = explain(reach, reach.principal(JOHN.arn), reach.role("mfa@dev")).misses
+    assert miss.hop.needs == ("MFA",)
+    assert [change.partition(" ")[0] for change in miss.changes] == ["let", "call"]
+    assert miss.changes[1] == "call with MFA"
+    side = document({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"})
+    allowed = replace(JOHN, inline={"all": side})
+    opened = Reach(company(users=(allowed,), roles=(*company().roles, asks_mfa)))
+    assert opened.reaches(opened.principal(JOHN.arn), opened.role("mfa@dev"))
+
+
 def test_the_change_that_explain_proposes_opens_the_role() -> None:
     """T 12: what is said to be missing is all that is missing."""
     reach = Reach(company())
