@@ -10,7 +10,7 @@ from typing import Any
 
 from gatepass.teams.model import Account, Finding, Level, Resources, Role, User
 from gatepass.teams.patterns import SET_NAME_LENGTH
-from gatepass.teams.people import SELF_SERVICE
+from gatepass.teams.people_making import SELF_SERVICE
 from gatepass.teams.reach import Reach
 from gatepass.teams.reach_nodes import NodeKind
 

@@ -15,7 +15,8 @@ from gatepass.teams.model import Compiled, Component, Finding, Handover, Resourc
 from gatepass.teams.native import Declared, read_organizations
 from gatepass.teams.native_roles import known_roles, named_roles, role_sources
 from gatepass.teams.nodes import Mapping, read_yaml
-from gatepass.teams.people import People, Peopled
+from gatepass.teams.people import read_people
+from gatepass.teams.people_making import Peopled
 from gatepass.teams.world import World
 
 
@@ -28,7 +29,7 @@ def compile_native(files: list[Path], wanted: Wanted, findings: list[Finding]) -
     parts: list[Component] = []
     handovers: list[Handover] = []
     for declared in read_organizations(root, findings):
-        peopled = People(declared, findings).read()
+        peopled = read_people(declared, findings)
         made = DirectoryReader(declared, findings, files[0].parent).read()
         sources = role_sources(declared, declared.world, findings)
         imported = read_imported(declared, findings)

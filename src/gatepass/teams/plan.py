@@ -27,7 +27,7 @@ from gatepass.teams.live import Live, ours_to_touch
 from gatepass.teams.meaning import Meaning, candidates_of, meaning
 from gatepass.teams.model import Compiled, Document, Group, Resources, Role
 from gatepass.teams.patterns import arn_account
-from gatepass.teams.people import ASSUME_POLICY
+from gatepass.teams.people_making import ASSUME_POLICY
 from gatepass.teams.wire import compiled_json
 
 
