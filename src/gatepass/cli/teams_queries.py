@@ -172,6 +172,8 @@ def matrix_(asked: Asked, rows: tuple[str, ...], columns: tuple[str, ...], outpu
         )
 
     answers = asked.each(table)
+    if not any(found.rows for _, found in answers):
+        click.echo("no teams are declared: name users, groups or sets with --team", err=True)
     if output in ("csv", "svg") and asked.is_both:
         raise click.UsageError(f"--output {output} shows one state; choose --state desired or live")
     match output:

@@ -82,6 +82,18 @@ def test_answers_for_people_and_exit_codes(words: tuple[str, ...], code: int, sa
     assert found.exit_code == code
 
 
+def test_a_matrix_without_teams_says_what_to_name(tmp_path: Path) -> None:
+    """An empty table would look like nobody reaching anything."""
+    estate = tmp_path / "teams.yaml"
+    estate.write_text(
+        "organizations: {acme: {identity_account: hub, accounts: {hub: '111111111111', dev: '333333333333'},\n"
+        "  users: {ana: {}}, groups: {devs: {members: [ana], assume: [dev/Developer]}}}}\n"
+    )
+    assert "--team" in ask("matrix", estate=estate).stderr
+    named = ask("matrix", "--team", "ana", "--accounts", "dev", estate=estate)
+    assert (named.stderr, "Developer" in named.stdout) == ("", True)
+
+
 def test_path_all_lists_every_way() -> None:
     one = as_json("path", "ana", "spacelift@core-identity")["paths"]
     every = as_json("path", "ana", "spacelift@core-identity", "--all")["paths"]
