@@ -6,7 +6,6 @@ Only where terraform and the provider are on this machine; starting the provider
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,15 +13,13 @@ from pathlib import Path
 import pytest
 from tests.canaries import private_place
 from tests.conformance.test_sessions_clients import KEY_ID, SECRET, TRUSTER, world
+from tests.terraform import LIMIT, require
 
 from gatepass.clock import SystemClock
 from gatepass.sim import Settings, build
 from gatepass.sim.server import SimServer
 
 GATEPASS = str(Path(sys.executable).with_name("gatepass"))
-PROVIDER = "*/*/hashicorp/aws/*/*_*/terraform-provider-aws*"
-LIMIT = 900
-"""Seconds that one command may take on a busy machine."""
 MAIN = """
 terraform {
   required_providers { aws = { source = "hashicorp/aws" } }
@@ -38,15 +35,6 @@ output "arn" { value = data.aws_caller_identity.me.arn }
 
 
 @pytest.fixture
-def mirror() -> Path:
-    """The folder of an unpacked filesystem mirror, or a skip that says why."""
-    found = sorted(Path("/opt").glob(PROVIDER))
-    if shutil.which("terraform") is None or not found:
-        pytest.skip("terraform or its aws provider is not on this machine")
-    return found[-1].parents[5]
-
-
-@pytest.fixture
 def place() -> Path:
     made = private_place()
     (made / "home").mkdir(mode=0o700)
@@ -55,7 +43,9 @@ def place() -> Path:
 
 @pytest.mark.slow
 @pytest.mark.terraform
-def test_h4_terraform_by_profile_and_by_endpoint(mirror: Path, place: Path) -> None:
+@pytest.mark.parametrize("by", ["profile", pytest.param("endpoint", marks=pytest.mark.long)])
+def test_h4_terraform_takes_a_session(place: Path, by: str) -> None:
+    mirror = require()
     with SimServer(build(world(), SystemClock(), Settings())) as server:
         environment = {
             "HOME": str(place / "home"),
@@ -93,8 +83,10 @@ def test_h4_terraform_by_profile_and_by_endpoint(mirror: Path, place: Path) -> N
             run("terraform", "init", "-no-color")
             plan = ("terraform", "plan", "-no-color")
             wanted = f"arn:aws:sts::{TRUSTER}:assumed-role/developer/"
+            if by == "endpoint":
+                assert wanted in run(GATEPASS, "exec", "dev", "--", *plan)
+                return
             assert wanted in run(*plan, AWS_PROFILE="dev")
-            assert wanted in run(GATEPASS, "exec", "dev", "--", *plan)
             log = (place / "g" / "state" / "audit.jsonl").read_text()
             assert "/terraform" in log, "the audit log names the program that took credentials"
         finally:
