@@ -91,6 +91,7 @@ KINDS: Mapping[str, Mapping[str, Level]] = {
     "handler.outcome": {"request": P, "flow": P, "handler": P, "result": P, "code_hash": P},
     # jobs, and what they change in AWS
     "job.asked": {"job": P, "kind": P, "by": P, "items": P},
+    "job.stopped": {"job": P, "by": P, "items": P},
     "job.ended": {"job": P, "items": P, "complete": P},
     "teams.write": {
         "job": P,

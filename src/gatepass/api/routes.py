@@ -56,6 +56,10 @@ class Applies(Protocol):
         """How far it is, and what came of each account."""
         ...
 
+    def stop(self, caller: Caller, job_id: str) -> Json:
+        """Begins nothing more of it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -366,3 +370,8 @@ def _teams(router: APIRouter, parts: Parts, bearer: Any) -> None:
     def progress(job_id: str, who: Bearer = bearer) -> Json:
         """How far an apply is, and what came of each account."""
         return parts.applies.show(who.need("admin"), job_id)
+
+    @router.post("/teams/applies/{job_id}/stop", tags=["teams"])
+    def stop_apply(job_id: str, who: Bearer = bearer) -> Json:
+        """Begin no further account; those that are being worked on end. Sending the plan again goes on."""
+        return parts.applies.stop(who.need("admin"), job_id)

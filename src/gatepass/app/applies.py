@@ -33,7 +33,7 @@ class TeamsApplies:
         sent = Sent(plan, files)
         opened(sent)
         job = Job(
-            id=f"j{sent.digest[:16]}",
+            id=sent.job,
             kind=KIND,
             by=caller.person,
             input={"plan": plan, "files": files},
@@ -44,6 +44,15 @@ class TeamsApplies:
                 tx.jobs.reopen(job.id, caller.person)
         self.wake()
         return self.show(caller, job.id)
+
+    def stop(self, caller: Caller, job_id: str) -> Json:
+        """Begins nothing more of it; accounts that are being worked on end. May be repeated; sending the plan again
+        goes on."""
+        self.show(caller, job_id)
+        with self.store.write() as tx:
+            tx.jobs.stop(job_id, caller.person)
+        self.wake()
+        return self.show(caller, job_id)
 
     def show(self, caller: Caller, job_id: str) -> Json:
         """How far it is, with what came of each account."""

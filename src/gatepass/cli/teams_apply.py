@@ -245,7 +245,7 @@ def drift_of(plan: Plan) -> list[dict[str, Any]]:
     """The classes of T-88."""
     found: list[dict[str, Any]] = []
     for change in plan.changes:
-        if change.action is Action.NONE:
+        if change.action is Action.NONE or change.step:
             continue
         names = [field.name for field in change.fields]
         kind = "deleted" if change.live is None else "undeclared" if change.wanted is None else "changed"

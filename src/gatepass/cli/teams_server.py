@@ -29,25 +29,33 @@ def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--server` and `--wait` to a command that applies a PLANFILE."""
 
     @functools.wraps(command)
-    def chosen(server: bool, wait: bool, **given: Any) -> Any:
+    def chosen(server: bool, wait: bool, stop: bool, **given: Any) -> Any:
         if not server:
+            if stop:
+                raise click.UsageError(
+                    "--stop is for --server: here, Ctrl-C ends it, and applying again goes on"
+                )
             return command(**given)
         local = [name for name in ("phase", "audit") if given.get(name) is not None]
         if local:
             raise click.UsageError(f"--{local[0]} is for applying here; leave it out with --server")
-        return apply_there(given["planfile"], wait=wait, output=given["output"])
+        return apply_there(given["planfile"], wait=wait, stop=stop, output=given["output"])
 
+    chosen = click.option("--stop", is_flag=True, help="With --server: begin no further account.")(chosen)
     chosen = click.option("--wait", is_flag=True, help="With --server: until all accounts are done.")(chosen)
     return click.option("--server", is_flag=True, help="Let the gatepass server apply it, as a job.")(chosen)
 
 
-def apply_there(planfile: Path, *, wait: bool, output: str) -> None:
-    """Sends the plan, and follows it with `wait`. Sending it again joins what runs."""
+def apply_there(planfile: Path, *, wait: bool, stop: bool, output: str) -> None:
+    """Sends the plan, and follows it with `wait`. Sending it again joins what runs; `stop` ends what was begun so."""
     from gatepass.cli.server import connect
+    from gatepass.engine.jobs_teams import Sent
 
     try:
         client = connect()
-        job = client.post("/v1/teams/applies", body_of(planfile))
+        body = body_of(planfile)
+        there = f"/{Sent(body['plan'], body['files']).job}/stop" if stop else ""
+        job = client.post(f"/v1/teams/applies{there}", {} if stop else body)
         if wait:
             job = _follow(client.get, job)
     except GatepassError as error:

@@ -64,6 +64,11 @@ class Sent:
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
+    def job(self) -> str:
+        """The id of the job that applies it."""
+        return f"j{self.digest[:16]}"
+
+    @property
     def changes(self) -> dict[str, tuple[int, str]]:
         """Change id -> phase and item, of everything the plan writes."""
         idle = {str(Action.NONE), str(Action.BLOCKED)}
@@ -240,7 +245,7 @@ def _answer(plan: Opened, results: Mapping[str, dict[str, Any]]) -> dict[str, An
         "results": [{"id": change, **result} for change, result in sorted(results.items())],
         "writes": sum(result["writes"] for result in results.values()),
         "complete": not bad,
-        "stops": bool(bad & plan.teams),
+        "stops": any(change.partition("+")[0] in plan.teams for change in bad),
     }
 
 
@@ -259,6 +264,10 @@ class TeamsApply:
     """Of the job that was worked on last: two at a time are compiled more often, and as well."""
 
     def __call__(self, job: str, phase: int, item: str) -> None:
+        with self.store.read() as view:
+            known = [each for each in view.jobs.items(job) if (each.phase, each.item) == (phase, item)]
+        if any(each.is_over for each in known):
+            return  # stopped, or done by a worker that was taken for dead
         plan, calls = self._open(job)
 
         def heard(written: Written) -> None:

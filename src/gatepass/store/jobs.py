@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 
 from gatepass.access.events import Event
 from gatepass.clock import from_ms, to_ms
@@ -122,6 +122,20 @@ class Jobs(JobReads):
         self._audit(Event("job.asked", None, {"job": job_id, "kind": "again", "by": by, "items": len(left)}))
         return len(left)
 
+    def stop(self, job_id: str, by: str) -> int:
+        """Begin nothing more of a job that is not over: how many items are left out. What is being worked on ends, and
+        what comes of it still counts."""
+        left = [item for item in self.items(job_id) if not item.is_over]
+        said = json_text({"results": [], "writes": 0, "complete": False, "why": f"stopped by {by}"})
+        fresh = {"state": ItemState.SKIPPED.value, "result": said, "ended_at": to_ms(self._now)}
+        for item in left:
+            self._link.run(
+                update(job_items).where(*_is(item), job_items.c.ended_at.is_(None)).values(**fresh)
+            )
+        if left:
+            self._audit(Event("job.stopped", None, {"job": job_id, "by": by, "items": len(left)}))
+        return len(left)
+
     def queued(self, items: Iterable[JobItem]) -> None:
         """The engine has them (may be repeated)."""
         for item in items:
@@ -142,9 +156,13 @@ class Jobs(JobReads):
         return self._link.run(update(job_items).where(*_is(item), *as_seen).values(**fresh)) == 1
 
     def end_item(self, item: JobItem) -> bool:
-        """What came of an item. False: it has ended before, by a run that was taken for dead; the first word counts."""
+        """What came of an item. False: it has ended before, by a run that was taken for dead; the first word counts,
+        but for that of `stop`, which only said what nobody had done yet."""
         values = {name: value for name, value in _item_row(item).items() if name not in _KEY}
-        open_ = (*_is(item), job_items.c.ended_at.is_(None))
+        open_ = (
+            *_is(item),
+            or_(job_items.c.ended_at.is_(None), job_items.c.state == ItemState.SKIPPED.value),
+        )
         return (
             self._link.run(update(job_items).where(*open_).values(**values, ended_at=to_ms(self._now))) == 1
         )

@@ -20,6 +20,12 @@ DEFAULT_ORDER = ("namespace", "environment", "stage", "name", "attributes")
 _HASH_LENGTH = 5
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}\Z", re.ASCII)
 ROLE_NAME_LENGTH = 64
+_ITEM = r"(?:\\[^A-Za-z0-9]|\\[wdsWDS]|\[\^?\]?(?:\\.|[^\]\\\[])*\]|[^\\\[\](){}|*+?^$])"
+_BRANCH = rf"\^?{_ITEM}{{0,20}}?(?:{_ITEM}[*+?])?{_ITEM}{{0,20}}\$?"
+_LINEAR = re.compile(rf"{_BRANCH}(?:\|{_BRANCH})*\Z")
+"""Patterns that Terraform's RE2 and Python read alike and that cannot take long: characters and classes, of which one
+in each branch may repeat. Others could take for ever on a hostile label (Python tries all ways, RE2 does not)."""
+LONGEST_PATTERN, LONGEST_LABEL = 200, 1000
 _CASES = frozenset({"lower", "title", "upper", "none"})
 
 
@@ -121,7 +127,7 @@ def _attributes(
 def _remover(pattern: str) -> Callable[[str], str]:
     """Terraform's `replace`: a regular expression between slashes, else a plain substring."""
     if len(pattern) > 1 and pattern[0] == pattern[-1] == "/":
-        compiled = re.compile(pattern[1:-1])
+        compiled = re.compile(pattern[1:-1], re.ASCII)
         return lambda text: compiled.sub("", text)
     return lambda text: text.replace(pattern, "")
 
@@ -243,6 +249,21 @@ def _account_format(node: Node, path: str, reader: Reader) -> dict[str, Any]:
     }
 
 
+def _pattern_fault(pattern: str) -> str:
+    """Why a pattern between slashes is not used; empty when it is, and for plain text."""
+    if not (len(pattern) > 1 and pattern.startswith("/") and pattern.endswith("/")):
+        return ""
+    if len(pattern) > LONGEST_PATTERN:
+        return f"has more than {LONGEST_PATTERN} characters"
+    try:
+        re.compile(pattern[1:-1], re.ASCII)
+    except re.error as error:
+        return f"is {pattern!r}, not a regular expression: {error}"
+    if not _LINEAR.match(pattern[1:-1]):
+        return f"is {pattern!r}, which could take very long"
+    return ""
+
+
 def _checked(inputs: LabelInputs, node: Node, path: str, reader: Reader) -> LabelInputs:
     """Falls back to the default where a setting is not allowed, after saying so (T-18)."""
 
@@ -262,12 +283,17 @@ def _checked(inputs: LabelInputs, node: Node, path: str, reader: Reader) -> Labe
     if limit < 0 or 0 < limit < 6:
         refuse("id_length_limit", f"is {limit}", "allowed: 0 (no limit), or at least 6")
         changes["id_length_limit"] = None
-    pattern = inputs.regex_replace_chars or ""
-    try:
-        re.compile(pattern[1:-1] if pattern.startswith("/") and pattern.endswith("/") else "")
-    except re.error as error:
-        refuse("regex_replace_chars", f"{pattern!r} is not a regular expression: {error}", "write /.../")
+    wrong = _pattern_fault(inputs.regex_replace_chars or "")
+    if wrong:
+        refuse("regex_replace_chars", wrong, "as /[^-a-zA-Z0-9]/: characters, classes, one repetition in each branch")
         changes["regex_replace_chars"] = None
+    for name in STRINGS:
+        if len(getattr(inputs, name) or "") > LONGEST_LABEL:
+            refuse(name, f"has more than {LONGEST_LABEL} characters", "shorten it")
+            changes[name] = None
+    if any(len(attribute) > LONGEST_LABEL for attribute in inputs.attributes):
+        refuse("attributes", f"has one of more than {LONGEST_LABEL} characters", "shorten it")
+        changes["attributes"] = ()
     unknown = [name for name in inputs.label_order if name not in LABELS]
     if unknown:
         refuse("label_order", f"{', '.join(unknown)} is no label", f"allowed: {', '.join(LABELS)}")

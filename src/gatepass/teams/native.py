@@ -15,8 +15,9 @@ from typing import Any
 from gatepass.teams.model import TRUST_QUOTA, Account, Document, Finding, Organization, Profile
 from gatepass.teams.naming import Label, LabelInputs, make_label, read_label
 from gatepass.teams.nodes import Mapping, Node, Sequence, fault, plain
+from gatepass.teams.patterns import derived_set
 from gatepass.teams.reading import Reader, is_null, nearest
-from gatepass.teams.world import PARTITIONS, TEAM_SET_PATTERN, World
+from gatepass.teams.world import PARTITIONS, TEAM_SET_PATTERN, ForeignTeam, World
 
 ORGANIZATION_KEYS = (
     "label",
@@ -331,7 +332,7 @@ def _acquainted(declared: list[Declared]) -> list[Declared]:
     for one in declared:
         others = {name: (other, short) for name, (other, short) in teams.items() if other is not one}
         foreign = {
-            name: (other.accounts[other.world.identity], _team_arn(other, short))
+            name: _foreign(other, short)
             for name, (other, short) in others.items()
             if other.organization.partition == one.organization.partition
         }
@@ -343,8 +344,19 @@ def _acquainted(declared: list[Declared]) -> list[Declared]:
     return result
 
 
-def _team_arn(declared: Declared, short: str) -> str:
-    return declared.world.templates[declared.world.identity].replace("%s", short)
+def _foreign(declared: Declared, short: str) -> ForeignTeam:
+    """A team as other organizations know it; one with a path or a name of its own by those."""
+    account = declared.accounts[declared.world.identity]
+    teams = declared.node.get("teams")
+    said = teams.entries.get(short) if isinstance(teams, Mapping) else None
+    reader = Reader([])  # what is wrong is said where the team is read
+    own = {
+        key: reader.word(said.get(key), "") if isinstance(said, Mapping) else "" for key in ("path", "name")
+    }
+    arn = declared.world.templates[declared.world.identity].replace("%s", short)
+    head, _, name = arn.rpartition("/")
+    arn = f"{head}{own['path'] or '/'}{own['name'] or name}"
+    return ForeignTeam(account, arn, derived_set(declared.world, short) if declared.world.team_sets else "")
 
 
 def _names_in(node: Node | None) -> Iterable[str]:

@@ -52,7 +52,7 @@ def principals(world: World, roles: Mapping[str, Iterable[str]], *, star: str = 
 def role_arn(world: World, account_name: str, short: str) -> str:
     """The ARN of a role by its short name; `org/team` means the team of another organization (T-68)."""
     if short in world.foreign_teams:
-        return world.foreign_teams[short][1]
+        return world.foreign_teams[short].arn
     if (account_name, short) in world.named:
         return world.named[account_name, short]
     template = world.templates.get(account_name)
@@ -65,7 +65,7 @@ def set_patterns(
     world: World, teams: Iterable[str], sets: Mapping[str, Iterable[str]], *, exact: bool = False
 ) -> list[str]:
     """Patterns of permission-set roles: accounts in key order, the identity account's explicit sets before those
-    derived from teams (T-22, T-24)."""
+    derived from teams (T-22, T-24); those of other organizations' teams last, in their identity accounts (T-68)."""
     by_account: dict[str, list[str]] = {name: list(names) for name, names in sets.items()}
     if world.team_sets:
         derived = [derived_set(world, team) for team in teams if team not in world.foreign_teams]
@@ -77,6 +77,11 @@ def set_patterns(
             if account is None:
                 raise UnknownAccount(account_name)
             found[account.arn(f"role/{RESERVED}{name}{_suffix(world, name, exact=exact)}")] = None
+    for team in teams:
+        foreign = world.foreign_teams.get(team)
+        if foreign is not None and foreign.set_name and world.team_sets:
+            suffix = SUFFIX_EXACT if exact else SUFFIX_COMPAT
+            found[foreign.account.arn(f"role/{RESERVED}{foreign.set_name}{suffix}")] = None
     return list(found)
 
 

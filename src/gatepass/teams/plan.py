@@ -26,6 +26,7 @@ from gatepass.teams.kinds_roles import PolicyKind, RoleKind
 from gatepass.teams.live import Live, ours_to_touch
 from gatepass.teams.meaning import Meaning, candidates_of, meaning
 from gatepass.teams.model import Compiled, Document, Group, Resources, Role
+from gatepass.teams.moving import between
 from gatepass.teams.patterns import arn_account
 from gatepass.teams.people_making import ASSUME_POLICY
 from gatepass.teams.wire import compiled_json
@@ -64,10 +65,13 @@ class Change:
     wanted: Any = None
     """The value to reach; None for removals. Not written to plan files."""
     live: Any = None
+    step: str = ""
+    """`grant` for the first of the two writes of a move: nobody loses yet (T-79)."""
 
     @property
     def id(self) -> str:
-        return f"{self.account_id}/{self.kind}/{self.name}"
+        step = f"+{self.step}" if self.step else ""
+        return f"{self.account_id}/{self.kind}/{self.name}{step}"
 
     @property
     def is_write(self) -> bool:
@@ -231,15 +235,20 @@ def make_plan(
     leaving = {*options.leaving, *_leaving(existing, wanted_keys, options)}
     people = candidates_of(wanted.resources, live.resources) | leaving
     planner = _Planner(options, live, people, now, frozenset(leaving))
-    changes = [planner.change(entry, _value(existing.get(entry.key))) for entry in readable]
+    changes = [
+        change for entry in readable for change in planner.changes(entry, _value(existing.get(entry.key)))
+    ]
+    referred = {entry.key for entry in entries(wanted.resources)}
     for key, entry in existing.items():
-        if key not in wanted_keys and (chosen is None or entry.account_id in chosen):
+        if key not in wanted_keys | referred and (chosen is None or entry.account_id in chosen):
             removal = planner.removal(entry)
             if removal is not None:
                 changes.append(removal)
     changes += [planner.change(entry, current) for entry, current in center]
     changes += [removal for entry in undeclared if (removal := planner.removal(entry)) is not None]
-    ordered = tuple(sorted(changes, key=lambda change: (change.account_id, change.kind, change.name)))
+    ordered = tuple(
+        sorted(changes, key=lambda change: (change.account_id, change.kind, change.name, change.phase))
+    )
     locked = lockouts(live.resources, ordered, options.actors)
     return Plan(
         ordered,
@@ -278,8 +287,34 @@ class _Planner:
     leaving: frozenset[str] = frozenset()
     """ARNs of users that this plan removes: their sessions of roles are ended with them."""
 
+    def changes(self, entry: Entry, live: Any) -> Iterator[Change]:
+        """What becomes of one wanted thing: one change, or two where its trust lets in new callers and no longer lets
+        in others."""
+        change = self.change(entry, live)
+        moves = isinstance(change.wanted, Role) and change.is_write and change.phase == 2
+        if not moves or not change.meaning.gains:
+            yield change
+            return
+        quota = self.live.quotas.get(entry.account_id, entry.value.account.trust_quota)
+        wanted = change.wanted
+        both = between(live.trust, wanted.trust, self.people, quota)
+        if both is None:
+            yield replace(
+                change, reason="grants and revocations in one write: not both documents fit into one"
+            )
+            return
+        middle = replace(live, trust=both, kind=wanted.kind, enforce=wanted.enforce, short=wanted.short)
+        yield replace(
+            change, step="grant", phase=1, wanted=middle, fields=tuple(entry.kind.differences(live, middle)),
+            meaning=self._meaning(live, middle), reason="",
+        )  # fmt: skip
+        yield replace(
+            change, fields=tuple(entry.kind.differences(middle, wanted)), meaning=self._meaning(middle, wanted),
+            fingerprint=fingerprint(entry.kind, middle), before=parts_of(entry.kind, middle),
+        )  # fmt: skip
+
     def change(self, entry: Entry, live: Any) -> Change:
-        """What becomes of one wanted thing."""
+        """What becomes of one wanted thing, as one change."""
         kind, wanted = entry.kind, entry.value
         base = Change(
             kind.name, entry.account_id, entry.name, Action.CREATE, wanted=wanted, live=live,

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from gatepass.aws.errors import AwsError, Missing
+from gatepass.aws.errors import AwsError, Denied, Missing
 from gatepass.clock import Clock, iso
 from gatepass.errors import GatepassError
 from gatepass.teams.apply import STALE, USUAL, Applier, Manner, Outcome, Report, Result
@@ -20,7 +20,7 @@ from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.halfway import Parts
 from gatepass.teams.kinds import Kind, owned
 from gatepass.teams.live import Live, read_live, role_arns
-from gatepass.teams.model import Account, Compiled, Level, Resources
+from gatepass.teams.model import Account, Compiled, Level, OidcProvider, Resources, SamlProvider
 from gatepass.teams.plan import (
     KINDS,
     OIDC,
@@ -45,6 +45,7 @@ from gatepass.teams.reach_words import change_lines
 from gatepass.teams.reading import nearest
 from gatepass.teams.sizes import QUOTA_CODE, STEPS
 
+P = TypeVar("P", SamlProvider, OidcProvider)
 VERSION = 2
 """Of plan files."""
 CENTER = "identity-center"
@@ -263,21 +264,27 @@ def refined(calls: Calls, live: Live, wanted: Resources, *, everything: bool) ->
         else policy
         for policy in live.resources.policies
     )
-    saml = {provider.arn: provider for provider in wanted.saml_providers if provider.managed}
-    oidc = {provider.arn: provider for provider in wanted.oidc_providers if provider.managed}
+    saml = {provider.arn: provider for provider in wanted.saml_providers}
+    oidc = {provider.arn: provider for provider in wanted.oidc_providers}
     resources = replace(
         live.resources,
         policies=policies,
         saml_providers=tuple(
-            (SAML.read(calls, saml[item.arn]) or item) if item.arn in saml else item
-            for item in live.resources.saml_providers
+            _with_tags(SAML, calls, saml.get(item.arn, item)) for item in live.resources.saml_providers
         ),
         oidc_providers=tuple(
-            (OIDC.read(calls, oidc[item.arn]) or item) if item.arn in oidc else item
-            for item in live.resources.oidc_providers
+            _with_tags(OIDC, calls, oidc.get(item.arn, item)) for item in live.resources.oidc_providers
         ),
     )
     return replace(live, resources=resources)
+
+
+def _with_tags(kind: Kind[P], calls: Calls, item: P) -> P:
+    """A provider as it is; what must not be read (an organization's own) stays as it was listed: nobody's."""
+    try:
+        return kind.read(calls, item) or item
+    except Denied:
+        return item
 
 
 def _policy_tags(calls: Calls, account_id: str, arn: str) -> dict[str, str]:

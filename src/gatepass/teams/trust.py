@@ -120,7 +120,7 @@ def _roots(world: World, names: set[str], teams: Iterable[str]) -> set[str]:
     unknown = sorted(name for name in names if name not in world.accounts)
     if unknown:
         raise UnknownAccount(unknown[0])
-    foreign = {world.foreign_teams[team][0].root for team in teams if team in world.foreign_teams}
+    foreign = {world.foreign_teams[team].account.root for team in teams if team in world.foreign_teams}
     return {world.accounts[name].root for name in names} | foreign
 
 

@@ -19,6 +19,17 @@ _ACCOUNT_ID = re.compile(r"[0-9]{12}\Z")
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignTeam:
+    """A team of another organization of the same partition."""
+
+    account: Account
+    """Its identity account."""
+    arn: str
+    set_name: str
+    """The permission set that stands for it there; empty where its organization derives none."""
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """One organization as the compiler sees it."""
 
@@ -43,8 +54,8 @@ class World:
     """Naming of the accounts whose components were read."""
     estate_ids: frozenset[str] = frozenset()
     """Every account id of the estate, other organizations included."""
-    foreign_teams: Map[str, tuple[Account, str]] = field(default_factory=dict)
-    """`org/team` of another organization -> its identity account and its role's ARN (T-68)."""
+    foreign_teams: Map[str, ForeignTeam] = field(default_factory=dict)
+    """By `org/team` (T-68)."""
     named: Map[tuple[str, str], str] = field(default_factory=dict)
     """(account name, short name) -> ARN, where it is not what the template gives: a path or a name of its own."""
     roles: Map[str, frozenset[str]] = field(default_factory=dict)

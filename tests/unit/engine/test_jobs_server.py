@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from gatepass.app.serve import _listen, application
 from gatepass.cli.main import main
 from gatepass.desk import Caller
 from gatepass.sim import Simulator
+from gatepass.store.jobs import ItemState
 
 ADMIN = Caller("cleo", "test")
 COUNT = 6
@@ -98,6 +99,42 @@ def test_a_plan_is_applied_by_the_server_and_followed_from_the_command_line(serv
     assert text.count("teams.write") == sum(account["writes"] for account in job["accounts"])  # T-87
     assert "job.asked" in text
     assert "job.ended" in text
+
+
+def test_a_job_is_stopped_and_goes_on_when_the_plan_is_sent_again(server: Server) -> None:
+    job = server.post(server.sent).json()
+    client = TestClient(application(server.parts), raise_server_exceptions=False)  # type: ignore[arg-type]
+    path = f"/v1/teams/applies/{job['id']}/stop"
+    assert client.post(path, headers=_bearer(server, "ana", "ask")).status_code == 403
+    for _ in range(2):
+        stopped = client.post(path, json={}, headers=_bearer(server, "cleo", "admin")).json()
+        assert {account["why"] for account in stopped["accounts"]} == {"stopped by cleo"}
+    with server.parts.store.write() as tx:  # a worker that had begun an account ends it
+        begun = next(item for item in tx.jobs.items(job["id"]) if item.item == "600000000000")
+        assert tx.jobs.end_item(replace(begun, state=ItemState.ENDED, complete=True, result={"writes": 3}))
+        assert tx.jobs.end(job["id"])  # as the next sweep would
+    shown = server.parts.applies.show(ADMIN, job["id"])
+    assert (shown["state"], shown["complete"]) == ("ended", False)
+    assert [account["account"] for account in shown["accounts"] if account["complete"]] == ["600000000000"]
+    assert not any(record.operation == "CreateRole" for record in server.sim.calls)
+    server.post(server.sent)
+    _jobs_until_over(server, job["id"])
+    assert server.parts.applies.show(ADMIN, job["id"])["complete"]
+
+
+def _bearer(server: Server, person: str, scope: str) -> Json:
+    return {"Authorization": f"Bearer {server.token(person, scope)}"}
+
+
+def _jobs_until_over(server: Server, job: str) -> None:
+    stop = threading.Event()
+    jobs = threading.Thread(target=server.parts.jobs.run, args=(stop,))
+    jobs.start()
+    try:
+        until(lambda: server.parts.applies.show(ADMIN, job)["state"] == "ended", 300)
+    finally:
+        stop.set(), server.parts.jobs.wake()
+        jobs.join()
 
 
 def test_only_admins_apply(idle: Server) -> None:

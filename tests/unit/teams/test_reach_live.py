@@ -149,5 +149,6 @@ def test_both_states_are_shown_side_by_side(monkeypatch: pytest.MonkeyPatch, tmp
     assert recorded.exit_code == 2
     assert "  + arn:aws:iam::111111111111:role/eg-core-gbl-identity-spacelift gains" in recorded.stdout
     assert "  - arn:aws:iam::111111111111:role/eg-core-gbl-identity-viewer loses" in recorded.stdout
-    (change,) = json.loads(ask("diff", str(kept), "--output", "json").stdout)["changes"]
-    assert change["id"] == "333333333333/role/eg-plat-gbl-dev-terraform"
+    changes = json.loads(ask("diff", str(kept), "--output", "json").stdout)["changes"]
+    moved = "333333333333/role/eg-plat-gbl-dev-terraform"
+    assert [change["id"] for change in changes] == [f"{moved}+grant", moved]

@@ -91,12 +91,14 @@ def test_t75_the_plan_says_who_gains(tmp_path: Path) -> None:
     iam = FakeIam()
     _apply(iam, _compiled(_small(terraform="admin"), tmp_path))
     plan = _plan(iam, _compiled(_small(terraform="ops"), tmp_path))
-    (change,) = plan.writes
-    assert change.name == "terraform"
-    assert [field.name for field in change.fields] == ["trust"]
-    assert f"arn:aws:iam::{IDENTITY}:role/ops" in change.meaning.gains
-    assert f"arn:aws:iam::{IDENTITY}:role/admin" in change.meaning.loses
-    assert change.phase == 2
+    grant, revocation = plan.writes
+    assert (grant.name, revocation.name) == ("terraform", "terraform")
+    assert [field.name for field in (*grant.fields, *revocation.fields)] == ["trust", "trust"]
+    assert (grant.phase, revocation.phase) == (1, 2)
+    assert f"arn:aws:iam::{IDENTITY}:role/ops" in grant.meaning.gains
+    assert f"arn:aws:iam::{IDENTITY}:role/admin" in revocation.meaning.loses
+    assert not grant.meaning.loses
+    assert not revocation.meaning.gains
 
 
 def test_t77_plans_are_deterministic_and_sorted() -> None:

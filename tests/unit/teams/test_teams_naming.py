@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import pytest
 
-from gatepass.teams.naming import LabelInputs, account_name, for_account, make_label, role_name_fault, title
+from gatepass.teams.model import Finding
+from gatepass.teams.naming import (
+    LabelInputs,
+    account_name,
+    for_account,
+    make_label,
+    read_label,
+    role_name_fault,
+    title,
+)
+from gatepass.teams.nodes import Mapping, parse_yaml
 
 INPUTS = LabelInputs(namespace="eg", tenant="core", environment="gbl", stage="identity")
 
@@ -92,3 +103,37 @@ def test_account_names_go_both_ways() -> None:
 def test_t20_names(name: str, wanted: str | None) -> None:
     found = role_name_fault(name)
     assert (found[0] if found else None) == wanted
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "/(a+)+$/",
+        "/(x|xx)*y/",
+        "/a*a*a*a*b/",
+        "/.*.*.*,/",
+        "/(?=x)/",
+        r"/(a)\1/",
+        "/a{1,9}/",
+        "/" + "x" * 400 + "/",
+    ],
+)
+def test_patterns_that_could_take_for_ever_are_refused_and_never_run(pattern: str) -> None:
+    findings: list[Finding] = []
+    said = {"regex_replace_chars": pattern, "namespace": "a" * 900 + "!"}
+    node = parse_yaml(json.dumps(said), "x.yaml", findings)
+    assert isinstance(node, Mapping)
+    inputs = read_label(node, "vars", findings)
+    assert [finding.id for finding in findings] == ["label-invalid"]
+    assert make_label(inputs).id == "a" * 900  # by the default
+
+
+@pytest.mark.parametrize(
+    "pattern", ["/[^-a-zA-Z0-9]/", "/[^a-zA-Z0-9-_.]/", "/_+/", "/^-+|-+$/", r"/[^\w-]/", "/a|b/", "-"]
+)
+def test_patterns_of_characters_and_classes_are_taken(pattern: str) -> None:
+    findings: list[Finding] = []
+    node = parse_yaml(json.dumps({"regex_replace_chars": pattern, "namespace": "x_y"}), "x.yaml", findings)
+    assert isinstance(node, Mapping)
+    read_label(node, "vars", findings)
+    assert not findings

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from gatepass.aws.accounts import Accounts
+from gatepass.cli.teams_apply import drift_of
 from gatepass.sim import Simulator, build, session
 from gatepass.teams.apply import Report
 from gatepass.teams.declaration import Wanted, compile_wanted
@@ -79,9 +80,11 @@ def test_drift_by_hand_is_shown_and_repaired(world: World) -> None:
     world.apply()
     role = world.sim.world.iam_of("333333333333").roles["eg-plat-gbl-dev-admin"]
     role.trust = role.trust.replace("eg-core-gbl-identity-admin", "eg-core-gbl-identity-viewer")
-    (change,) = world.plan().writes
-    assert change.name == "eg-plat-gbl-dev-admin"
-    assert change.meaning.loses == ("arn:aws:iam::111111111111:role/eg-core-gbl-identity-viewer",)
+    grant, revocation = world.plan().writes
+    assert grant.name == revocation.name == "eg-plat-gbl-dev-admin"
+    assert grant.meaning.gains == ("arn:aws:iam::111111111111:role/eg-core-gbl-identity-admin",)
+    assert revocation.meaning.loses == ("arn:aws:iam::111111111111:role/eg-core-gbl-identity-viewer",)
+    assert [item["id"] for item in drift_of(world.plan())] == [revocation.id]
     assert world.apply().is_complete
     assert world.plan().is_empty
 
