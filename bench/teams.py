@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from bench.figure import Figure, milliseconds, p50
 from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.reach import Reach
 from gatepass.teams.reach_explain import explain
+from gatepass.testing.terraform import missing, settings
 
 GATEPASS = str(Path(sys.executable).parent / "gatepass")
 PEOPLE, GROUPS, TEAMS = 1000, 20, 20
@@ -50,7 +50,7 @@ def figures() -> Iterator[Figure]:
             few.wall,
             "s",
             _terraform(folder, 100),
-            "terraform plan of as many",
+            "terraform plan of the same",
         )
         one = _compiled(_stacks(folder / "500", 1, 500), folder)
         yield Figure("500 roles compiled, cold start, < 0.5", one.wall, "s")
@@ -127,24 +127,83 @@ def _run(command: str, stacks: Path, folder: Path, *more: str) -> Used:
 
 
 def _terraform(folder: Path, roles: int) -> float | None:
-    """Terraform's own time to plan as many documents, made of locals and a built-in resource: no provider, no call."""
-    if shutil.which("terraform") is None:
+    """Terraform's own time to plan the roles of the same declaration as upstream writes them, a policy document, a role
+    and an attachment each, with its aws provider, an empty state and no call. None where it cannot be run."""
+    if missing():
         return None
     place = folder / "terraform"
     place.mkdir()
-    documents = {f"role{number}": _role(number) for number in range(roles)}
-    kinds = 'for kind in ["Allow","Deny"]'
-    trust = f"${{jsonencode([{kinds}: {{Effect=kind, Principal={{AWS=each.value.trusted_teams}}}}])}}"
-    resource = {
-        "for_each": documents,
-        "input": {"name": "${each.key}", "trust": trust, "said": "${each.value}"},
-    }
-    (place / "main.tf.json").write_text(json.dumps({"resource": {"terraform_data": {"role": resource}}}))
-    quiet = {"cwd": place, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    written = json.loads((folder / "out").read_text())
+    compiled = next(iter(written["components"].values()))["roles"]
+    if len(compiled) != roles:
+        raise SystemExit(f"{len(compiled)} roles were compiled, not {roles}")
+    (place / "main.tf.json").write_text(json.dumps(_upstream(compiled)))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
+    environment |= {**settings(place), "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+    quiet = {"cwd": place, "env": environment, "stdout": subprocess.DEVNULL}
     subprocess.run(["terraform", "init", "-input=false"], check=True, **quiet)  # type: ignore[call-overload]
     began = time.perf_counter()
     subprocess.run(["terraform", "plan", "-input=false"], check=True, **quiet)  # type: ignore[call-overload]
     return time.perf_counter() - began
+
+
+def _upstream(roles: dict[str, Any]) -> dict[str, Any]:
+    """Compiled roles as Terraform's resources."""
+    said = {
+        name: {
+            "name": role["name"],
+            "policy": role["policies"][0],
+            "statements": [_statement(item) for item in role["trust_policy"]["Statement"]],
+        }
+        for name, role in roles.items()
+    }
+    within = {name: f"${{statement.value.{name}}}" for name in ("sid", "effect", "actions")}
+    principals = {"type": "AWS", "identifiers": "${statement.value.principals}"}
+    condition = {
+        "test": "ArnLike",
+        "variable": "aws:PrincipalArn",
+        "values": "${statement.value.patterns}",
+    }
+    statement = {"for_each": "${each.value.statements}", "content": {**within, "principals": principals}}
+    statement["content"] |= {"condition": condition}  # type: ignore[operator]
+    document = {"for_each": "${local.roles}", "dynamic": {"statement": statement}}
+    offline = ("skip_credentials_validation", "skip_requesting_account_id", "skip_region_validation")
+    provided = {"region": "us-east-1", **dict.fromkeys(offline, True)}
+    return {
+        "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}},
+        "provider": {"aws": {**provided, "skip_metadata_api_check": "true"}},
+        "locals": {"roles": said},
+        "data": {"aws_iam_policy_document": {"trust": document}},
+        "resource": {
+            "aws_iam_role": {
+                "default": {
+                    "for_each": "${local.roles}",
+                    "name": "${each.value.name}",
+                    "assume_role_policy": "${data.aws_iam_policy_document.trust[each.key].json}",
+                }
+            },
+            "aws_iam_role_policy_attachment": {
+                "default": {
+                    "for_each": "${local.roles}",
+                    "role": "${aws_iam_role.default[each.key].name}",
+                    "policy_arn": "${each.value.policy}",
+                }
+            },
+        },
+    }
+
+
+def _statement(item: dict[str, Any]) -> dict[str, Any]:
+    def many(value: Any) -> list[str]:
+        return [value] if isinstance(value, str) else list(value)
+
+    return {
+        "sid": item["Sid"],
+        "effect": item["Effect"],
+        "actions": many(item["Action"]),
+        "principals": many(item["Principal"]["AWS"]),
+        "patterns": many(item["Condition"]["ArnLike"]["aws:PrincipalArn"]),
+    }
 
 
 def _questions(folder: Path) -> Iterator[Figure]:
