@@ -32,6 +32,7 @@ from gatepass.sim import (  # noqa: F401 - importing them fills the table of ope
     organizations,
     permission_sets,
     portal,
+    service_quotas,
     sts,
     sts_federation,
 )

@@ -25,6 +25,7 @@ TARGETS = {
     "SWBExternalService": "sso-admin",
     "AWSIdentityStore": "identitystore",
     "AWSOrganizationsV20161128": "organizations",
+    "ServiceQuotasV20190624": "service-quotas",
 }
 """X-Amz-Target prefix -> service."""
 

@@ -95,7 +95,7 @@ def ids(compiled: Compiled) -> list[str]:
 
 
 def without_center(compiled: Compiled) -> Compiled:
-    """Without Identity Center, which the fake IAM does not have."""
+    """Without Identity Center, where a test is about IAM alone."""
     resources = replace(
         compiled.resources,
         organizations=tuple(replace(item, instance_arn="") for item in compiled.resources.organizations),

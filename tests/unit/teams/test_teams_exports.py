@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.unit.teams.declared import SEED, without_center
-from tests.unit.teams.fake_iam import FakeIam
+from tests.unit.teams.sim_iam import NUMBERS, SimIam
 from tests.waiting import LONG
 
 from gatepass.policy import same
@@ -26,7 +26,6 @@ from gatepass.teams.model import Account, Compiled, Finding, Resources
 from gatepass.teams.nodes import parse_yaml
 from gatepass.teams.plan import Options
 from gatepass.teams.running import apply_plan, plan_live
-from gatepass.testing.clock import VirtualClock
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "teams" / "teams.yaml"
 DEV = Account("plat-dev", "333333333333", "acme")
@@ -177,11 +176,12 @@ def test_t91_atmos_compiles_to_the_same_trust(tmp_path: Path) -> None:
 
 
 def test_h2_import_of_live_accounts_compiles_to_what_they_hold(compiled: Compiled, tmp_path: Path) -> None:
-    iam, clock = FakeIam(), VirtualClock()
+    iam = SimIam()
+    clock = iam.clock
     assert apply_plan(
         iam, clock, compiled, plan_live(iam, clock, without_center(compiled), Options("acme"))
     ).is_complete
-    accounts = [account for account in compiled.resources.accounts if account.id in iam.accounts]
+    accounts = [account for account in compiled.resources.accounts if account.id in NUMBERS]
     found, live = import_live(iam, accounts, Selection())
     assert not live.unread
     path = tmp_path / "teams.yaml"
@@ -193,7 +193,8 @@ def test_h2_import_of_live_accounts_compiles_to_what_they_hold(compiled: Compile
 
 
 def test_t81_ignoring_wins(compiled: Compiled) -> None:
-    iam, clock = FakeIam(), VirtualClock()
+    iam = SimIam()
+    clock = iam.clock
     apply_plan(iam, clock, compiled, plan_live(iam, clock, without_center(compiled), Options("acme")))
     found, _ = import_live(iam, [DEV], Selection(ignore=("FooApp*",), only_tags=(("Stage", "dev"),)))
     assert {role.name for role in found.roles} == {

@@ -22,7 +22,7 @@ from tests.unit.teams.declared import (
     statement,
     team_roles,
 )
-from tests.unit.teams.fake_iam import FakeIam
+from tests.unit.teams.sim_iam import SimIam
 
 from gatepass.aws.accounts import IAM_REGIONS, AccountReach, Accounts
 from gatepass.teams.apply import Manner, Written
@@ -185,7 +185,7 @@ def test_t72_every_partition_has_its_iam(partition: str) -> None:
     assert source.regions[-1] == IAM_REGIONS[partition]
 
 
-def _applied(tmp_path: Path, iam: FakeIam, heard: list[Written]) -> Compiled:
+def _applied(tmp_path: Path, iam: SimIam, heard: list[Written]) -> Compiled:
     said = {
         "identity_account": "identity",
         "accounts": {"identity": IDENTITY, "dev": DEV_ID},
@@ -199,14 +199,14 @@ def _applied(tmp_path: Path, iam: FakeIam, heard: list[Written]) -> Compiled:
     path.write_text(json.dumps({"organizations": {"acme": said}}))
     compiled = compile_wanted(Wanted((path,)))
     assert not compiled.faults
-    plan = plan_live(iam, VirtualClock(), compiled, Options("acme"))
+    plan = plan_live(iam, iam.clock, compiled, Options("acme"))
     manner = Manner(plan_id="p-1", audit=heard.append, parallel=1)
-    assert apply_plan(iam, VirtualClock(), compiled, plan, manner).is_complete
+    assert apply_plan(iam, iam.clock, compiled, plan, manner).is_complete
     return compiled
 
 
 def test_t78_what_others_need_is_made_first(tmp_path: Path) -> None:
-    iam = FakeIam()
+    iam = SimIam()
     _applied(tmp_path, iam, [])
     order = [operation for _, operation, _ in iam.writes]
     for first, then in (
@@ -224,7 +224,8 @@ def test_t78_what_others_need_is_made_first(tmp_path: Path) -> None:
 
 
 def test_t85_throttled_calls_wait_longer_each_time(tmp_path: Path) -> None:
-    iam, clock = FakeIam(), VirtualClock()
+    iam = SimIam()
+    clock = iam.clock
     compiled = compile_stack(tmp_path, stack("aws-teams", {**LABELS, "teams_config": {"a": attributes()}}))
     throttled = iter([True] * 6)
     iam.fault = lambda account, operation, number: "throttle" if next(throttled, False) else ""
@@ -234,7 +235,7 @@ def test_t85_throttled_calls_wait_longer_each_time(tmp_path: Path) -> None:
 
 
 def test_t86_t87_every_write_is_audited_also_one_that_failed(tmp_path: Path) -> None:
-    iam, heard = FakeIam(), []
+    iam, heard = SimIam(), []
     faults = iter([""] * 30 + ["lost"])
     iam.fault = lambda account, operation, number: next(faults, "")
     _applied(tmp_path, iam, heard)
@@ -300,10 +301,10 @@ def test_the_quota_may_differ_by_account(tmp_path: Path) -> None:
 
 
 def test_a8_the_live_quota_decides_in_a_plan(tmp_path: Path) -> None:
-    iam = FakeIam()
+    iam = SimIam()
     compiled = compile_roles(tmp_path, {"a": team_roles(trusted_teams=["t"])})
-    iam.account(DEV_ID).quota = 500
-    (blocked,) = plan_live(iam, VirtualClock(), compiled, replace(Options("acme"))).blocked
+    iam.sim.world.quotas[DEV_ID] = 500
+    (blocked,) = plan_live(iam, iam.clock, compiled, replace(Options("acme"))).blocked
     assert "trust-too-long" in blocked.reason
     assert "L-C07B4B0D" in blocked.reason
 
