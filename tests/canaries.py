@@ -65,8 +65,8 @@ def needles(run: str = RUN) -> list[bytes]:
 def traces_in_files(places: Iterable[Path], marks: list[bytes]) -> Iterator[str]:
     """Every file below these places that holds a mark, and every core dump there."""
     for place in places:
-        for path in [place] if place.is_file() else sorted(place.rglob("*")):
-            if ON_PURPOSE & {path, *path.parents} or path.is_symlink() or not path.is_file():
+        for path in _files(place):
+            if ON_PURPOSE & {path, *path.parents}:
                 continue
             if re.fullmatch(r"core(\.\d+)?", path.name):
                 yield f"{path}: a core dump"
@@ -74,6 +74,15 @@ def traces_in_files(places: Iterable[Path], marks: list[bytes]) -> Iterator[str]
                 data = file.read(MOST_BYTES)
                 if any(mark in data for mark in marks):
                     yield f"{path}: holds a canary"
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """The files of a place that others may change meanwhile, or not let us see: what is gone or hidden is left out."""
+    if os.path.isfile(place) and not os.path.islink(place):
+        yield place
+    for folder, _, names in os.walk(place):
+        paths = (Path(folder, name) for name in sorted(names))
+        yield from (path for path in paths if os.path.isfile(path) and not os.path.islink(path))
 
 
 def traces_in_processes(marks: list[bytes]) -> Iterator[str]:
@@ -98,8 +107,8 @@ def outside(home: Path) -> list[Path]:
 
 def search_everywhere(more: Iterable[Path] = ()) -> list[str]:
     """All traces on this machine."""
-    places = [path for path in (*outside(Path.home()), *more) if path.exists()]
-    return [*traces_in_files(places, needles()), *traces_in_processes(needles())]
+    home = Path(os.path.expanduser("~"))  # "~" itself where there is none
+    return [*traces_in_files((*outside(home), *more), needles()), *traces_in_processes(needles())]
 
 
 # --- at the end of the run --------------------------------------------------------------------------------------------

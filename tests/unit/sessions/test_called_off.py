@@ -177,7 +177,8 @@ class Silent:
         self._bench = bench
 
     def __call__(self, seen: GrantView, wait: timedelta) -> GrantView:
-        self._bench.grants.changed.wait(0.05)
+        with self._bench.grants.changed:
+            self._bench.grants.changed.wait(0.05)
         return seen
 
 
