@@ -7,8 +7,8 @@
         tx.audit(Event(...))            appended to its chain last, just before the commit
     store.wake()                        after the commit: whoever waits looks at once
 
-Locks are taken in one order everywhere: facts by key, the estate, requests, instances, audit heads. No call to AWS and no other
-slow thing is made inside a transaction.
+Locks are taken in one order everywhere: facts by key, the estate, requests, instances, audit heads. No call to AWS
+and no other slow thing is made inside a transaction.
 """
 
 from __future__ import annotations

@@ -285,7 +285,11 @@ def _checked(inputs: LabelInputs, node: Node, path: str, reader: Reader) -> Labe
         changes["id_length_limit"] = None
     wrong = _pattern_fault(inputs.regex_replace_chars or "")
     if wrong:
-        refuse("regex_replace_chars", wrong, "as /[^-a-zA-Z0-9]/: characters, classes, one repetition in each branch")
+        refuse(
+            "regex_replace_chars",
+            wrong,
+            "as /[^-a-zA-Z0-9]/: characters, classes, one repetition in each branch",
+        )
         changes["regex_replace_chars"] = None
     for name in STRINGS:
         if len(getattr(inputs, name) or "") > LONGEST_LABEL:
