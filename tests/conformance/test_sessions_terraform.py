@@ -18,6 +18,7 @@ from tests.terraform import LIMIT, require
 from gatepass.clock import SystemClock
 from gatepass.sim import Settings, build
 from gatepass.sim.server import SimServer
+from gatepass.testing.terraform import settings
 
 GATEPASS = str(Path(sys.executable).with_name("gatepass"))
 MAIN = """
@@ -45,15 +46,14 @@ def place() -> Path:
 @pytest.mark.terraform
 @pytest.mark.parametrize("by", ["profile", pytest.param("endpoint", marks=pytest.mark.long)])
 def test_h4_terraform_takes_a_session(place: Path, by: str) -> None:
-    mirror = require()
+    require()
     with SimServer(build(world(), SystemClock(), Settings())) as server:
         environment = {
             "HOME": str(place / "home"),
             "PATH": os.environ["PATH"],
             "GATEPASS_HOME": str(place / "g"),
             "AWS_ENDPOINT_URL": server.url,
-            "TF_CLI_CONFIG_FILE": str(place / "terraform.rc"),
-            "CHECKPOINT_DISABLE": "1",
+            **settings(place),
         }
 
         def run(*words: str, secrets: str = "", **more: str) -> str:
@@ -71,9 +71,6 @@ def test_h4_terraform_takes_a_session(place: Path, by: str) -> None:
             return done.stdout
 
         (place / "main.tf").write_text(MAIN)
-        (place / "terraform.rc").write_text(
-            f'provider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n'
-        )
         run(GATEPASS, "vault", "init", "--provider", "keyfile", "--key-file", str(place / "g" / "key"))
         run(GATEPASS, "session", "add", "gateway", "iam-user", secrets=f"{KEY_ID}\n{SECRET}\n")
         role = f"role_arn=arn:aws:iam::{TRUSTER}:role/developer"
