@@ -19,7 +19,8 @@ from gatepass.teams.atmos import (
 )
 from gatepass.teams.compile import Source, compile_component
 from gatepass.teams.config import ConfigReader, RoleConfig
-from gatepass.teams.lints import Linted, lint
+from gatepass.teams.lint_subject import Linted
+from gatepass.teams.lints import lint
 from gatepass.teams.model import Compiled, Component, Finding, Level, Organization, Resources
 from gatepass.teams.naming import account_name, make_label
 from gatepass.teams.nodes import fault, read_yaml

@@ -5,13 +5,12 @@ Each lint is a function from one role in its surroundings to findings; ids are s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
 
 from gatepass.policy.wildcards import arn_matches
-from gatepass.teams.config import RoleConfig
-from gatepass.teams.model import Account, Component, Finding, Level, Profile
+from gatepass.teams.lint_subject import Estate, Linted, Subject, denied_patterns, sets_account
+from gatepass.teams.lints_callers import CALLERS
+from gatepass.teams.model import Finding, Level
 from gatepass.teams.nodes import Scalar
 from gatepass.teams.patterns import (
     SET_NAME_LENGTH,
@@ -22,112 +21,10 @@ from gatepass.teams.patterns import (
     principals,
     set_patterns,
 )
-from gatepass.teams.policies import is_read_only, lets_leave
+from gatepass.teams.policies import lets_leave
 from gatepass.teams.reading import nearest
-from gatepass.teams.world import World
 
 ERROR, WARNING, INFO = Level.ERROR, Level.WARNING, Level.INFO
-
-
-@dataclass(frozen=True, slots=True)
-class Linted:
-    """A compiled component with the configurations it came from."""
-
-    component: Component
-    configs: Mapping[str, RoleConfig]
-    world: World
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """One role as a lint sees it."""
-
-    config: RoleConfig
-    part: Linted
-    estate: Estate
-
-    @property
-    def world(self) -> World:
-        return self.part.world
-
-    @property
-    def account(self) -> Account | None:
-        return self.part.component.account
-
-    @property
-    def is_compat(self) -> bool:
-        return self.config.extras.profile is Profile.CLOUDPOSSE
-
-    def say(
-        self, lint: str, level: Level, message: str, attribute: str = "", *, index: int | None = None,
-        value: str = "", advice: str = "",
-    ) -> Finding:  # fmt: skip
-        path = f"{self.config.path}.{attribute}" if attribute else self.config.path
-        return Finding(
-            lint,
-            level,
-            f"{self.config.short}: {message}",
-            self.config.place(attribute, index),
-            path=path + (f"[{index}]" if index is not None else ""),
-            value=value,
-            advice=advice,
-            account=self.account.name if self.account else "",
-            role=self.config.short,
-        )
-
-
-@dataclass
-class Estate:
-    """What all components together say; computed once."""
-
-    parts: list[Linted]
-    _reach: dict[tuple[int, str], Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-
-    @cached_property
-    def trusting(self) -> dict[tuple[str, str], tuple[str, str]]:
-        """(organization's identity account, team) -> one role of another account that trusts it."""
-        found: dict[tuple[str, str], tuple[str, str]] = {}
-        for part in self.parts:
-            account = part.component.account
-            if account is None or account.name == part.world.identity:
-                continue
-            for name, config in part.configs.items():
-                if config.enabled:
-                    for team in config.trusted_teams:
-                        found.setdefault((part.world.identity, team), (name, account.name))
-        return found
-
-    def teams(self, world: World) -> dict[str, RoleConfig]:
-        """The teams of one organization."""
-        found: dict[str, RoleConfig] = {}
-        for part in self.parts:
-            if part.component.kind != "aws-team-roles" and part.world.identity == world.identity:
-                for name, config in part.configs.items():
-                    if part.component.account is None or part.component.account.name == world.identity:
-                        found[name] = config
-        return found
-
-    def reachable(self, world: World, team: str) -> Mapping[str, tuple[str, ...]]:
-        """The teams a team can become, directly or through others, with the way there."""
-        key = (id(world), team)
-        if key not in self._reach:
-            self._reach[key] = self._walk(self.teams(world), team)
-        return self._reach[key]
-
-    @staticmethod
-    def _walk(teams: Mapping[str, RoleConfig], start: str) -> dict[str, tuple[str, ...]]:
-        ways: dict[str, tuple[str, ...]] = {}
-        edge: list[tuple[str, tuple[str, ...]]] = [(start, (start,))]
-        while edge:
-            following: list[tuple[str, tuple[str, ...]]] = []
-            for here, way in edge:
-                for name, config in sorted(teams.items()):
-                    trusts = here in config.trusted_teams and here not in config.denied_teams
-                    if trusts and name != start and name not in ways:
-                        ways[name] = (*way, name)
-                        following.append((name, ways[name]))
-            edge = following
-        return ways
 
 
 Lint = Callable[[Subject], Iterable[Finding]]
@@ -198,7 +95,7 @@ def _exempted(subject: Subject) -> Iterator[Finding]:
     """H-1: in compat a trusted ARN that a denied pattern covers is let in."""
     if not subject.is_compat or not subject.config.trusted_role_arns:
         return
-    denied = _denied(subject)
+    denied = denied_patterns(subject)
     for index, arn in enumerate(subject.config.trusted_role_arns):
         if arn in denied or not is_arn(arn):
             continue
@@ -209,28 +106,6 @@ def _exempted(subject: Subject) -> Iterator[Finding]:
                 more = {"value": arn, "advice": advice}
                 yield subject.say("deny-exempted", ERROR, message, "trusted_role_arns", index=index, **more)
                 break
-
-
-def _denied(subject: Subject) -> dict[str, str]:
-    """Denied patterns with what a person wrote to deny them."""
-    config, world = subject.config, subject.world
-    sets_account = _sets_account(subject)
-    said: dict[str, str] = {arn: arn for arn in config.denied_role_arns}
-    for team in config.denied_teams:
-        for arn in principals(world, {world.identity: [team]}):
-            said.setdefault(arn, f"team {team}")
-        for arn in set_patterns(world, [team], {}):
-            said.setdefault(arn, f"team {team} (its permission set {derived_set(world, team)})")
-    for name in config.denied_permission_sets:
-        for arn in set_patterns(world, [], {sets_account: [name]}):
-            said.setdefault(arn, f"permission set {name}")
-    return said
-
-
-def _sets_account(subject: Subject) -> str:
-    if subject.part.component.kind == "aws-teams" or subject.account is None:
-        return subject.world.identity
-    return subject.account.name
 
 
 def _names(subject: Subject) -> Iterator[Finding]:
@@ -247,7 +122,7 @@ def _names(subject: Subject) -> Iterator[Finding]:
                 advice = nearest(team, world.teams)
                 more = {"value": team, "advice": advice}
                 yield subject.say("unknown-team", WARNING, message, attribute, index=index, **more)
-    known = (world.sets or {}).get(_sets_account(subject)) if world.sets is not None else None
+    known = (world.sets or {}).get(sets_account(subject)) if world.sets is not None else None
     for attribute in ("trusted_permission_sets", "denied_permission_sets"):
         for index, name in enumerate(getattr(config, attribute)):
             yield from _set_name(subject, name, attribute, index, known)
@@ -260,7 +135,7 @@ def _set_name(
     exists = world.instance_sets
     unassigned = assigned is not None and name not in assigned
     if (exists and name not in exists) or unassigned:
-        where = f"is not assigned in {_sets_account(subject)}" if name in exists else "does not exist"
+        where = f"is not assigned in {sets_account(subject)}" if name in exists else "does not exist"
         message = f"permission set {name!r} in {attribute} {where}"
         more = {"value": name, "advice": nearest(name, assigned or exists)}
         yield subject.say("unknown-permission-set", WARNING, message, attribute, index=index, **more)
@@ -352,98 +227,15 @@ def _enabled_ignored(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _saml(subject: Subject) -> Iterator[Finding]:
-    account = subject.account
-    if subject.config.aws_saml_login_enabled and account and not subject.world.saml.get(account.name):
-        message = f"SAML login is enabled, but {account.name} has no SAML provider: the statement is left out"
-        advice = "declare the provider, or set aws_saml_login_enabled: false"
-        yield subject.say("saml-without-provider", WARNING, message, "aws_saml_login_enabled", advice=advice)
-
-
-def _arns(subject: Subject) -> Iterator[Finding]:
-    """Well-formed ARNs that do not mean what they seem to (T-29)."""
-    for attribute in ("trusted_role_arns", "denied_role_arns"):
-        for index, arn in enumerate(getattr(subject.config, attribute)):
-            if is_arn(arn):
-                for lint_id, level, message, advice in _arn_findings(subject, arn, attribute):
-                    more = {"value": arn, "advice": advice}
-                    yield subject.say(lint_id, level, message, attribute, index=index, **more)
-
-
-def _arn_findings(subject: Subject, arn: str, attribute: str) -> Iterator[tuple[str, Level, str, str]]:
-    world = subject.world
-    _, partition, service, _, account, resource = arn.split(":", 5)
-    if account == STAR:
-        advice = "name the account; IAM refuses the principal arn:...:*:root"
-        yield "wildcard-account", ERROR, f"{arn} names every account", advice
-    if service == "sts" or resource.startswith("assumed-role/"):
-        advice = "write the role's ARN: aws:PrincipalArn never is an assumed-role ARN"
-        yield "assumed-role-arn", ERROR, f"{arn} is a session's ARN and matches nobody", advice
-    if partition != world.partition:
-        advice = "trust never crosses partitions"
-        yield (
-            "cross-partition-arn",
-            ERROR,
-            f"{arn} is of partition {partition}, not {world.partition}",
-            advice,
-        )
-    if resource == "root":
-        yield "root-arn", ERROR, f"{arn} is the root user, which cannot assume roles", "name a role or a user"
-    if attribute != "trusted_role_arns":
-        return
-    if resource.startswith("user/"):
-        advice = "prefer a role or a permission set; users carry long-term keys"
-        yield "user-trusted", WARNING, f"IAM user {arn} is trusted", advice
-    foreign = world.estate_ids and account != STAR and account not in world.estate_ids
-    if foreign and not subject.config.extras.external:
-        advice = "declare external: true on the role if that is meant"
-        yield "foreign-account", WARNING, f"{arn} is outside the estate", advice
-
-
-def _github(subject: Subject) -> Iterator[Finding]:
-    config = subject.config
-    if not config.github:
-        return
-    writes = not all(is_read_only(policy) for policy in config.role_policy_arns)
-    for claim in config.github:
-        owner_and_name, _, constraint = claim.removeprefix("repo:").partition(":")
-        if owner_and_name.endswith("/*"):
-            message = f"{claim} lets in every repository of the organization"
-            advice = "name the repositories"
-            yield subject.say("github-wildcard-org", ERROR, message, value=claim, advice=advice)
-        elif constraint == "*" and writes:
-            message = f"{claim} lets in every branch, tag and pull request to a role that can write"
-            advice = "add :main, :environment:NAME or :ref:refs/tags/v*"
-            yield subject.say("github-wildcard-org", ERROR, message, value=claim, advice=advice)
-        elif constraint == "ref:refs/heads/pull_request":
-            message = f"{claim} means a branch called pull_request, not pull requests"
-            advice = "name a branch, or use environment:NAME"
-            yield subject.say("github-pull-request", WARNING, message, value=claim, advice=advice)
-
-
-def _long_session(subject: Subject) -> Iterator[Finding]:
-    """T-51: a chained session lasts an hour at most, whatever the role says."""
-    config = subject.config
-    direct = config.aws_saml_login_enabled or config.github
-    users = any(":user/" in arn for arn in config.trusted_role_arns)
-    trusts = config.trusted_teams or config.trusted_permission_sets or config.trusted_role_arns
-    if config.max_session_duration > 3600 and trusts and not direct and not users:
-        message = (
-            f"max_session_duration {config.max_session_duration} has no effect: only role sessions come in"
-        )
-        advice = "chained sessions last at most 3600 seconds"
-        yield subject.say("chained-long-session", INFO, message, "max_session_duration", advice=advice)
-
-
 def _self_lock(subject: Subject) -> Iterator[Finding]:
     """Everybody who is trusted is denied."""
     config, world = subject.config, subject.world
-    denied = _denied(subject)
+    denied = denied_patterns(subject)
     if not denied or config.aws_saml_login_enabled or config.github:
         return
     allowed = principals(world, {**config.allowed_roles, world.identity: config.trusted_teams})
     allowed += set_patterns(
-        world, config.trusted_teams, {_sets_account(subject): config.trusted_permission_sets}
+        world, config.trusted_teams, {sets_account(subject): config.trusted_permission_sets}
     )
     exempt = set() if not subject.is_compat else set(config.trusted_role_arns) - set(denied)
     everybody = [*allowed, *(arn for arn in config.trusted_role_arns if arn not in exempt)]
@@ -451,17 +243,6 @@ def _self_lock(subject: Subject) -> Iterator[Finding]:
     if everybody and not exempt and covered:
         advice = "remove the denial or trust somebody else"
         yield subject.say("self-lock", ERROR, "everybody who is trusted is also denied", advice=advice)
-
-
-def _mfa(subject: Subject) -> Iterator[Finding]:
-    """H-5: only users calling with MFA carry the key."""
-    config = subject.config
-    others = config.trusted_teams or config.trusted_permission_sets or config.allowed_roles
-    roles = any(":user/" not in arn for arn in config.trusted_role_arns)
-    if config.extras.require_mfa and not subject.is_compat and (others or roles):
-        message = "require_mfa shuts out sessions of roles and permission sets, which never carry MFA"
-        advice = "trust IAM users only, or leave MFA to Identity Center"
-        yield subject.say("mfa-not-carried", WARNING, message, advice=advice)
 
 
 CHECKS: tuple[Lint, ...] = (
@@ -473,10 +254,6 @@ CHECKS: tuple[Lint, ...] = (
     _bypass,
     _cannot_leave,
     _enabled_ignored,
-    _saml,
-    _arns,
-    _github,
-    _long_session,
     _self_lock,
-    _mfa,
+    *CALLERS,
 )
