@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.unit.teams.fake_iam import FakeIam
+from tests.unit.teams.sim_iam import SimIam
 
 from gatepass.clock import Clock
 from gatepass.errors import GatepassError
@@ -45,7 +45,7 @@ def _compiled(wanted: Wanted) -> Compiled:
     return compiled
 
 
-def _plan(iam: FakeIam, compiled: Compiled, *teams: str) -> Plan:
+def _plan(iam: SimIam, compiled: Compiled, *teams: str) -> Plan:
     clock: Clock = VirtualClock()
     return plan_live(iam, clock, compiled, Options(estate="acme", teams=teams))
 
@@ -56,16 +56,16 @@ def _named(plan: Plan) -> set[str]:
 
 def test_a_team_with_the_roles_that_trust_it_and_their_policies(tmp_path: Path) -> None:
     compiled = _compiled(_written(tmp_path))
-    admin, ops = _plan(FakeIam(), compiled, "admin"), _plan(FakeIam(), compiled, "acme/ops")
+    admin, ops = _plan(SimIam(), compiled, "admin"), _plan(SimIam(), compiled, "acme/ops")
     assert _named(admin) == {"role admin", "policy TeamRoleAccess", "role terraform", "policy deploy"}
     assert _named(ops) == {"role ops", "policy TeamRoleAccess", "role operate"}
-    both = _plan(FakeIam(), compiled, "admin", "ops")
-    assert _named(both) == _named(_plan(FakeIam(), compiled)) == _named(admin) | _named(ops)
+    both = _plan(SimIam(), compiled, "admin", "ops")
+    assert _named(both) == _named(_plan(SimIam(), compiled)) == _named(admin) | _named(ops)
 
 
 def test_a_role_that_no_longer_trusts_the_team_concerns_it_still(tmp_path: Path) -> None:
     """T-12: who is dropped from a list loses by it, so the live trust counts as well as the wanted."""
-    iam = FakeIam()
+    iam = SimIam()
     before = _written(tmp_path)
     clock = VirtualClock()
     file = tmp_path / "plan.json"
@@ -82,7 +82,8 @@ def test_a_role_that_no_longer_trusts_the_team_concerns_it_still(tmp_path: Path)
 
 def test_apply_does_no_more_than_was_planned(tmp_path: Path) -> None:
     """T-76: the plan file carries the teams."""
-    iam, clock = FakeIam(), VirtualClock()
+    iam = SimIam()
+    clock = iam.clock
     wanted = _written(tmp_path)
     compiled = _compiled(wanted)
     options = Options(estate="acme", teams=("ops",))
@@ -94,8 +95,8 @@ def test_apply_does_no_more_than_was_planned(tmp_path: Path) -> None:
     assert read_plan(file).options.teams == ("ops",)
     report = apply_file(iam, clock, read_plan(file))
     assert report.is_complete
-    assert set(iam.account("333333333333").roles) == {"operate"}
-    assert set(iam.account("111111111111").roles) == {"ops"}
+    assert set(iam.held("333333333333").roles) == {"operate"}
+    assert set(iam.held("111111111111").roles) == {"ops"}
     assert plan_live(iam, clock, compiled, replace(options)).is_empty
     assert _named(plan_live(iam, clock, compiled, Options(estate="acme"))) >= {"role admin", "role terraform"}
 
@@ -103,7 +104,7 @@ def test_apply_does_no_more_than_was_planned(tmp_path: Path) -> None:
 def test_names_that_nobody_declares_are_refused(tmp_path: Path) -> None:
     compiled = _compiled(_written(tmp_path))
     with pytest.raises(GatepassError, match="'opps' is no team") as caught:
-        _plan(FakeIam(), compiled, "opps")
+        _plan(SimIam(), compiled, "opps")
     assert "did you mean ops?" in (caught.value.advice or "")
     with pytest.raises(GatepassError, match="account 'deev' is not declared") as missed:
         known_accounts(compiled, ["prod", "deev"])
