@@ -32,6 +32,7 @@ def postgres_socket() -> Iterator[Path]:
     with psycopg.connect(host=str(data), user="postgres", dbname="postgres", autocommit=True) as admin:
         # The databases live for minutes; what they promise about power cuts is not what is tested here.
         admin.execute("ALTER SYSTEM SET fsync = off")
+        admin.execute("ALTER SYSTEM SET max_wal_size = '64MB'")  # the disk may be small
         admin.execute("SELECT pg_reload_conf()")
     yield data
     server.cleanup()
