@@ -100,6 +100,7 @@ def test_s41_the_endpoint_lives_in_the_command_that_opened_it(
     import urllib.request
 
     with conversation(paths) as talk:
+        talk.call("start", name="dev")  # else the first answer may be 503 after 1.8 s: "are being made"
         opened = talk.call("endpoint", names=["dev"])
         asked = urllib.request.Request(
             f"http://127.0.0.1:{opened['port']}/v1/dev", headers={"Authorization": opened["token"]}

@@ -38,6 +38,7 @@ def ask(url: str, method: str = "GET", **headers: str) -> tuple[int, str]:
 
 def test_s72_botocore_takes_the_role(paths: Paths, ready: None) -> None:
     with conversation(paths) as talk:
+        talk.call("start", name="dev")  # else the first answer may be 503 after 1.8 s: "are being made"
         opened = talk.call("endpoint", names=["dev"], imds=True)
         url = f"http://127.0.0.1:{opened['port']}/"
         fetcher = InstanceMetadataFetcher(timeout=LONG, num_attempts=1, base_url=url)
