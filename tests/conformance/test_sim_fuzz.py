@@ -132,6 +132,8 @@ def of_shape(shape, depth=0):
             return st.booleans()
         case "integer" | "long":
             return st.integers(0, 50_000)
+        case "double":
+            return st.floats(0, 50_000)
         case "blob":
             return st.binary(max_size=4)
         case other:

@@ -6,6 +6,7 @@ import json
 
 import botocore.session
 import pytest
+from botocore.exceptions import ClientError
 
 from gatepass.clock import SystemClock
 from gatepass.sim import Settings, build, install, mfa, root_credential, two_tenants
@@ -369,6 +370,19 @@ def sessions(story):
     own.get_federation_token(Name="web", Policy=ALLOW)
 
 
+def quotas(story):
+    with pytest.raises(ClientError, match="not between"):
+        _longer_trust(story, 1)
+    assert _longer_trust(story, 4096)["RequestedQuota"]["Status"] == "APPROVED"
+
+
+def _longer_trust(story, size):
+    asked = story.client("service-quotas")
+    return asked.request_service_quota_increase(
+        ServiceCode="iam", QuotaCode="L-C07B4B0D", DesiredValue=float(size)
+    )
+
+
 def portal(story):
     story.sim.world.sign_in.browser = "dan@host.example"
     oidc, sso = story.client("sso-oidc"), story.client("sso")
@@ -384,7 +398,7 @@ def portal(story):
 
 
 def test_every_operation_answers_in_the_shape_of_its_model(story):
-    for chapter in (portal, identity_center, directory, identity_and_access, sessions, account_tree):
+    for chapter in (portal, identity_center, directory, identity_and_access, sessions, account_tree, quotas):
         chapter(story)
     answered = {(record.service, record.operation) for record in story.sim.calls if record.outcome == "ok"}
     assert set(OPERATIONS) - ELSEWHERE - answered == set()
