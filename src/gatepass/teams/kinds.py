@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from gatepass.aws.errors import Missing
 from gatepass.policy import same
-from gatepass.teams.calls import Calls, Op, iam, pairs, text
+from gatepass.teams.calls import Calls, Op, document, iam, pages, pairs, text
 from gatepass.teams.model import Account, Document
 
 MANAGED, OWNER_KEY = "gatepass:managed", "gatepass:owner-key"
@@ -88,9 +88,17 @@ def _same_documents(live: Mapping[str, Document], wanted: Mapping[str, Document]
     return live.keys() == wanted.keys() and all(same(live[name], wanted[name]) for name in live)
 
 
-def attached_of(listed: Any) -> tuple[str, ...]:
-    """ARNs of a list of attached policies, sorted."""
-    return tuple(sorted(item["PolicyArn"] for item in listed or ()))
+def permissions_of(
+    calls: Calls, account_id: str, holder: str, name: str
+) -> tuple[tuple[str, ...], dict[str, Document]]:
+    """The attached policies and the inline ones of a `holder` (Role, User or Group) of this name."""
+    named = {f"{holder}Name": name}
+    inline: dict[str, Document] = {}
+    for policy in pages(calls, account_id, f"List{holder}Policies", "PolicyNames", **named):
+        found = calls.call(account_id, "iam", f"Get{holder}Policy", **named, PolicyName=policy)
+        inline[policy] = document(found["PolicyDocument"])
+    listed = pages(calls, account_id, f"ListAttached{holder}Policies", "AttachedPolicies", **named)
+    return tuple(sorted(item["PolicyArn"] for item in listed)), inline
 
 
 def tag_steps(

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gatepass.policy import normal
-from gatepass.teams.calls import Calls, Op, document, iam, pages, pairs, tags_of
+from gatepass.teams.calls import Calls, Op, iam, pages, pairs, tags_of
 from gatepass.teams.kinds import (
     Field,
-    attached_of,
     found_or_none,
     permission_fields,
+    permissions_of,
     policy_steps,
     tag_steps,
 )
@@ -32,16 +32,7 @@ class GroupKind:
         found = found_or_none(calls, account, "GetGroup", **named)
         if found is None:
             return None
-        names = pages(calls, account.id, "ListGroupPolicies", "PolicyNames", **named)
-        inline = {
-            name: document(
-                calls.call(account.id, "iam", "GetGroupPolicy", **named, PolicyName=name)["PolicyDocument"]
-            )
-            for name in names
-        }
-        attached = attached_of(
-            pages(calls, account.id, "ListAttachedGroupPolicies", "AttachedPolicies", **named)
-        )
+        attached, inline = permissions_of(calls, account.id, "Group", wanted.name)
         members = sorted(user["UserName"] for user in pages(calls, account.id, "GetGroup", "Users", **named))
         group = found["Group"]
         path = group.get("Path", "/")
@@ -87,22 +78,14 @@ class UserKind:
         if found is None:
             return None
         user = found["User"]
-        names = pages(calls, account.id, "ListUserPolicies", "PolicyNames", **named)
-        inline = {
-            name: document(
-                calls.call(account.id, "iam", "GetUserPolicy", **named, PolicyName=name)["PolicyDocument"]
-            )
-            for name in names
-        }
+        attached, inline = permissions_of(calls, account.id, "User", wanted.name)
         groups = pages(calls, account.id, "ListGroupsForUser", "Groups", **named)
         return User(
             account,
             user["UserName"],
             path=user.get("Path", "/"),
             groups=tuple(sorted(group["GroupName"] for group in groups)),
-            policies=attached_of(
-                pages(calls, account.id, "ListAttachedUserPolicies", "AttachedPolicies", **named)
-            ),
+            policies=attached,
             inline=inline,
             boundary=(user.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn"),
             tags=tags_of(pages(calls, account.id, "ListUserTags", "Tags", **named)),

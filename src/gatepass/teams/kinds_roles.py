@@ -11,9 +11,9 @@ from gatepass.teams.calls import Calls, Op, document, iam, markers, pages, pairs
 from gatepass.teams.kinds import (
     REVOKED,
     Field,
-    attached_of,
     found_or_none,
     permission_fields,
+    permissions_of,
     policy_steps,
     tag_steps,
 )
@@ -36,16 +36,7 @@ class RoleKind:
             return None
         named = {"RoleName": wanted.name}
         role = found["Role"]
-        names = pages(calls, account.id, "ListRolePolicies", "PolicyNames", **named)
-        inline = {
-            name: document(
-                calls.call(account.id, "iam", "GetRolePolicy", **named, PolicyName=name)["PolicyDocument"]
-            )
-            for name in names
-        }
-        attached = attached_of(
-            pages(calls, account.id, "ListAttachedRolePolicies", "AttachedPolicies", **named)
-        )
+        attached, inline = permissions_of(calls, account.id, "Role", wanted.name)
         tags = tags_of(pages(calls, account.id, "ListRoleTags", "Tags", **named))
         return live_role(account, role, attached, inline, tags)
 
