@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -120,29 +120,28 @@ def application(
 
 
 @contextmanager
-def _engine(installation: Installation) -> Iterator[None]:
+def _beside(
+    name: str, run: Callable[[threading.Event], None], wake: Callable[[], None], patience: float
+) -> Iterator[None]:
+    """Run this in a thread of its own for the length of the block; then give it `patience` seconds to end."""
     stop = threading.Event()
-    thread = threading.Thread(target=installation.engine.run, args=(stop,), name="engine", daemon=True)
+    thread = threading.Thread(target=run, args=(stop,), name=name, daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
-        installation.store.wake()
-        thread.join(installation.settings.lease.total_seconds())
+        wake()
+        thread.join(patience)
 
 
-@contextmanager
-def _jobs(installation: Installation) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=installation.jobs.run, args=(stop,), name="jobs", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        installation.jobs.wake()
-        thread.join(10)
+def _engine(installation: Installation) -> AbstractContextManager[None]:
+    patience = installation.settings.lease.total_seconds()
+    return _beside("engine", installation.engine.run, installation.store.wake, patience)
+
+
+def _jobs(installation: Installation) -> AbstractContextManager[None]:
+    return _beside("jobs", installation.jobs.run, installation.jobs.wake, 10)
 
 
 def _run_http(installation: Installation, listener: socket.socket, pick_a_person: bool) -> None:
