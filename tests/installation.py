@@ -27,6 +27,18 @@ UNHURRIED = {"handler_deadline": timedelta(seconds=LONG), "prefetch_deadline": t
 EXAMPLE = Path(__file__).parent.parent / "examples" / "multi-organization"
 
 
+def holds(sim: Simulator, name: str, account: str) -> bool:
+    """Whether AWS in truth holds an assignment of this person in this account."""
+    users = {
+        user.id
+        for store in sim.world.stores.values()
+        for user in store.users.values()
+        if user.user_name.startswith(f"{name}@")
+    }
+    held = (a for i in sim.truth().instances.values() for a in i.assignments.now)
+    return any(a.account == account and a.principal in users for a in held)
+
+
 class Whole:
     """One installation with its simulated AWS. `clock` is everybody's."""
 
@@ -66,14 +78,7 @@ class Whole:
 
     def holds(self, name: str, account: str = "333333333333") -> bool:
         """Whether AWS in truth holds an assignment of this person in this account."""
-        users = {
-            user.id
-            for store in self.sim.world.stores.values()
-            for user in store.users.values()
-            if user.user_name.startswith(f"{name}@")
-        }
-        held = (a for i in self.sim.truth().instances.values() for a in i.assignments.now)
-        return any(a.account == account and a.principal in users for a in held)
+        return holds(self.sim, name, account)
 
     def calls(self) -> int:
         """How many calls AWS has answered so far."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from tests.installation import UNHURRIED
+from tests.installation import UNHURRIED, holds
 from tests.waiting import LONG
 
 from gatepass.app.build import Installation, build
@@ -42,14 +42,7 @@ class Server:
 
     def holds(self, name: str, account: str = "333333333333") -> bool:
         """Whether AWS in truth holds an assignment of this person in this account."""
-        users = {
-            user.id
-            for store in self.sim.world.stores.values()
-            for user in store.users.values()
-            if user.user_name.startswith(f"{name}@")
-        }
-        held = (a for i in self.sim.truth().instances.values() for a in i.assignments.now)
-        return any(a.account == account and a.principal in users for a in held)
+        return holds(self.sim, name, account)
 
 
 @contextmanager
