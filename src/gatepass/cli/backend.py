@@ -56,6 +56,5 @@ class AgentBackend:
     def console(self, name: str, ask: Ask) -> None:
         """Open the console in the browser."""
         with conversation(places(), _AtScreen(ask)) as talk:
-            talk.call("start", name=name)
             url = talk.call("console", name=name)
         open_browser(url)

@@ -200,7 +200,6 @@ def console(
     name = picked(name)
     person = Terminal(fd=fd, stdin=False)
     with conversation(places(), person) as talk:
-        talk.call("start", name=name)
         url = talk.call(
             "console",
             name=name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gatepass.cli.glance import listed
@@ -12,6 +14,9 @@ from gatepass.sessions.errors import BadInput
 from gatepass.sessions.model import KINDS
 from gatepass.sessions.roster import COLUMNS
 from gatepass.sessions.workspace import load_workspace, require
+
+if TYPE_CHECKING:
+    from gatepass.sessions.plan import Step
 
 _fd = click.option("--fd", type=int, metavar="N", help="Read secrets from file descriptor N, one per line.")
 
@@ -192,16 +197,23 @@ def stop(name: str) -> None:
 def explain(name: str) -> None:
     """Which calls make the session's credentials, for how long, and where a person is needed."""
     from gatepass.sessions.learned import Learned
-    from gatepass.sessions.plan import plan
+    from gatepass.sessions.model import IamUser
+    from gatepass.sessions.plan import console_step, plan
 
     workspace = load_workspace(places().workspace)
     found = require(workspace, name)
     steps = plan(workspace.chain(found.name), Learned(places().learned).durations)
     for number, step in enumerate(steps, 1):
-        lasts = f" for {int(step.lasts.total_seconds())} s" if step.lasts else ""
-        mfa = f", with an MFA code of {step.mfa_serial}" if step.mfa_serial else ""
-        why = f" ({step.why})" if step.why else ""
-        click.echo(f"{number}. {step.session.name}: {step.call}{lasts}{mfa}{why}")
+        click.echo(f"{number}. {step.session.name}: {_told(step)}")
+    if isinstance(found.recipe, IamUser):
+        click.echo(f"console: {_told(console_step(found, None))}")
+
+
+def _told(step: Step) -> str:
+    lasts = f" for {int(step.lasts.total_seconds())} s" if step.lasts else ""
+    mfa = f", with an MFA code of {step.mfa_serial}" if step.mfa_serial else ""
+    why = f" ({step.why})" if step.why else ""
+    return f"{step.call}{lasts}{mfa}{why}"
 
 
 @session.command()

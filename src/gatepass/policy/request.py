@@ -84,7 +84,7 @@ class Caller:
             found["aws:principaltype"] = _PRINCIPAL_TYPES[self.kind]
         if self.account and self.kind is not CallerKind.PROVIDER:
             found |= {
-                "aws:principalarn": self.arn,
+                "aws:principalarn": self.session_arn if self.kind is CallerKind.FEDERATED_USER else self.arn,
                 "aws:principalaccount": self.account,
                 "aws:userid": self._user_id,
             }

@@ -8,7 +8,7 @@ from gatepass.sessions.errors import BadInput
 from gatepass.sessions.schema import BY_KIND, COMMON
 
 _FLAGS = {"prod", "autostart", "session_token", "wait", "auto_login"}
-_LISTS = {"policy_arns", "transitive_tag_keys", "allow", "confirm"}
+_LISTS = {"policy_arns", "console_policy_arns", "transitive_tag_keys", "allow", "confirm"}
 _COMMANDS = {"command", "token_command", "assertion_command"}
 _TABLES = {"tags", "session_tags"}
 

@@ -26,6 +26,9 @@ class IamUser:
     """`prompt`, `totp` (seed in the vault), or `command` followed by its arguments."""
     session_token: bool = True
     """False: a role above is assumed straight from the long-term keys."""
+    console_policy: str | None = None
+    """Session policy of the user's console sessions (S-75); without one they may what the user itself may."""
+    console_policy_arns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

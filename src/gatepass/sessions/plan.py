@@ -38,6 +38,7 @@ class Step:
     why: str = ""
 
 
+FEDERATION = "sts:GetFederationToken"
 _CALLS = {
     SsoRole: "sso:GetRoleCredentials",
     SamlRole: "sts:AssumeRoleWithSAML",
@@ -82,6 +83,15 @@ def _session_token(session: Session, user: IamUser) -> Step:
         else "long-term keys sign this call only"
     )
     return Step(session, "sts:GetSessionToken", lasts, user.mfa_serial, session.name, why)
+
+
+def console_step(session: Session, lasts: timedelta | None) -> Step:
+    """How an IAM user signs in to the console: as a federated user, for `lasts` or as long as its sessions (S-75)."""
+    assert isinstance(session.recipe, IamUser)
+    narrowed = session.recipe.console_policy or session.recipe.console_policy_arns
+    why = "what the user itself and its console policy both allow" if narrowed else "what the user itself may"
+    chosen = lasts or session.duration or DEFAULT_TOKEN_DURATION
+    return Step(session, FEDERATION, chosen, from_keys=session.name, why=f"{why}; carries no MFA")
 
 
 def _root(session: Session, learned: Mapping[str, timedelta]) -> Step:

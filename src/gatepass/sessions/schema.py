@@ -167,7 +167,13 @@ COMMON: dict[str, Check] = {
     "confirm": _words,
 }
 BY_KIND: dict[str, dict[str, Check]] = {
-    "iam-user": {"mfa_serial": _mfa_serial, "mfa_source": _mfa_source, "session_token": _flag},
+    "iam-user": {
+        "mfa_serial": _mfa_serial,
+        "mfa_source": _mfa_source,
+        "session_token": _flag,
+        "console_policy": _policy,
+        "console_policy_arns": _policy_arns,
+    },
     "role": {
         "role_arn": _arn(parse_role_arn),
         "via": _text,

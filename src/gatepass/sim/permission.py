@@ -15,6 +15,8 @@ from gatepass.sim.iam_state import Role
 from gatepass.sim.world import Principal, World
 
 _MOST_REMEMBERED = 50_000
+_EVERYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
+"""What root may; a federated user of root has it narrowed by the policies that were passed."""
 
 
 @lru_cache(maxsize=4096)
@@ -83,6 +85,8 @@ def permissions_of(world: World, principal: Principal) -> Permissions:
     controls = control_levels(world, principal.account, "SERVICE_CONTROL_POLICY")
     if principal.caller.kind is CallerKind.ROOT:
         return Permissions(controls=controls)
+    if principal.caller.kind is CallerKind.FEDERATED_USER and principal.caller.arn.endswith(":root"):
+        documents = [_EVERYTHING]
     boundary = managed_document(world, principal.account, held.boundary) if held.boundary else None
     session = principal.session_policies
     return Permissions(
@@ -115,7 +119,7 @@ def _held(world: World, principal: Principal) -> Held:
 
 
 def _user_groups(world: World, principal: Principal) -> list[Held]:
-    if principal.caller.kind is not CallerKind.USER:
+    if principal.caller.kind not in (CallerKind.USER, CallerKind.FEDERATED_USER):
         return []
     groups = world.iam_of(principal.account).groups.values()
     return [group.permissions for group in groups if principal.caller.name in group.members]

@@ -184,6 +184,13 @@ class Simulator:
         return self._script.pick(now, request.service, request.operation, caller.arn, params)
 
 
+_STS_OPEN_TO = {
+    "GetSessionToken": ("AssumeRole", "GetCallerIdentity"),
+    "GetFederationToken": ("GetCallerIdentity",),
+}
+"""By the call that made a session: what of STS it may call. IAM it may call only when MFA was given."""
+
+
 class _Run:
     """The steps of one call, in the order AWS takes them: who, how often, whether allowed, then what."""
 
@@ -242,11 +249,12 @@ class _Run:
         self._refuse_session_token()
 
     def _refuse_session_token(self) -> None:
-        """GetSessionToken's sessions reach little of STS, and IAM only when MFA was given (spec/sessions.md 3.9)."""
-        if self.caller.source != "GetSessionToken":
+        """What a user's own sessions reach of STS and IAM (spec/sessions.md 3.9)."""
+        open_to = _STS_OPEN_TO.get(self.caller.source)
+        if open_to is None:
             return
         request = self.request
-        if request.service == "sts" and request.operation not in ("AssumeRole", "GetCallerIdentity"):
+        if request.service == "sts" and request.operation not in open_to:
             raise error("denied", "sts", f"Cannot call {request.operation} with session credentials")
         if request.service == "iam" and not self.caller.caller.mfa:
             raise error("unknown-key", "iam", "The security token included in the request is invalid")

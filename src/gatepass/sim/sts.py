@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gatepass.policy import Ask, Assumption, Caller, CallerKind, Form, Kind, PolicyError, Target, can_assume
+from gatepass.policy import (
+    Ask,
+    Assumption,
+    Caller,
+    CallerKind,
+    Form,
+    Kind,
+    PolicyError,
+    Request,
+    Target,
+    can_assume,
+    decide,
+)
 from gatepass.sim import mfa
 from gatepass.sim.answers import ApiError
 from gatepass.sim.call import Answer, Call, Params, operation
@@ -16,7 +28,7 @@ from gatepass.sim.world import Credential, Principal
 SERVICE = "sts"
 _HOUR = 3600
 _SESSION_TOKEN = (900, 43_200, 129_600)
-_POLICY_CHARACTERS = 2048
+_POLICY_CHARACTERS, _POLICY_ARNS = 2048, 10
 
 
 @operation(SERVICE, "GetCallerIdentity", open_to_all=True)
@@ -148,6 +160,8 @@ def session_policies(call: Call, params: Params, account: str) -> tuple[str, ...
     texts = [params["Policy"]] if "Policy" in params else []
     if sum(len(text) for text in texts) > _POLICY_CHARACTERS:
         raise ApiError("PackedPolicyTooLarge", f"Session policies may have {_POLICY_CHARACTERS} characters")
+    if len(params.get("PolicyArns", [])) > _POLICY_ARNS:
+        raise call.refuse("invalid", f"At most {_POLICY_ARNS} policy ARNs may be passed")
     for reference in params.get("PolicyArns", []):
         text = managed_document(call.world, account, reference["arn"])
         if text is None:
@@ -184,23 +198,49 @@ def _lasts(call: Call, params: Params, caller: Caller) -> timedelta:
     return timedelta(seconds=min(asked, _HOUR) if caller.kind is CallerKind.ROOT else asked)
 
 
-@operation(SERVICE, "GetFederationToken")
+def _federated_user(call: Call, params: Params) -> list[str]:
+    return [f"arn:{call.caller.caller.partition}:sts::{call.caller.account}:federated-user/{params['Name']}"]
+
+
+@operation(SERVICE, "GetFederationToken", resources=_federated_user)
 def get_federation_token(call: Call, params: Params) -> Answer:
-    """For users with their long-term keys; what the session may do is what user and passed policies both allow."""
+    """For users and root, with their long-term keys.
+
+    What the session may do is what the caller's and the passed policies both allow: without any, nothing. MFA is
+    never part of it.
+    """
     caller = call.caller.caller
-    if call.caller.source or caller.kind is not CallerKind.USER:
+    if call.caller.source or caller.kind not in (CallerKind.USER, CallerKind.ROOT):
         raise call.refuse("denied", "Cannot call GetFederationToken with session credentials")
-    name, account = params["Name"], call.caller.account
-    arn = f"arn:aws:sts::{account}:federated-user/{name}"
-    session = replace(caller, kind=CallerKind.FEDERATED_USER, session_arn=arn, issued_at=call.now)
+    account, [arn] = call.caller.account, _federated_user(call, params)
+    lasts = _lasts(call, params, caller)
     policies = session_policies(call, params, account) or ()
-    principal = Principal(session, f"{account}:{name}", "GetFederationToken", policies)
-    made = open_session(call, principal, _lasts(call, params, caller))
+    session = replace(
+        caller,
+        kind=CallerKind.FEDERATED_USER,
+        session_arn=arn,
+        unique_id=f"{account}:{params['Name']}",
+        tags=_tagged(call, params, arn),
+        mfa=False,
+        issued_at=call.now,
+    )
+    principal = Principal(session, session.unique_id, "GetFederationToken", policies)
     return {
-        "Credentials": credentials(made),
+        "Credentials": credentials(open_session(call, principal, lasts)),
         "FederatedUser": {"FederatedUserId": principal.user_id, "Arn": arn},
         "PackedPolicySize": 0,
     }
+
+
+def _tagged(call: Call, params: Params, arn: str) -> tuple[tuple[str, str], ...]:
+    """The session's tags, which the caller must be allowed to set."""
+    if not params.get("Tags"):
+        return ()
+    allowed = Request(call.caller.caller, "sts:TagSession", arn, now=call.now)
+    permissions = permissions_of(call.world, call.caller)
+    if not decide(allowed, permissions, resource_account=call.caller.account).allowed:
+        raise call.refuse("denied", denial(call.caller, "sts:TagSession", arn))
+    return tuple((tag["Key"], tag["Value"]) for tag in params["Tags"])
 
 
 @operation(SERVICE, "GetAccessKeyInfo", open_to_all=True)

@@ -94,6 +94,11 @@ class FakeAws:
             return self._issue(
                 action, "session-token", caller.account, int(p.get("DurationSeconds", 43200)), ""
             )
+        if action == "GetFederationToken":
+            assert caller is not None
+            if caller.kind != "user":
+                raise Answer(403, "AccessDenied", "Cannot call GetFederationToken with session credentials")
+            return self._issue(action, "federated", caller.account, int(p["DurationSeconds"]), "")
         if action == "AssumeRole":
             assert caller is not None
             if "TokenCode" in p:

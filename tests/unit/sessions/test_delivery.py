@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from tests.canaries import canary
 from tests.unit.sessions.conftest import DEV, GATEWAY, Tables
-from tests.unit.sessions.fake_aws import FakeAws, endpoints
+from tests.unit.sessions.fake_aws import Answer, FakeAws, endpoints
 from tests.waiting import LONG, until
 
 from gatepass.sessions.arn import parse_role_arn
@@ -33,7 +33,7 @@ from gatepass.sessions.errors import BadInput, Denied, NeedsHuman, SessionError,
 from gatepass.sessions.model import Credentials, IamUser, Role, Session, SsoRole, StaticEndpoint, Workspace
 from gatepass.sessions.partitions import PARTITIONS, partition_of_region
 from gatepass.sessions.paths import Paths, paths_from
-from gatepass.sessions.plan import plan
+from gatepass.sessions.plan import console_step, plan
 from gatepass.sessions.providers.local import parse_process_json, process_json
 from gatepass.sessions.providers.saml import read_assertion
 from gatepass.sessions.providers.totp import totp
@@ -176,14 +176,57 @@ def test_t11_the_sign_in_call_itself(fake: FakeAws) -> None:
     assert "se'cr" not in urllib.parse.unquote(url)
 
 
-def test_s75_users_and_stand_ins_have_no_console(fake: FakeAws) -> None:
+def test_s75_stand_ins_have_no_console(fake: FakeAws) -> None:
     transport = Transport(VirtualClock(NOW), endpoints(fake))
-    for session, kind in (
-        (USER, Denied),
-        (Session("l", StaticEndpoint(endpoint_url="http://x"), "l"), BadInput),
-    ):
-        with pytest.raises(kind):
-            console_url(transport, Workspace(), plan((session,), {}), CREDENTIALS, ConsoleWish())
+    local = Session("l", StaticEndpoint(endpoint_url="http://x"), "l")
+    with pytest.raises(BadInput):
+        console_url(transport, Workspace(), plan((local,), {}), CREDENTIALS, ConsoleWish())
+
+
+@pytest.mark.usefixtures("agent_ends", "key_vault")
+def test_s75_an_iam_user_opens_the_console_as_a_federated_user(
+    paths: Paths, fake: FakeAws, write: Callable[[Tables], None]
+) -> None:
+    """From the long-term keys, without MFA, never with a SessionDuration, and nothing of it is held."""
+    write({("session", "gateway"): GATEWAY | {"mfa_serial": "arn:aws:iam::111111111111:mfa/dana"}})
+    with conversation(paths) as talk:
+        talk.call("stop", name="gateway")
+        assert canary("Signin") in talk.call("console", name="gateway", duration=129_600)
+        assert talk.call("agent")["held"] == 0
+        with pytest.raises(BadInput, match="900 to 129600"):
+            talk.call("console", name="gateway", duration=129_601)
+    [asked] = [p for action, p in fake.params if action == "GetFederationToken"]
+    assert asked["DurationSeconds"] == "129600"
+    assert asked["Name"] == "dana@example.com"
+    assert json.loads(asked["Policy"])["Statement"] == [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
+    assert "SessionDuration" not in fake.params[-1][1]
+    assert fake.calls["GetSessionToken"] == 0
+    issued = [json.loads(line) for line in paths.audit.read_text().splitlines()][-1]
+    assert (issued["event"], issued["how"], issued["session"]) == ("issued", "console", "gateway")
+
+
+@pytest.mark.usefixtures("agent_ends", "key_vault")
+def test_s75_a_console_policy_narrows_and_a_refusal_says_what_helps(
+    paths: Paths, fake: FakeAws, write: Callable[[Tables], None]
+) -> None:
+    arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    write({("session", "gateway"): GATEWAY | {"console_policy_arns": [arn], "duration": 3600}})
+    fake.fail["GetFederationToken"] = [Answer(403, "AccessDenied", "not authorized to perform")]
+    with conversation(paths) as talk:
+        with pytest.raises(Denied, match=r"allow sts:GetFederationToken without MFA; else open the console"):
+            talk.call("console", name="gateway")
+        talk.call("console", name="gateway")
+    asked = [p for action, p in fake.params if action == "GetFederationToken"][-1]
+    assert asked["PolicyArns.member.1.arn"] == arn
+    assert asked["DurationSeconds"] == "3600"
+    assert "Policy" not in asked
+
+
+def test_s75_explain_says_how_an_iam_user_signs_in() -> None:
+    step = console_step(Session("u", IamUser(console_policy="{}"), "u", duration=timedelta(hours=2)), None)
+    assert (step.call, step.lasts) == ("sts:GetFederationToken", timedelta(hours=2))
+    assert "both allow" in step.why
+    assert console_step(USER, None).lasts == timedelta(hours=12)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from tests.unit.sim.worlds import lab
 
 from gatepass.clock import iso
 from gatepass.sim import mfa
+from gatepass.sim.builder import root_credential
 
 ACCOUNT = "222222222222"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Deploy"
@@ -120,6 +121,85 @@ def test_session_policies_narrow_a_session(made):
         of(made, federated).assume_role(RoleArn=ROLE, RoleSessionName="ana")
     with pytest.raises(ClientError, match="MalformedPolicyDocument"):
         ana(made).get_federation_token(Name="ana-web", Policy="{")
+
+
+def allow(*actions):
+    return json.dumps({"Version": "2012-10-17",
+                       "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]})  # fmt: skip
+
+
+def refused(call, **ask) -> str:
+    with pytest.raises(ClientError) as raised:
+        call(**ask)
+    return code(raised)
+
+
+def test_s75_a_federated_user_may_what_user_and_passed_policy_both_allow(made):
+    sts = ana(made)
+    world = made.sim.world
+    world.iam_of(ACCOUNT).users["ana"].permissions.inline["x"] = allow("s3:*", "organizations:*")
+    both = of(made, sts.get_federation_token(Name="web", Policy=allow("organizations:*")), "organizations")
+    assert both.describe_organization()["Organization"]["MasterAccountId"] == ACCOUNT
+    neither = of(made, sts.get_federation_token(Name="web"), "organizations")
+    assert refused(neither.describe_organization) == "AccessDeniedException"
+    narrow = of(made, sts.get_federation_token(Name="web", Policy=allow("s3:*")), "organizations")
+    assert refused(narrow.describe_organization) == "AccessDeniedException"
+    made_by_arn = sts.get_federation_token(
+        Name="web", PolicyArns=[{"arn": "arn:aws:iam::aws:policy/AdministratorAccess"}]
+    )
+    assert of(made, made_by_arn, "organizations").describe_organization()
+    world.iam_of(ACCOUNT).users["ana"].permissions.inline.clear()
+    assert refused(both.describe_organization) == "AccessDeniedException"  # the user's own right is gone
+
+
+def test_s75_groups_of_the_user_count_for_a_federated_user(made):
+    iam = made.client_of("iam", made.sim.world.credentials["AKIAANA0000000000000"])
+    iam.create_group(GroupName="readers")
+    iam.put_group_policy(GroupName="readers", PolicyName="p", PolicyDocument=allow("organizations:*"))
+    iam.add_user_to_group(GroupName="readers", UserName="ana")
+    web = of(made, ana(made).get_federation_token(Name="web", Policy=allow("*")), "organizations")
+    assert web.describe_organization()
+
+
+def test_s75_a_federated_user_calls_nothing_of_sts_and_iam_but_who_it_is(made):
+    found = ana(made).get_federation_token(Name="ana-web", Policy=allow("*"))
+    sts = of(made, found)
+    assert sts.get_caller_identity()["UserId"] == f"{ACCOUNT}:ana-web"
+    assert refused(sts.assume_role, RoleArn=ROLE, RoleSessionName="ana") == "AccessDenied"
+    assert refused(sts.get_federation_token, Name="again") == "AccessDenied"
+    assert refused(of(made, found, "iam").list_users) == "InvalidClientTokenId"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [{"Name": "x" * 33}, {"Name": "has space"},
+     {"Name": "web", "DurationSeconds": 129_601}, {"Name": "web", "Policy": allow("s3:" + "x" * 2048)},
+     {"Name": "web", "PolicyArns": [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}] * 11}],
+)  # fmt: skip
+def test_s75_limits_of_get_federation_token(made, ask):
+    assert refused(ana(made).get_federation_token, **ask) in ("ValidationError", "PackedPolicyTooLarge")
+
+
+def test_s75_only_long_term_keys_federate_and_root_for_an_hour_at_most(made):
+    sts = ana(made)
+    token = of(made, sts.get_session_token(SerialNumber=SERIAL, TokenCode=totp(made)))
+    assert refused(token.get_federation_token, Name="web") == "AccessDenied"
+    usual = sts.get_federation_token(Name="web", DurationSeconds=129_600)["Credentials"]["Expiration"]
+    assert (usual - made.clock.now()).total_seconds() == 129_600
+    root = made.client_of("sts", root_credential(made.sim.world, ACCOUNT))
+    found = root.get_federation_token(Name="web", DurationSeconds=43_200, Policy=allow("organizations:*"))
+    assert (found["Credentials"]["Expiration"] - made.clock.now()).total_seconds() == 3600
+    assert of(made, found, "organizations").describe_organization()
+    bare = of(made, root.get_federation_token(Name="web"), "organizations")
+    assert refused(bare.describe_organization) == "AccessDeniedException"
+
+
+def test_s75_tags_of_a_federated_user_need_tag_session(made):
+    ask = {"Name": "web", "Tags": [{"Key": "team", "Value": "data"}]}
+    assert ana(made).get_federation_token(**ask)
+    made.sim.world.iam_of(ACCOUNT).users["ana"].permissions.inline.clear()
+    made.sim.world.iam_of(ACCOUNT).users["ana"].permissions.inline["p"] = allow("sts:GetFederationToken")
+    assert refused(ana(made).get_federation_token, **ask) == "AccessDenied"
 
 
 def assertion(made, role=SAML_ROLE, issuer="https://idp.example/", lives=300, **attributes):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from gatepass.sessions.agent.asker import NOBODY
 from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.errors import BadInput, Locked, NeedsHuman, SessionError, Upstream, scrub
-from gatepass.sessions.model import Grant
+from gatepass.sessions.model import Credentials, Grant, IamUser, Role
+from gatepass.sessions.plan import Step
 from gatepass.sessions.shown import Shown
 from gatepass.sessions.workspace import require
 
@@ -253,21 +255,47 @@ class Control:
 
     async def _console(self, message: Message, asker: Person) -> Any:
         """A sign-in address for the console: a bearer credential for 15 minutes."""
-        from gatepass.sessions.delivery.console import ConsoleWish, console_url
+        from gatepass.sessions.delivery.console import ConsoleWish, check_length, console_url, duration_for
 
-        workspace = self._service.workspace()
-        entry = await self._service.entry(str(message["name"]), self._peer, asker)
+        seconds = message.get("duration")
+        check_length(require(self._service.workspace(), str(message["name"])), seconds)
         wish = ConsoleWish(
             destination=message.get("destination"),
             service=message.get("service"),
             region=message.get("region"),
-            duration_seconds=message.get("duration"),
+            duration_seconds=seconds,
             logout_first=bool(message.get("logout_first")),
         )
-        steps = self._service.keeper.steps(workspace, entry.chain[-1])
-        return await asyncio.to_thread(
-            console_url, self._service.transport, workspace, steps, entry.credentials, wish
+        try:
+            steps, credentials = await self._console_set(message, asker)
+        except Locked:
+            await self._service.unlocked(asker)
+            steps, credentials = await self._console_set(message, asker)
+        workspace = self._service.workspace()
+        if (
+            seconds is not None
+            and isinstance(steps[-1].session.recipe, Role)
+            and duration_for(steps, seconds) is None
+        ):
+            text = "--duration is left out: AWS ends the console session of a chained role within an hour"
+            self._send({"id": message.get("id"), "note": text})
+        url = await asyncio.to_thread(
+            console_url, self._service.transport, workspace, steps, credentials, wish
         )
+        self._service.events.issued(steps[-1].session.name, "console", credentials.expires_at, self._peer)
+        return url
+
+    async def _console_set(self, message: Message, asker: Person) -> tuple[tuple[Step, ...], Credentials]:
+        """How the console is opened and with what: the session's own set, or what is made for it of an IAM user."""
+        workspace, name = self._service.workspace(), str(message["name"])
+        if isinstance(require(workspace, name).recipe, IamUser):
+            seconds = message.get("duration")
+            lasts = timedelta(seconds=int(seconds)) if seconds is not None else None
+            step, credentials = await self._service.federated(name, lasts, self._peer, asker)
+            return (step,), credentials
+        await self._service.start(name, self._peer, asker)
+        entry = await self._service.entry(name, self._peer, asker)
+        return self._service.keeper.steps(workspace, entry.chain[-1]), entry.credentials
 
     async def _rotate_iam_key(self, message: Message, asker: Person) -> Any:
         from gatepass.sessions.providers.iam import rotate_key

@@ -28,7 +28,7 @@ from gatepass.sessions.errors import (
 from gatepass.sessions.freshness import REFRESH_WAIT_SECONDS, Verdict, judge, usable, window
 from gatepass.sessions.grants import GrantView
 from gatepass.sessions.model import Credentials, Grant, IamUser, Session, Workspace
-from gatepass.sessions.plan import Step, plan
+from gatepass.sessions.plan import Step, console_step, plan
 from gatepass.sessions.providers.local import process_json
 from gatepass.sessions.workspace import require
 
@@ -94,13 +94,27 @@ class Keeper:
 
     async def start(self, name: str, asker: Asker, peer: Peer | None) -> Entry:
         """Allow the session again and mint now, prompting now (S-17)."""
+        return await self.get(self._allowed(name).name, asker, peer)
+
+    def _allowed(self, name: str) -> Session:
+        """The session, no longer stopped."""
         workspace = self._world.workspace()
         session = require(workspace, name)
         hops = {hop.name for hop in workspace.chain(session.name)}
         if hops & self.stopped:
             self.stopped -= hops
             self._world.keep_stopped(frozenset(self.stopped))
-        return await self.get(session.name, asker, peer)
+        return session
+
+    async def federated(self, name: str, lasts: timedelta | None) -> tuple[Step, Credentials]:
+        """What an IAM user opens the console with: made for this once from its long-term keys, never held (S-75)."""
+        workspace, session = self._world.workspace(), self._allowed(name)
+        step = console_step(session, lasts)
+        inputs = await self._gather.inputs(workspace, (step,), 0, NOBODY)
+        try:
+            return step, await asyncio.to_thread(self._world.mints.mint, workspace, step, inputs)
+        except StaleParent as error:
+            raise self._parent_is_gone(workspace, step, error) from error
 
     async def request(self, name: str, reason: str, note: Callable[[str], None]) -> GrantView:
         """Ask for what a grant session needs and wait until it is there (A4)."""

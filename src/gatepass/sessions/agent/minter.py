@@ -28,7 +28,7 @@ from gatepass.sessions.model import (
     Workspace,
 )
 from gatepass.sessions.partitions import partition_named
-from gatepass.sessions.plan import Step, role_session_name
+from gatepass.sessions.plan import FEDERATION, Step, role_session_name
 from gatepass.sessions.providers.portal import Portal
 from gatepass.sessions.providers.sts import Mfa, Sts
 from gatepass.sessions.providers.transport import Transport
@@ -63,6 +63,10 @@ class Minter:
         lasts = step.lasts or HOUR
         identity = role_session_name(self._identity(workspace.settings))
         match recipe:
+            case IamUser() if step.call == FEDERATION:
+                assert inputs.via is not None
+                sts = self._sts(workspace, session)
+                return sts.federated_user(recipe, identity[:32], inputs.via, lasts, session.name)
             case IamUser():
                 assert inputs.via is not None
                 return self._sts(workspace, session).session_token(

@@ -20,7 +20,8 @@ from gatepass.sessions.agent.peer import Peer, ancestors, program, tree_of
 from gatepass.sessions.agent.strongbox import Strongbox
 from gatepass.sessions.agent.world import Entry
 from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman
-from gatepass.sessions.model import Integration, Session, Settings, Workspace
+from gatepass.sessions.model import Credentials, Integration, Session, Settings, Workspace
+from gatepass.sessions.plan import Step
 from gatepass.sessions.providers.transport import WARN_SKEW, Transport
 from gatepass.sessions.workspace import require
 
@@ -87,6 +88,15 @@ class Service:
         """Allow and mint now."""
         self.last_call = self.transport.now()
         return await self.keeper.start(name, asker, peer)
+
+    async def federated(
+        self, name: str, lasts: timedelta | None, peer: Peer, asker: Asker
+    ) -> tuple[Step, Credentials]:
+        """What an IAM user's session opens the console with, after the confirm rule."""
+        self.last_call = self.transport.now()
+        workspace = self.workspace()
+        await self._admit(require(workspace, name), workspace.settings, peer, asker)
+        return await self.keeper.federated(name, lasts)
 
     def lock(self) -> None:
         """Forget every set and the vault's key (S-29)."""

@@ -10,9 +10,16 @@ import urllib.request
 from dataclasses import dataclass
 
 from gatepass.sessions.errors import BadInput, Denied, Upstream
-from gatepass.sessions.model import Credentials, IamUser, Session, StaticEndpoint, Workspace
+from gatepass.sessions.model import (
+    MAX_TOKEN_DURATION,
+    Credentials,
+    IamUser,
+    Session,
+    StaticEndpoint,
+    Workspace,
+)
 from gatepass.sessions.partitions import Partition, partition_of_region
-from gatepass.sessions.plan import Step
+from gatepass.sessions.plan import FEDERATION, Step
 from gatepass.sessions.providers.transport import Transport
 
 ISSUER = "gatepass"
@@ -37,7 +44,10 @@ def console_url(
     credentials: Credentials,
     wish: ConsoleWish,
 ) -> str:
-    """An address that signs in; good for 15 minutes and to be treated as a secret (S-76)."""
+    """An address that signs in; good for 15 minutes and to be treated as a secret (S-76).
+
+    Credentials of an IAM user are those of its `console_step`: the sign-in service takes no others of it (S-75).
+    """
     session = steps[-1].session
     _refuse_unfit(session)
     region, partition = _region(workspace, session, wish)
@@ -91,20 +101,22 @@ def destination(partition: Partition, region: str, wish: ConsoleWish) -> str:
 
 
 def duration_for(steps: tuple[Step, ...], wished: int | None) -> int | None:
-    """SessionDuration, or None where AWS refuses one: chained roles and lengths that are not ours (S-74)."""
-    if wished is not None and not LEAST_SECONDS <= wished <= MOST_SECONDS:
-        raise BadInput(f"--duration: found {wished}; allowed: {LEAST_SECONDS} to {MOST_SECONDS} seconds")
+    """SessionDuration, or None where AWS refuses one: chained roles, federated users, lengths not ours (S-74)."""
     last = steps[-1]
+    check_length(last.session, wished)
     chained = last.call == "sts:AssumeRole" and last.from_keys is None
-    return None if chained else wished
+    return None if chained or last.call == FEDERATION else wished
+
+
+def check_length(session: Session, wished: int | None) -> None:
+    """Raise `BadInput` for a length that this kind of session cannot have at the console (S-74, 3.9)."""
+    is_user = isinstance(session.recipe, IamUser)
+    most = int(MAX_TOKEN_DURATION.total_seconds()) if is_user else MOST_SECONDS
+    if wished is not None and not LEAST_SECONDS <= wished <= most:
+        raise BadInput(f"--duration: found {wished}; allowed: {LEAST_SECONDS} to {most} seconds")
 
 
 def _refuse_unfit(session: Session) -> None:
-    if isinstance(session.recipe, IamUser):
-        raise Denied(
-            f"session {session.name!r} is an IAM user: the console takes no session tokens of users",
-            advice="open the console with a role made from it",
-        )
     if isinstance(session.recipe, StaticEndpoint):
         raise BadInput(f"session {session.name!r} is a local endpoint; it has no console")
 

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gatepass.sessions.errors import Denied, NeedsHuman
-from gatepass.sessions.model import HOUR, Credentials, Role, SamlRole, WebIdentity
+from gatepass.sessions.model import HOUR, Credentials, IamUser, Role, SamlRole, WebIdentity
 from gatepass.sessions.providers.transport import AwsRefused, Transport
 
+EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 _TOO_LONG = ("exceeds the MaxSessionDuration", "1 hour session limit")
 
 
@@ -36,6 +37,26 @@ class Sts:
         doing = f"session {name!r}: getting a session token"
         answer = self._call("get_session_token", {**params, **_mfa_params(mfa)}, keys, doing, mfa)
         return _credentials(answer, self._transport.now())
+
+    def federated_user(
+        self, recipe: IamUser, user_name: str, keys: Credentials, lasts: timedelta, name: str
+    ) -> Credentials:
+        """A session of the IAM user that the console takes; `user_name` is 2 to 32 characters (S-75).
+
+        STS gives it what the user's own policies and the passed ones both allow, and nothing without passed ones:
+        where the session names none, everything is passed, which leaves the user's own.
+        """
+        policy = recipe.console_policy or ("" if recipe.console_policy_arns else EVERYTHING)
+        params: dict[str, object] = {
+            "Name": user_name,
+            "DurationSeconds": int(lasts.total_seconds()),
+            **({"Policy": policy} if policy else {}),
+            **_policy_arns(recipe.console_policy_arns),
+        }
+        doing = f"session {name!r}: getting a federation token for the console"
+        return _credentials(
+            self._call("get_federation_token", params, keys, doing, None), self._transport.now()
+        )
 
     def role(
         self, recipe: Role, session_name: str, via: Credentials, mfa: Mfa | None, lasts: timedelta, name: str
@@ -131,6 +152,8 @@ class Sts:
                     advice="wait for the next code, then start the session again",
                     state="needs-mfa",
                 ) from error
+            if operation == "get_federation_token":
+                raise Denied(error.message, advice=_NO_CONSOLE) from error
             if operation.startswith("assume_role") and not error.advice:
                 raise Denied(error.message, advice=_REFUSED) from error
             raise
@@ -139,6 +162,10 @@ class Sts:
 _REFUSED = (
     "the role must trust the caller and the caller's policies allow it; "
     "compare external_id, mfa_serial and role_arn of the session with the role's trust policy"
+)
+_NO_CONSOLE = (
+    "the user's policies must allow sts:GetFederationToken without MFA; "
+    "else open the console with a role made from it"
 )
 
 
@@ -150,6 +177,10 @@ def _mfa_params(mfa: Mfa | None) -> dict[str, object]:
     return {} if mfa is None else {"SerialNumber": mfa.serial, "TokenCode": mfa.code}
 
 
+def _policy_arns(arns: tuple[str, ...]) -> dict[str, object]:
+    return {"PolicyArns": [{"arn": arn} for arn in arns]} if arns else {}
+
+
 def _role_params(recipe: Role, session_name: str) -> dict[str, object]:
     params: dict[str, object] = {
         "RoleArn": str(recipe.role_arn),
@@ -158,7 +189,7 @@ def _role_params(recipe: Role, session_name: str) -> dict[str, object]:
     optional: dict[str, object] = {
         "ExternalId": recipe.external_id,
         "Policy": recipe.policy,
-        "PolicyArns": [{"arn": arn} for arn in recipe.policy_arns],
+        **_policy_arns(recipe.policy_arns),
         "Tags": [{"Key": key, "Value": value} for key, value in recipe.session_tags],
         "TransitiveTagKeys": list(recipe.transitive_tag_keys),
         "SourceIdentity": recipe.source_identity,
