@@ -15,7 +15,10 @@ from gatepass.sessions.errors import BadInput
 
 @click.group()
 def agent() -> None:
-    """The daemon that keeps credentials in memory; it starts by itself."""
+    """The daemon that keeps credentials in memory.
+
+    It starts by itself.
+    """
 
 
 @agent.command()
@@ -102,7 +105,7 @@ def status(name: str | None, output: str, columns: str | None, filters: tuple[st
 @click.argument("name", required=False)
 @face
 def whoami(name: str | None) -> None:
-    """Who AWS says session NAME is; without NAME, who you are to gatepass."""
+    """Who AWS says NAME is; without NAME, who you are to gatepass."""
     from gatepass.sessions.client import conversation
 
     if name is None:
@@ -139,5 +142,12 @@ def _me() -> None:
 @click.argument("shell", type=click.Choice(sorted(PROMPTS)))
 @face
 def prompt(shell: str) -> None:
-    """Print a shell function for your prompt; it reads a small file and starts no process."""
+    """Print a function for your shell's prompt.
+
+    It reads a small file that the agent keeps, and starts no process.
+
+    \b
+    Examples:
+      eval "$(gatepass prompt bash)"
+    """
     click.echo(prompt_function(shell, str(places().prompt)), nl=False)

@@ -15,7 +15,7 @@ from gatepass.estate.sources import load_directory, read_sources
 @click.option("--end-grants", is_flag=True, help="End the live access that the new estate has no place for.")
 @output_option
 def apply(estate: Path, end_grants: bool, output: str) -> None:
-    """Check ESTATE here, then apply it as one numbered version, or not at all.
+    """Check ESTATE, then apply it as one version, or not at all.
 
     Refused when live grants need what it takes away, naming each of them. Applying the same estate twice changes
     nothing. Exit codes: 0 applied, 2 faults in the estate, 3 live grants in the way.

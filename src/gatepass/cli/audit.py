@@ -54,6 +54,11 @@ def verify(
     Every entry that was changed, removed, reordered or cut off is named. What was cut off at the end, or written
     anew as a whole, shows only against a checkpoint from before. Exit 0 when it is whole, 1 when not, 2 when the
     files cannot be read.
+
+    \b
+    Examples:
+      gatepass audit export > log.jsonl
+      gatepass audit verify log.jsonl --checkpoint checkpoint.json
     """
     kept = [_read_checkpoint(place) for place in checkpoints]
     with click.open_file(str(export), encoding="utf-8", errors="replace") as lines:

@@ -38,11 +38,12 @@ _output = click.option(
 @click.option("--live", is_flag=True, help="Also ask AWS whether each connector can do what it must.")
 @_output
 def check(estate: Path | None, expand: bool, schema: bool, live: bool, output: str) -> None:
-    """Say what ESTATE, a directory or a file, allows; or every mistake in it.
+    """Say what ESTATE allows, or every mistake in it.
 
-    Per organization: what can be asked for, by whom, who decides, for how long at most. Nothing is changed and no
-    network is used. Exit 2 and every fault on stderr when the estate cannot be used. With --live AWS is asked too,
-    changing nothing: missing permissions, wrong accounts and instances; exit 5 when access could not be given.
+    ESTATE is a directory or a file. Per organization: what can be asked for, by whom, who decides, for how long at
+    most. Nothing is changed and no network is used. Exit 2 and every fault on stderr when the estate cannot be used.
+    With --live AWS is asked too, changing nothing: missing permissions, wrong accounts and instances; exit 5 when
+    access could not be given.
     """
     if schema:
         click.echo(json.dumps(json_schema(), indent=2))
@@ -202,7 +203,7 @@ def init(directory: Path) -> None:
 @click.option("--ask", default="engineers", show_default=True, help="Group whose members may ask.")
 @click.option("--approve", default="oncall", show_default=True, help="Group whose members decide.")
 def generate(kind: str, directory: Path, flow_name: str, **wanted: str) -> None:
-    """Add a flow of KIND to an estate, in a file of its own: flows/FLOW_NAME.yaml.
+    """Add a flow of KIND to an estate: flows/FLOW_NAME.yaml.
 
     The estate is checked with the new flow before anything is written. Never writes over a file.
     """

@@ -60,7 +60,15 @@ def _variables(found: Mapping[str, Any], session: Session) -> dict[str, str]:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @face
 def exec_(ask: bool, reason: str, by_env: bool, fd: int | None, name: str, command: tuple[str, ...]) -> None:
-    """Run COMMAND with the credentials of session NAME, refreshed while it runs."""
+    """Run COMMAND with the credentials of session NAME.
+
+    They are refreshed while it runs, and end with it.
+
+    \b
+    Examples:
+      gatepass exec dev -- aws s3 ls
+      gatepass exec foo-production/AdministratorAccess --request --reason OPS-12 -- terraform plan
+    """
     from gatepass.sessions.client import conversation
 
     session = _session(name)
@@ -114,7 +122,13 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 @_fd
 @face
 def env(name: str | None, form: str, fd: int | None) -> None:
-    """Print the credentials of session NAME for a shell or a program."""
+    """Print the credentials of session NAME for a shell or a program.
+
+    \b
+    Examples:
+      eval "$(gatepass env dev)"
+      gatepass env dev --format json
+    """
     from gatepass.sessions.client import conversation
 
     session = _session(picked(name))
@@ -138,7 +152,10 @@ def env(name: str | None, form: str, fd: int | None) -> None:
 def endpoint(
     names: tuple[str, ...], bind: str, port: int, imds: bool, token_file: str | None, fd: int | None
 ) -> None:
-    """Serve the sessions NAMES to containers and IDEs over HTTP until interrupted."""
+    """Serve the sessions NAMES to containers and IDEs over HTTP.
+
+    It serves until it is interrupted.
+    """
     from pathlib import Path
 
     from gatepass.sessions.client import conversation
@@ -193,7 +210,13 @@ def console(
     browser_profile: str | None,
     fd: int | None,
 ) -> None:
-    """Open the AWS console as session NAME."""
+    """Open the AWS console as session NAME.
+
+    \b
+    Examples:
+      gatepass console dev --service s3 --region eu-west-1
+      gatepass console dev --print
+    """
     from gatepass.sessions.client import conversation
     from gatepass.sessions.delivery.browser import open_browser
 
@@ -238,7 +261,10 @@ def ssm(
     region: str | None,
     fd: int | None,
 ) -> None:
-    """Open a shell on INSTANCE through Session Manager; without INSTANCE list those online."""
+    """Open a shell on INSTANCE; without INSTANCE list those online.
+
+    Through AWS Session Manager, whose plugin for the AWS CLI has to be there.
+    """
     from gatepass.sessions.client import conversation
     from gatepass.sessions.delivery.ssm import forwarding, list_command, start_command
 

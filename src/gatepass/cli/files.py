@@ -13,7 +13,10 @@ from gatepass.sessions.errors import BadInput
 
 @click.group()
 def files() -> None:
-    """Short-lived keys in ~/.aws/credentials for legacy tools, while the agent holds them."""
+    """Short-lived keys in ~/.aws/credentials, for legacy tools.
+
+    They are there while the agent holds them.
+    """
 
 
 @files.command()

@@ -27,7 +27,15 @@ SETUP_SECONDS = 120
 def ssh_forward(
     host: str, names: tuple[str, ...], options: tuple[str, ...], fd: int | None, command: tuple[str, ...]
 ) -> None:
-    """Open a shell on HOST, or run COMMAND there, that has the sessions named; nothing stays there."""
+    """Open a shell on HOST that has the sessions named.
+
+    Or run COMMAND there. Nothing stays on HOST.
+
+    \b
+    Examples:
+      gatepass ssh-forward build.example -s dev -s test
+      gatepass ssh-forward build.example -s dev -- make deploy
+    """
     from gatepass.cli.person import Terminal
     from gatepass.sessions.client import conversation
     from gatepass.sessions.delivery.forwarding import far_command, ssh_command

@@ -26,7 +26,12 @@ SOURCES = ("aws", "granted", "leapp", "aws-sso-cli", "aws-vault")
 def import_(
     source: str, path: Path | None, dry_run: bool, move_keys: bool, purge: bool, fd: int | None
 ) -> None:
-    """Add sessions from SOURCE: what is there already stays as it is."""
+    """Add sessions from SOURCE: what is there already stays as it is.
+
+    \b
+    Examples:
+      gatepass import aws --dry-run
+    """
     from gatepass.sessions.edit import edit_workspace
 
     if purge:
@@ -174,7 +179,10 @@ def _purge(path: Path | None) -> None:
 @click.option("--filter", "globs", multiple=True, metavar="GLOB", help="Only sessions whose name matches.")
 @face
 def export_(to: Path | None, globs: tuple[str, ...]) -> None:
-    """Write the sessions and logins for other people: no secrets, no settings of yours."""
+    """Write the sessions and logins for other people, without secrets.
+
+    Settings of your own are left out too.
+    """
     import fnmatch
 
     from gatepass.sessions.edit import table_at

@@ -27,7 +27,13 @@ NAME_TRIES = 10
 @click.option("--fd", type=int, metavar="N", help="Read the vault's passphrase from file descriptor N.")
 @face
 def login(integration: str | None, no_browser: bool, fd: int | None) -> None:
-    """Log in to INTEGRATION; without one, to the gatepass server."""
+    """Log in to INTEGRATION; without one, to the gatepass server.
+
+    \b
+    Examples:
+      gatepass login
+      gatepass login corp --no-browser
+    """
     from gatepass.cli.person import Terminal
     from gatepass.sessions.client import conversation
 
@@ -79,7 +85,10 @@ def _login_to_server(fd: int | None, *, browser: bool) -> None:
 @click.argument("integration", required=False)
 @face
 def logout(integration: str | None) -> None:
-    """End the login to INTEGRATION and drop what was made from it; without one, forget the gatepass server's."""
+    """End the login to INTEGRATION; without one, to the gatepass server.
+
+    What was made from the login is dropped with it.
+    """
     from gatepass.cli.person import Terminal
     from gatepass.sessions.client import conversation
     from gatepass.sessions.server import SECRET
@@ -106,7 +115,12 @@ def integration() -> None:
 @click.argument("keys", nargs=-1, metavar="[KEY=VALUE]...")
 @face
 def add(name: str, kind: str, start_url: str, keys: tuple[str, ...]) -> None:
-    """Add a login; KEYs: region, login_flow, auto_login, share_sso_cache, name_template, assertion_command."""
+    """Add a login; KEYs: region, login_flow, auto_login, share_sso_cache, name_template, assertion_command.
+
+    \b
+    Examples:
+      gatepass integration add corp identity-center https://example.awsapps.com/start region=eu-west-1
+    """
     from gatepass.sessions.assign import assigned
     from gatepass.sessions.edit import edit_workspace
 
@@ -172,7 +186,15 @@ def list_(output: str, columns: str | None, filters: tuple[str, ...]) -> None:
 def sync(
     integrations: tuple[str, ...], server: bool, dry_run: bool, prune: bool, yes: bool, fd: int | None
 ) -> None:
-    """Make sessions of every account and role behind INTEGRATIONS; without any, behind all and the gatepass server."""
+    """Make sessions of every account and role behind INTEGRATIONS.
+
+    Without any, behind all of them and the gatepass server. The plan is shown first.
+
+    \b
+    Examples:
+      gatepass sync --dry-run
+      gatepass sync corp --prune
+    """
     from gatepass.cli.person import Terminal
     from gatepass.cli.server import has_login
     from gatepass.sessions.edit import edit_workspace

@@ -9,55 +9,67 @@ import click
 from gatepass.cli.outcomes import exit_code, report
 from gatepass.errors import GatepassError
 
-# Command -> module and attribute; imported only when that command is used. One line per command, sorted by subject.
-COMMANDS: dict[str, str] = {
-    "organizations": "gatepass.cli.organizations:organizations",
-    "apply": "gatepass.cli.apply:apply",
-    "worker": "gatepass.cli.serve:worker",
-    "serve": "gatepass.cli.serve:serve",
-    "request": "gatepass.cli.request:request",
-    "requests": "gatepass.cli.request:requests",
-    "show": "gatepass.cli.request:show",
-    "access": "gatepass.cli.request:access",
-    "approve": "gatepass.cli.request:approve",
-    "deny": "gatepass.cli.request:deny",
-    "revoke": "gatepass.cli.request:revoke",
-    "extend": "gatepass.cli.request:extend",
-    "cancel": "gatepass.cli.request:cancel",
-    "token": "gatepass.cli.token:token",
-    "people": "gatepass.cli.people:people",
-    "audit": "gatepass.cli.audit:audit",
-    "check": "gatepass.cli.check:check",
-    "generate": "gatepass.cli.check:generate",
-    "init": "gatepass.cli.check:init",
-    "handlers": "gatepass.cli.handlers:handlers",
-    "teams": "gatepass.cli.teams:teams",
-    "sim": "gatepass.cli.sim:sim",
-    "slack": "gatepass.cli.slack:slack",
-    "agent": "gatepass.cli.agent:agent",
-    "completion": "gatepass.cli.doctor:completion",
-    "console": "gatepass.cli.deliver:console",
-    "doctor": "gatepass.cli.doctor:doctor",
-    "endpoint": "gatepass.cli.deliver:endpoint",
-    "env": "gatepass.cli.deliver:env",
-    "exec": "gatepass.cli.deliver:exec_",
-    "export": "gatepass.cli.importing:export_",
-    "files": "gatepass.cli.files:files",
-    "import": "gatepass.cli.importing:import_",
-    "integration": "gatepass.cli.login:integration",
-    "login": "gatepass.cli.login:login",
-    "logout": "gatepass.cli.login:logout",
-    "profiles": "gatepass.cli.profiles:profiles",
-    "prompt": "gatepass.cli.agent:prompt",
-    "session": "gatepass.cli.session:session",
-    "ssm": "gatepass.cli.deliver:ssm",
-    "ssh-forward": "gatepass.cli.forward:ssh_forward",
-    "status": "gatepass.cli.agent:status",
-    "sync": "gatepass.cli.login:sync",
-    "ui": "gatepass.cli.ui:ui",
-    "vault": "gatepass.cli.vault:vault",
-    "whoami": "gatepass.cli.agent:whoami",
+# Section of the help page -> command -> module and attribute, imported only when that command is used.
+# Within a section by use: what is typed first, or most, stands first.
+SECTIONS: dict[str, dict[str, str]] = {
+    "Ask and decide": {
+        "request": "gatepass.cli.request:request",
+        "requests": "gatepass.cli.request:requests",
+        "show": "gatepass.cli.request:show",
+        "access": "gatepass.cli.request:access",
+        "approve": "gatepass.cli.request:approve",
+        "deny": "gatepass.cli.request:deny",
+        "cancel": "gatepass.cli.request:cancel",
+        "extend": "gatepass.cli.request:extend",
+        "revoke": "gatepass.cli.request:revoke",
+    },
+    "Use AWS from your laptop": {
+        "login": "gatepass.cli.login:login",
+        "logout": "gatepass.cli.login:logout",
+        "whoami": "gatepass.cli.agent:whoami",
+        "status": "gatepass.cli.agent:status",
+        "exec": "gatepass.cli.deliver:exec_",
+        "env": "gatepass.cli.deliver:env",
+        "console": "gatepass.cli.deliver:console",
+        "ssm": "gatepass.cli.deliver:ssm",
+        "ssh-forward": "gatepass.cli.forward:ssh_forward",
+        "endpoint": "gatepass.cli.deliver:endpoint",
+        "profiles": "gatepass.cli.profiles:profiles",
+        "files": "gatepass.cli.files:files",
+        "ui": "gatepass.cli.ui:ui",
+    },
+    "Sessions and secrets of this laptop": {
+        "session": "gatepass.cli.session:session",
+        "integration": "gatepass.cli.login:integration",
+        "sync": "gatepass.cli.login:sync",
+        "import": "gatepass.cli.importing:import_",
+        "export": "gatepass.cli.importing:export_",
+        "vault": "gatepass.cli.vault:vault",
+        "agent": "gatepass.cli.agent:agent",
+        "prompt": "gatepass.cli.agent:prompt",
+        "completion": "gatepass.cli.doctor:completion",
+        "doctor": "gatepass.cli.doctor:doctor",
+    },
+    "The estate and its teams": {
+        "init": "gatepass.cli.check:init",
+        "check": "gatepass.cli.check:check",
+        "apply": "gatepass.cli.apply:apply",
+        "generate": "gatepass.cli.check:generate",
+        "handlers": "gatepass.cli.handlers:handlers",
+        "teams": "gatepass.cli.teams:teams",
+    },
+    "Run the gate": {
+        "serve": "gatepass.cli.serve:serve",
+        "worker": "gatepass.cli.serve:worker",
+        "organizations": "gatepass.cli.organizations:organizations",
+        "people": "gatepass.cli.people:people",
+        "token": "gatepass.cli.token:token",
+        "audit": "gatepass.cli.audit:audit",
+        "slack": "gatepass.cli.slack:slack",
+        "sim": "gatepass.cli.sim:sim",
+    },
 }
+COMMANDS: dict[str, str] = {name: place for commands in SECTIONS.values() for name, place in commands.items()}
 
 
 class LazyGroup(click.Group):
@@ -76,21 +88,20 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, importing only those that `summaries` does not know."""
+        """The commands by section, importing only those that `summaries` does not know."""
+        width = max(map(len, COMMANDS))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), self._summary(ctx, name)) for name in commands])
+
+    def _summary(self, ctx: click.Context, name: str) -> str:
         from gatepass.cli.summaries import SUMMARIES
 
-        rows = []
-        for name in self.list_commands(ctx):
-            summary = SUMMARIES.get(name)
-            if summary is None:
-                command = self.get_command(ctx, name)
-                summary = (
-                    command.get_short_help_str(100) if command is not None and not command.hidden else None
-                )
-            if summary is not None:
-                rows.append((name, summary))
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        if name in SUMMARIES:
+            return SUMMARIES[name]
+        command = self.get_command(ctx, name)
+        assert command is not None
+        return command.get_short_help_str(100)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an error of ours becomes two lines and a stable exit code, never a traceback."""

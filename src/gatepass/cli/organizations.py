@@ -13,7 +13,7 @@ _COLUMNS = ("name", "live_grants", "ending_grants", "take_backs_due", "in_flight
 @click.command("organizations")
 @output_option
 def organizations(output: str) -> None:
-    """Every organization, with the external id that its connector role has to require."""
+    """Every organization, with the external id its role must require."""
     got = connect().get("/v1/organizations")["organizations"]
     if output == "json":
         print_json(got)

@@ -16,7 +16,7 @@ from gatepass.sessions.workspace import load_workspace, require
 
 @click.group()
 def profiles() -> None:
-    """Profiles by which aws, boto3, Terraform and others use the sessions."""
+    """Profiles for aws, boto3, Terraform and other tools."""
 
 
 @profiles.command()
@@ -28,7 +28,13 @@ def profiles() -> None:
 @click.option("--dry-run", is_flag=True, help="Show the difference only.")
 @face
 def install(names: tuple[str, ...], adopt: bool, default: bool, dry_run: bool) -> None:
-    """Write the block for all sessions, or for NAMES only."""
+    """Write the block for all sessions, or for NAMES only.
+
+    \b
+    Examples:
+      gatepass profiles install --dry-run
+      gatepass profiles install dev test
+    """
     workspace = load_workspace(places().workspace)
     chosen = [
         workspace.told(s) for s in [require(workspace, n) for n in names] or workspace.sessions.values()

@@ -70,7 +70,14 @@ def request(
 ) -> None:
     """Ask for access through FLOW.
 
-    Exit codes: 0 asked (with --wait: access is there), 2 bad input, 3 nobody decided in time, 4 denied.
+    Without FLOW, or with --list, it shows what you may ask for. Exit codes: 0 asked (with --wait: access is there),
+    2 bad input, 3 nobody decided in time, 4 denied.
+
+    \b
+    Examples:
+      gatepass request --list
+      gatepass request aws-access --target tenant_foo-main --for 30m --reason OPS-12
+      gatepass request aws-access --target tenant_foo-main --for 1h --wait
     """
     client = connect()
     if listing or flow is None:
@@ -165,14 +172,17 @@ def requests(
 @click.argument("request_id", metavar="ID")
 @output_option
 def show(request_id: str, output: str) -> None:
-    """One request: its time line, grants with both ends, calls to AWS, errors, and what you may do."""
+    """One request: its time line, grants, calls to AWS, errors, your options."""
     _print_request(connect().get(f"/v1/requests/{segment(request_id)}"), output)
 
 
 @click.command("access")
 @output_option
 def access(output: str) -> None:
-    """What you hold now: no new sessions after, last session ends by."""
+    """What you hold now, and until when.
+
+    Each grant has two ends: no new sessions start after the first, the last session ends by the second.
+    """
     got = connect().get("/v1/access")["access"]
     if output == "json":
         print_json(got)
@@ -190,7 +200,13 @@ def access(output: str) -> None:
 def approve(
     request_id: str, duration: str | None, message: str, content_hash: str | None, yes: bool, output: str
 ) -> None:
-    """Approve a request. You see exactly what you approve."""
+    """Approve a request. You see exactly what you approve.
+
+    \b
+    Examples:
+      gatepass approve REQUEST
+      gatepass approve REQUEST --for 30m --message 'half an hour should do'
+    """
     body: Json = {"message": message, **({"duration": duration} if duration else {})}
     _answer("approve", request_id, body, content_hash, yes, output)
 

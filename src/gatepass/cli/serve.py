@@ -32,9 +32,14 @@ class NotInstalled(GatepassError):
 def serve(
     estate: Path, host: str | None, port: int | None, data_dir: Path | None, demo: bool, fake_slack: bool
 ) -> None:
-    """Apply ESTATE, serve the API and settle facts until it is stopped.
+    """Apply ESTATE, serve the portal and the API, settle facts.
 
-    Settings come from GATEPASS_* (docs/settings.md lists them).
+    It serves until it is stopped. Settings come from GATEPASS_* (docs/settings.md lists them).
+
+    \b
+    Examples:
+      gatepass serve examples/multi-organization --demo
+      gatepass serve estate
     """
     _need_server()
     from gatepass.app.serve import serve as run

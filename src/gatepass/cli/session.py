@@ -34,10 +34,12 @@ def session() -> None:
 @_fd
 @face
 def add(name: str, kind: str, keys: tuple[str, ...], without_keys: bool, fd: int | None) -> None:
-    """Add the session NAME, for example:
+    """Add the session NAME.
 
-    gatepass session add gateway iam-user
-    gatepass session add dev role role_arn=arn:aws:iam::222222222222:role/developer via=gateway
+    \b
+    Examples:
+      gatepass session add gateway iam-user
+      gatepass session add dev role role_arn=arn:aws:iam::222222222222:role/developer via=gateway
     """
     from gatepass.sessions.assign import assigned
     from gatepass.sessions.edit import edit_workspace

@@ -63,10 +63,10 @@ def sim(
     output: str,
     **knobs: Any,
 ) -> None:
-    """Run a simulated AWS and print the variables that lead the AWS CLI, SDKs and gatepass to it.
+    """Run a simulated AWS, and print the variables that lead to it.
 
-    Without --world or --estate it holds the two customers' organizations of examples/multi-organization and the
-    provider's host account. It ends on Ctrl-C and keeps nothing.
+    The AWS CLI, SDKs and gatepass follow them. Without --world or --estate it holds the two customers' organizations
+    of examples/multi-organization and the provider's host account. It ends on Ctrl-C and keeps nothing.
     """
     if world is not None and estate is not None:
         raise click.UsageError("--world and --estate are two ways to say the same; give one of them")

@@ -131,6 +131,11 @@ def plan(
     """Say in words what would change, and who gains and loses access by it. Changes nothing.
 
     Accounts are entered with the usual AWS credentials, through each organization's apply_role.
+
+    \b
+    Examples:
+      gatepass teams plan --estate estate --out plan.json
+      gatepass teams plan --team platform --detailed-exitcode
     """
     made, file, compiled = _made(wanted, more)
     if request_quota and made.too_long:
@@ -171,6 +176,10 @@ def apply(
 
     Refuses when the declaration changed since, or when somebody would be locked out. What changed in AWS since is
     left alone and named. Exit 1 when anything was not done.
+
+    \b
+    Examples:
+      gatepass teams apply plan.json
     """
     file = read_plan(planfile)
     clock = SystemClock()

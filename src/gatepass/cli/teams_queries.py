@@ -45,6 +45,10 @@ def who_can(asked: Asked, role: str, via: str | None, escalate: bool, output: st
     """Say who can become ROLE@ACCOUNT, each with the shortest way.
 
     Wildcards and whole accounts are listed as open sets besides the principals known to match them.
+
+    \b
+    Examples:
+      gatepass teams who-can terraform@plat-prod -e examples/teams
     """
 
     def ways(reach: Reach) -> Sequence[Way]:
@@ -111,7 +115,12 @@ def blast(asked: Asked, role: str, output: str) -> None:
 @output("table", "json", "svg")
 @question
 def path(asked: Asked, principal: str, role: str, every: bool, max_hops: int, output: str) -> None:
-    """Show the way from PRINCIPAL to ROLE@ACCOUNT with the statements of each step. Exit code 4 when there is none."""
+    """Show the way from PRINCIPAL to ROLE@ACCOUNT with the statements of each step. Exit code 4 when there is none.
+
+    \b
+    Examples:
+      gatepass teams path ana terraform@plat-prod --all
+    """
 
     def ways(reach: Reach) -> Sequence[Way]:
         found = reach.paths(reach.principal(principal), reach.role(role), max_hops=max_hops)
@@ -138,6 +147,10 @@ def explain_(asked: Asked, principal: str, role: str, output: str) -> None:
     """Say why PRINCIPAL can become ROLE@ACCOUNT, or why not and what would open it.
 
     Per step: the Allow or Deny of the trust, and the statement on the caller's side. For a no: the nearest miss first.
+
+    \b
+    Examples:
+      gatepass teams explain john.doe terraform@plat-prod
     """
     answers = asked.each(lambda reach: explain(reach, reach.principal(principal), reach.role(role)))
     _sections(asked, answers, output, explanation_json, explanation_lines)

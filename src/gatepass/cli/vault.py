@@ -25,7 +25,7 @@ _fd = click.option("--fd", type=int, metavar="N", help="Read the secret from fil
 
 @click.group()
 def vault() -> None:
-    """The encrypted store of long-term secrets; its key is with the operating system."""
+    """Long-term secrets, sealed under a key of the operating system."""
 
 
 @vault.command()
@@ -38,7 +38,13 @@ def vault() -> None:
 def init(
     provider: str | None, key_file: Path | None, replace_old: bool, fd: int | None, command: tuple[str, ...]
 ) -> None:
-    """Make the vault. COMMAND prints the key, for the provider command."""
+    """Make the vault. COMMAND prints the key, for the provider command.
+
+    \b
+    Examples:
+      gatepass vault init
+      gatepass vault init --provider passphrase
+    """
     make = KeyMaker(provider or "keyring", key_file, fd, command)
     made = Vault.create(places().vault, make, replace_old=replace_old)
     from gatepass.sessions.client import vault_was_replaced
