@@ -72,7 +72,10 @@ def agent_status() -> None:
 @click.argument("kind", type=click.Choice(["systemd-socket", "systemd-service", "launchd"]))
 @face
 def unit(kind: str) -> None:
-    """Print a unit by which the system starts the agent at login or on its first use."""
+    """Print a unit for systemd or launchd.
+
+    By it the system starts the agent at login or on its first use.
+    """
     from gatepass.sessions.launcher import launch_for
     from gatepass.sessions.units import UNITS
 
@@ -97,7 +100,7 @@ def logs(lines: int) -> None:
 @listing_options
 @face
 def status(name: str | None, output: str, columns: str | None, filters: tuple[str, ...]) -> None:
-    """Which sessions are active, until when, and what they wait for."""
+    """Which sessions are active, until when, what they wait for."""
     show_list(states(places(), name), COLUMNS, output, columns, filters)
 
 

@@ -25,7 +25,10 @@ def audit() -> None:
 @audit.command("export")
 @click.option("--organization", "organizations", multiple=True, help="Only these chains; may be repeated.")
 def export_log(organizations: tuple[str, ...]) -> None:
-    """Write the log of the server as JSON lines to stdout, for keeping and for `gatepass audit verify`."""
+    """Write the server's log as JSON lines to stdout.
+
+    For keeping, and for `gatepass audit verify`.
+    """
     for line in connect().lines("/v1/audit/export", organization=organizations):
         click.echo(line, nl=False)
 
@@ -49,7 +52,9 @@ def export_log(organizations: tuple[str, ...]) -> None:
 def verify(
     export: Path, checkpoints: tuple[Path, ...], organizations: tuple[str, ...], key: str | None, output: str
 ) -> None:
-    """Check EXPORT, the JSON lines of `gatepass audit export` (`-`: standard input), without any server.
+    """Check EXPORT, made by `gatepass audit export`, without any server.
+
+    EXPORT may be `-`: standard input.
 
     Every entry that was changed, removed, reordered or cut off is named. What was cut off at the end, or written
     anew as a whole, shows only against a checkpoint from before. Exit 0 when it is whole, 1 when not, 2 when the

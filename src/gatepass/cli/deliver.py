@@ -122,7 +122,9 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 @_fd
 @face
 def env(name: str | None, form: str, fd: int | None) -> None:
-    """Print the credentials of session NAME for a shell or a program.
+    """Print the credentials of session NAME.
+
+    For a shell or a program.
 
     \b
     Examples:

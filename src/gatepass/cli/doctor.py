@@ -20,7 +20,10 @@ PARTS: dict[str, str] = {
 @click.command()
 @face
 def doctor() -> None:
-    """Check this installation; exits with 1 when something is wrong."""
+    """Check this installation.
+
+    Exits with 1 when something is wrong.
+    """
     faults = 0
     for part, place in PARTS.items():
         module, attribute = place.split(":")

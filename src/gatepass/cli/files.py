@@ -25,7 +25,10 @@ def files() -> None:
 @click.option("--fd", type=int, metavar="N", help="Read codes and passphrases from file descriptor N.")
 @face
 def write(name: str, i_know: bool, fd: int | None) -> None:
-    """Write the keys of session NAME, renewed until it is stopped; removed at stop, expiry and the agent's end."""
+    """Write the keys of session NAME into the file.
+
+    They are renewed until it is stopped, and removed at stop, expiry and the agent's end.
+    """
     from gatepass.cli.person import Terminal
     from gatepass.sessions.client import conversation, uses_agent
     from gatepass.sessions.config.shadow import credentials_path

@@ -13,8 +13,7 @@ Options:
 Ask and decide:
   request        Ask for access through FLOW.
   requests       Requests you may see, newest first.
-  show           One request: its time line, grants, calls to AWS, errors,
-                 your options.
+  show           One request: its time line, grants, calls to AWS and errors.
   access         What you hold now, and until when.
   approve        Approve a request.
   deny           Deny a request.
@@ -24,14 +23,11 @@ Ask and decide:
 
 Use AWS from your laptop:
   login          Log in to INTEGRATION; without one, to the gatepass server.
-  logout         End the login to INTEGRATION; without one, to the gatepass
-                 server.
+  logout         End the login to INTEGRATION; without one, to the server.
   whoami         Who AWS says NAME is; without NAME, who you are to gatepass.
-  status         Which sessions are active, until when, and what they wait
-                 for.
+  status         Which sessions are active, until when, what they wait for.
   exec           Run COMMAND with the credentials of session NAME.
-  env            Print the credentials of session NAME for a shell or a
-                 program.
+  env            Print the credentials of session NAME.
   console        Open the AWS console as session NAME.
   ssm            Open a shell on INSTANCE; without INSTANCE list those online.
   ssh-forward    Open a shell on HOST that has the sessions named.
@@ -44,17 +40,13 @@ Sessions and secrets of this laptop:
   session        Named recipes that yield AWS credentials.
   integration    Identity Centers and SAML providers.
   sync           Make sessions of every account and role behind INTEGRATIONS.
-  import         Add sessions from SOURCE: what is there already stays as it
-                 is.
-  export         Write the sessions and logins for other people, without
-                 secrets.
-  vault          Long-term secrets, sealed under a key of the operating
-                 system.
+  import         Add sessions from SOURCE.
+  export         Write the sessions and logins for others, without secrets.
+  vault          Long-term secrets, sealed under one key.
   agent          The daemon that keeps credentials in memory.
   prompt         Print a function for your shell's prompt.
   completion     Print the completion script for your shell.
-  doctor         Check this installation; exits with 1 when something is
-                 wrong.
+  doctor         Check this installation.
 
 The estate and its teams:
   init           Write a small estate into DIRECTORY that works as it stands.
@@ -67,8 +59,7 @@ The estate and its teams:
 Run the gate:
   serve          Apply ESTATE, serve the portal and the API, settle facts.
   worker         Settle facts for a server on the same PostgreSQL.
-  organizations  Every organization, with the external id its role must
-                 require.
+  organizations  Every organization, with the external id of its role.
   people         List people; disable leavers; store identities.
   token          Issue, list and revoke bearer tokens.
   audit          The audit log: take it out, prove that it is whole.

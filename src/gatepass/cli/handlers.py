@@ -58,7 +58,9 @@ def handlers() -> None:
 )
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def test(implementation: Path, **options: Any) -> None:
-    """Run the handlers of one step of IMPLEMENTATION, and show what each returned and what it comes to.
+    """Run the handlers of one step of IMPLEMENTATION.
+
+    It shows what each returned and what it comes to.
 
     Nothing outside is touched: people, accounts and groups are made up or read from --world.
     """

@@ -26,7 +26,9 @@ SOURCES = ("aws", "granted", "leapp", "aws-sso-cli", "aws-vault")
 def import_(
     source: str, path: Path | None, dry_run: bool, move_keys: bool, purge: bool, fd: int | None
 ) -> None:
-    """Add sessions from SOURCE: what is there already stays as it is.
+    """Add sessions from SOURCE.
+
+    What is there already stays as it is.
 
     \b
     Examples:
@@ -179,7 +181,7 @@ def _purge(path: Path | None) -> None:
 @click.option("--filter", "globs", multiple=True, metavar="GLOB", help="Only sessions whose name matches.")
 @face
 def export_(to: Path | None, globs: tuple[str, ...]) -> None:
-    """Write the sessions and logins for other people, without secrets.
+    """Write the sessions and logins for others, without secrets.
 
     Settings of your own are left out too.
     """

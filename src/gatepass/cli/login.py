@@ -85,7 +85,7 @@ def _login_to_server(fd: int | None, *, browser: bool) -> None:
 @click.argument("integration", required=False)
 @face
 def logout(integration: str | None) -> None:
-    """End the login to INTEGRATION; without one, to the gatepass server.
+    """End the login to INTEGRATION; without one, to the server.
 
     What was made from the login is dropped with it.
     """
@@ -115,7 +115,9 @@ def integration() -> None:
 @click.argument("keys", nargs=-1, metavar="[KEY=VALUE]...")
 @face
 def add(name: str, kind: str, start_url: str, keys: tuple[str, ...]) -> None:
-    """Add a login; KEYs: region, login_flow, auto_login, share_sso_cache, name_template, assertion_command.
+    """Add a login.
+
+    KEYs: region, login_flow, auto_login, share_sso_cache, name_template, assertion_command.
 
     \b
     Examples:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
 
 from gatepass.cli.outcomes import exit_code, report
+from gatepass.cli.sections import SectionedGroup
 from gatepass.errors import GatepassError
 
-# Section of the help page -> command -> module and attribute, imported only when that command is used.
-# Within a section by use: what is typed first, or most, stands first.
-SECTIONS: dict[str, dict[str, str]] = {
+SECTIONS = {
     "Ask and decide": {
         "request": "gatepass.cli.request:request",
         "requests": "gatepass.cli.request:requests",
@@ -69,39 +66,16 @@ SECTIONS: dict[str, dict[str, str]] = {
         "sim": "gatepass.cli.sim:sim",
     },
 }
-COMMANDS: dict[str, str] = {name: place for commands in SECTIONS.values() for name, place in commands.items()}
 
 
-class LazyGroup(click.Group):
-    """A click group whose commands are imported when they are first looked at."""
+class GatepassGroup(SectionedGroup):
+    """The whole command line."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *COMMANDS})
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = COMMANDS.get(cmd_name)
-        if place is None:
-            return super().get_command(ctx, cmd_name)
-        module, attribute = place.split(":")
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands by section, importing only those that `summaries` does not know."""
-        width = max(map(len, COMMANDS))
-        for title, commands in SECTIONS.items():
-            with formatter.section(title):
-                formatter.write_dl([(name.ljust(width), self._summary(ctx, name)) for name in commands])
-
-    def _summary(self, ctx: click.Context, name: str) -> str:
+    def summary(self, ctx: click.Context, name: str) -> str:
+        """From `summaries`, which imports no command; a command that is missing there is imported to be shown."""
         from gatepass.cli.summaries import SUMMARIES
 
-        if name in SUMMARIES:
-            return SUMMARIES[name]
-        command = self.get_command(ctx, name)
-        assert command is not None
-        return command.get_short_help_str(100)
+        return SUMMARIES.get(name) or super().summary(ctx, name)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an error of ours becomes two lines and a stable exit code, never a traceback."""
@@ -112,7 +86,7 @@ class LazyGroup(click.Group):
             ctx.exit(exit_code(error))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=GatepassGroup, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gatepass")
 def main() -> None:
     """The self-hosted gate to AWS: ask for access, decide, hold it, and see it end."""

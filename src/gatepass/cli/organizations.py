@@ -13,7 +13,10 @@ _COLUMNS = ("name", "live_grants", "ending_grants", "take_backs_due", "in_flight
 @click.command("organizations")
 @output_option
 def organizations(output: str) -> None:
-    """Every organization, with the external id its role must require."""
+    """Every organization, with the external id of its role.
+
+    The connector role of each has to require it.
+    """
     got = connect().get("/v1/organizations")["organizations"]
     if output == "json":
         print_json(got)

@@ -29,7 +29,10 @@ def people(ctx: click.Context, output: str) -> None:
 @click.argument("person")
 @click.option("--why", default="left", show_default=True)
 def disable(person: str, why: str) -> None:
-    """PERSON has left: requests, grants, tokens and sessions of theirs end now."""
+    """PERSON has left: what they hold, ask and may do ends now.
+
+    Requests, grants, tokens and sessions.
+    """
     ended = connect().post(f"/v1/people/{segment(person)}/disable", {"why": why})["ended"]
     click.echo(f"{person} is disabled; {ended} grant(s) are being taken back")
 
@@ -48,7 +51,10 @@ def enable(person: str) -> None:
 @click.argument("external_id")
 @click.argument("identity")
 def identity(person: str, service: str, external_id: str, identity: str) -> None:
-    """Say who PERSON is: SERVICE (aws_sso), EXTERNAL_ID (the instance's ARN), IDENTITY (the user's id there)."""
+    """Say who PERSON is at a SERVICE.
+
+    SERVICE is aws_sso, EXTERNAL_ID the instance's ARN, IDENTITY the user's id there.
+    """
     body = {"service": service, "external_id": external_id, "identity": identity}
     connect().put(f"/v1/people/{segment(person)}/identities", body)
     click.echo(f"{person} is {identity} in {external_id}")

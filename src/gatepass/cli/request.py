@@ -172,7 +172,10 @@ def requests(
 @click.argument("request_id", metavar="ID")
 @output_option
 def show(request_id: str, output: str) -> None:
-    """One request: its time line, grants, calls to AWS, errors, your options."""
+    """One request: its time line, grants, calls to AWS and errors.
+
+    And what you may do about it.
+    """
     _print_request(connect().get(f"/v1/requests/{segment(request_id)}"), output)
 
 

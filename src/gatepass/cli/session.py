@@ -197,7 +197,10 @@ def stop(name: str) -> None:
 @session_argument()
 @face
 def explain(name: str) -> None:
-    """Which calls make the session's credentials, for how long, and where a person is needed."""
+    """How the session's credentials are made.
+
+    Which calls, for how long, and where a person is needed.
+    """
     from gatepass.sessions.learned import Learned
     from gatepass.sessions.model import IamUser
     from gatepass.sessions.plan import console_step, plan

@@ -41,7 +41,10 @@ def slack() -> None:
 def preview(
     flow: str, estate_path: Path | None, person_id: str | None, target: str | None, output: str
 ) -> None:
-    """Print the modal and the messages of FLOW: drawn, or as Block Kit JSON. Asks nobody."""
+    """Print the modal and the messages of FLOW.
+
+    Drawn, or as Block Kit JSON. Asks nobody.
+    """
     from gatepass.clock import SystemClock
     from gatepass.slack.drawing import draw_message, draw_modal
     from gatepass.slack.preview import preview as make
@@ -83,7 +86,10 @@ def _offers(
 @_estate
 @_output
 def check(estate_path: Path | None, output: str) -> None:
-    """Say what is missing before Slack works, by GATEPASS_SLACK_*; exit code 3 when something is. Changes nothing."""
+    """Say what is missing before Slack works.
+
+    By GATEPASS_SLACK_*. Changes nothing; exit code 3 when something is missing.
+    """
     from gatepass.app.settings import SettingsError, read_settings
     from gatepass.app.telling import slack_settings
     from gatepass.slack.checking import check as look
@@ -108,7 +114,7 @@ def check(estate_path: Path | None, output: str) -> None:
 @click.option("--url", default="", help="How Slack reaches the server; without it: Socket Mode.")
 @click.option("--command", default="/gatepass", show_default=True, help="The slash command; /sym may stay.")
 def manifest(url: str, command: str) -> None:
-    """Print the app's manifest (JSON), to paste where Slack asks for one."""
+    """Print the app's manifest (JSON), to be pasted into Slack."""
     from gatepass.slack.manifest import manifest as make
 
     click.echo(json.dumps(make(command, url), indent=2))

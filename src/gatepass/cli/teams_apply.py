@@ -128,7 +128,9 @@ def plan(
     output: str,
     **more: Any,
 ) -> None:
-    """Say in words what would change, and who gains and loses access by it. Changes nothing.
+    """Say what would change, and who gains and loses access.
+
+    Changes nothing.
 
     Accounts are entered with the usual AWS credentials, through each organization's apply_role.
 
@@ -216,7 +218,9 @@ def _progress(result: Result) -> None:
 @click.option("--enforce", is_flag=True, help="Repair at once what is declared enforce: true.")
 @output("table", "json")
 def drift(wanted: Wanted, enforce: bool, output: str, **more: Any) -> None:
-    """Say where live accounts differ from what was applied: trust, attachments, deleted or dangling, foreign trust.
+    """Say where live accounts differ from what was applied.
+
+    Trust, attachments, deleted or dangling, foreign trust.
 
     Exit 2 when something differs. Changes nothing unless --enforce; `plan` and `apply` repair the rest.
     """

@@ -53,7 +53,9 @@ def compile_(wanted: Wanted, output: str) -> None:
 @output("table", "json")
 @without_collecting()
 def lint(wanted: Wanted, strict: bool, aws: bool, output: str) -> None:
-    """Say what a compile does not forbid but a person should know; also where the two profiles differ, with a witness.
+    """Say what compiles but a person should know.
+
+    Also where the two profiles differ, with a witness.
 
     --aws sends every different document to IAM Access Analyzer (ValidatePolicy, and for trust policies
     CheckNoPublicAccess, for which AWS charges) in your own account.
@@ -91,7 +93,10 @@ def _said_by_aws(compiled: Compiled) -> tuple[Finding, ...]:
 @click.option("--format", "form", type=click.Choice(["json", "shell"]), default="json", show_default=True)
 @without_collecting()
 def outputs(wanted: Wanted, form: str) -> None:
-    """Print what upstream's components output: names and ARNs by team and role; or a shell helper with look-ups."""
+    """Print the names and ARNs that upstream's components output.
+
+    By team and role; or a shell helper with look-ups.
+    """
     compiled = compile_wanted(wanted)
     print_findings(compiled.faults)
     if form == "json":
@@ -105,7 +110,10 @@ def outputs(wanted: Wanted, form: str) -> None:
 @declaration_of_account
 @without_collecting()
 def handover(wanted: Wanted) -> None:
-    """Print, for roles in accounts that are not ours, what their owners must make: role, trust, external id."""
+    """Print what the owners of other accounts must make.
+
+    For roles in accounts that are not ours: role, trust, external id.
+    """
     compiled = compile_wanted(wanted)
     print_findings(compiled.faults)
     print_json([handover_json(one) for one in compiled.handovers])

@@ -46,7 +46,10 @@ from gatepass.teams.running import TeamsError
 )
 @output("table", "json")
 def export(wanted: Wanted, form: str, out: Path, import_blocks: bool, output: str) -> None:
-    """Write the declaration for Terraform, CloudFormation (with a StackSet layout) or Atmos. No AWS call is made."""
+    """Write the declaration for other tools.
+
+    Terraform, CloudFormation (with a StackSet layout) or Atmos. No AWS call is made.
+    """
     compiled = compile_wanted(wanted)
     if compiled.faults:
         print_findings(compiled.faults)
@@ -77,7 +80,9 @@ def export(wanted: Wanted, form: str, out: Path, import_blocks: bool, output: st
 @click.option("--to", "target", type=click.Choice(["sso"]), default="sso", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: print.")
 def migrate(wanted: Wanted, target: str, out: Path | None) -> None:
-    """Propose permission sets, groups and assignments that give people what IAM users reach now.
+    """Propose permission sets and groups for IAM users.
+
+    Permission sets, groups and assignments that give people what they reach as IAM users now.
 
     PATHS declare the users, groups and child roles (`gatepass teams import --from live` writes them). What cannot be
     kept is named; exit 1 when the proposal would not reach the same.
@@ -141,8 +146,10 @@ def import_(
     out: Path | None,
     **choice: tuple[str, ...],
 ) -> None:
-    """Write a native estate that compiles to what exists: in live accounts, in CloudFormation templates, in Terraform
-    states. Only reads."""
+    """Write a native estate that compiles to what exists.
+
+    In live accounts, in CloudFormation templates, in Terraform states. Only reads.
+    """
     findings: list[Finding] = []
     known = [Account(name, number, organization) for name, number in map(_pair, accounts)]
     selection = Selection(

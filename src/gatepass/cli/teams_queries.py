@@ -74,7 +74,10 @@ def who_can(asked: Asked, role: str, via: str | None, escalate: bool, output: st
 @output("table", "json", "svg")
 @question
 def can(asked: Asked, principal: str, role: str | None, output: str) -> None:
-    """Say what PRINCIPAL can become; with ROLE@ACCOUNT, yes or no (exit code 4)."""
+    """Say what PRINCIPAL can become.
+
+    With ROLE@ACCOUNT, yes or no (exit code 4).
+    """
     source = asked.first(lambda reach: reach.principal(principal))
     if role is None:
         found = asked.ways(lambda reach: reach.can(reach.principal(principal)))
@@ -101,7 +104,10 @@ def can(asked: Asked, principal: str, role: str | None, output: str) -> None:
 @output("table", "json", "svg")
 @question
 def blast(asked: Asked, role: str, output: str) -> None:
-    """Say everything that a session of ROLE@ACCOUNT reaches: what is at stake when it is lost."""
+    """Say everything that a session of ROLE@ACCOUNT reaches.
+
+    That is what is at stake when it is lost.
+    """
     source = asked.first(lambda reach: reach.role(role))
     found = asked.ways(lambda reach: reach.blast(reach.role(role)))
     _answer(found, asked, source, f"What {source.label} reaches", output)
@@ -115,7 +121,9 @@ def blast(asked: Asked, role: str, output: str) -> None:
 @output("table", "json", "svg")
 @question
 def path(asked: Asked, principal: str, role: str, every: bool, max_hops: int, output: str) -> None:
-    """Show the way from PRINCIPAL to ROLE@ACCOUNT with the statements of each step. Exit code 4 when there is none.
+    """Show the way from PRINCIPAL to ROLE@ACCOUNT.
+
+    With the statements of each step. Exit code 4 when there is none.
 
     \b
     Examples:
@@ -144,7 +152,9 @@ def path(asked: Asked, principal: str, role: str, every: bool, max_hops: int, ou
 @output("table", "json")
 @question
 def explain_(asked: Asked, principal: str, role: str, output: str) -> None:
-    """Say why PRINCIPAL can become ROLE@ACCOUNT, or why not and what would open it.
+    """Say why PRINCIPAL can become ROLE@ACCOUNT, or why not.
+
+    Where not, also what would open it.
 
     Per step: the Allow or Deny of the trust, and the statement on the caller's side. For a no: the nearest miss first.
 
@@ -177,7 +187,10 @@ def explain_(asked: Asked, principal: str, role: str, output: str) -> None:
 @output("table", "json", "csv", "svg")
 @question
 def matrix_(asked: Asked, rows: tuple[str, ...], columns: tuple[str, ...], output: str) -> None:
-    """Show teams by accounts: which roles each team reaches where, and over how many hops."""
+    """Show which roles each team reaches in which account.
+
+    And over how many hops.
+    """
 
     def table(reach: Reach) -> Matrix:
         return matrix(
@@ -202,7 +215,7 @@ def matrix_(asked: Asked, rows: tuple[str, ...], columns: tuple[str, ...], outpu
 @output("table", "json")
 @question
 def unused_(asked: Asked, output: str) -> None:
-    """List trusted entries that match nobody, and roles that nobody reaches."""
+    """List trust that matches nobody, and roles nobody reaches."""
     _sections(asked, asked.each(unused), output, _unused_json, _unused_lines)
 
 

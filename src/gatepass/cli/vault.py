@@ -25,7 +25,7 @@ _fd = click.option("--fd", type=int, metavar="N", help="Read the secret from fil
 
 @click.group()
 def vault() -> None:
-    """Long-term secrets, sealed under a key of the operating system."""
+    """Long-term secrets, sealed under one key."""
 
 
 @vault.command()
@@ -93,7 +93,10 @@ def open_vault(fd: int | None = None) -> Vault:
 @_fd
 @click.pass_context
 def add(context: click.Context, session: str, totp: bool, fd: int | None) -> None:
-    """Put the access key or TOTP seed of SESSION into the vault, like `gatepass session secret`."""
+    """Put the access key or TOTP seed of SESSION into the vault.
+
+    Like `gatepass session secret`.
+    """
     from gatepass.cli.session import secret
 
     context.invoke(secret, name=session, totp=totp, fd=fd)
@@ -122,7 +125,7 @@ def rm(names: tuple[str, ...], fd: int | None) -> None:
 @vault.command()
 @face
 def status() -> None:
-    """Where the vault is, where its key comes from, how many secrets it holds."""
+    """Where the vault and its key are, and what it holds."""
     sealed = read_sealed(places().vault)
     click.echo(f"vault     {places().vault}")
     click.echo(f"provider  {sealed.provider.get('kind')}")
@@ -182,7 +185,7 @@ def import_(source: Path, export_fd: int | None, fd: int | None) -> None:
 @_fd
 @face
 def unlock(fd: int | None) -> None:
-    """Give the agent the vault's key, until `gatepass vault lock`."""
+    """Give the agent the vault's key, until it is locked."""
     from gatepass.sessions.client import unlock_agent, uses_agent
 
     if not uses_agent(places()):
@@ -206,7 +209,10 @@ def lock() -> None:
 @_fd
 @face
 def rotate_iam_key(session: str, fd: int | None) -> None:
-    """Give the IAM user of SESSION a new access key; the old one is deleted once the new one works."""
+    """Give the IAM user of SESSION a new access key.
+
+    The old one is deleted once the new one works.
+    """
     from gatepass.cli.person import Terminal
     from gatepass.sessions.client import conversation
 

@@ -1,3 +1,4 @@
+import re
 import shlex
 import subprocess
 import sys
@@ -7,8 +8,10 @@ from pathlib import Path
 import click
 import pytest
 
-from gatepass.cli.main import COMMANDS, SECTIONS, main
+from gatepass.cli.main import SECTIONS, main
 from gatepass.cli.summaries import SUMMARIES
+
+COMMANDS = {name: place for commands in SECTIONS.values() for name, place in commands.items()}
 
 
 @pytest.mark.parametrize("name", sorted(SUMMARIES))
@@ -28,7 +31,7 @@ def test_help_imports_no_command() -> None:
     loaded = set(done.stderr.split())
     unknown = COMMANDS.keys() - SUMMARIES.keys()
     allowed = {COMMANDS[name].split(":")[0] for name in unknown}
-    shared = {"gatepass.cli.main", "gatepass.cli.summaries", "gatepass.cli.outcomes"}
+    shared = {"gatepass.cli.main", "gatepass.cli.sections", "gatepass.cli.summaries", "gatepass.cli.outcomes"}
     if not unknown:
         assert loaded <= shared, loaded - shared
     assert "session" in done.stdout or allowed
@@ -64,6 +67,11 @@ def test_every_example_in_a_help_page_can_be_typed(tmp_path: Path, monkeypatch: 
     assert len(examples) > 20
     for example in examples:
         _parse(example)
+
+
+def test_no_summary_of_a_command_is_cut_off() -> None:
+    lines = [line for words in _commands(main) for line in _page(words).splitlines()]
+    assert not [line for line in lines if re.search(r"[a-z,:]\.\.\.$", line)]
 
 
 def _page(words: tuple[str, ...]) -> str:

@@ -1,0 +1,45 @@
+"""Groups of commands that are imported when they are first looked at, shown by what they are for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+
+import click
+
+Sections = Mapping[str, Mapping[str, str]]
+"""Section of the help page -> command -> `module:attribute`; in a section what is typed first, or most, comes first."""
+
+
+class SectionedGroup(click.Group):
+    """A click group over `sections`: none of its commands pays for the imports of another."""
+
+    def __init__(self, *given: object, sections: Sections, **named: object) -> None:
+        super().__init__(*given, **named)  # type: ignore[arg-type]
+        self.sections = sections
+        self._places = {name: place for commands in sections.values() for name, place in commands.items()}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = self._places.get(cmd_name)
+        if place is None:
+            return None
+        module, attribute = place.split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line per command, in the order of the sections."""
+        width = max(map(len, self._places))
+        for title, commands in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), self.summary(ctx, name)) for name in commands])
+
+    def summary(self, ctx: click.Context, name: str) -> str:
+        """What the help page says about the command `name`."""
+        command = self.get_command(ctx, name)
+        assert command is not None
+        return command.get_short_help_str(100)
