@@ -14,9 +14,10 @@ from typing import Any
 from gatepass.access.requests import Grant, Request
 from gatepass.access.states import GrantState
 from gatepass.app.references import look_up
+from gatepass.aws import organizations
 from gatepass.aws.directory import Directory
 from gatepass.aws.door import Door
-from gatepass.aws.errors import AwsError
+from gatepass.aws.errors import AwsError, Invalid, Missing
 from gatepass.desk.coding import About
 from gatepass.estate.model import Person, normalise_email
 from gatepass.handlers import Answers, Ask, Unanswered, World
@@ -84,13 +85,32 @@ class _OneWorld:
         )
 
     def _list_accounts(self, ask: Ask) -> list[dict[str, str]]:
-        """From the list gatepass keeps; a unit's direct children only, as in Sym."""
+        """From the list gatepass keeps; a unit's direct children only, as in Sym. A unit that the list does not know
+        has no accounts or is not there: AWS is asked which."""
+        organization = self._organization()
         with self.parts.store.read() as view:
-            known = view.estates.accounts(self._organization())
+            known = view.estates.accounts(organization)
         unit = ask.arguments["organizational_unit_id"]
         if unit is not None and not any(unit in each.unit_path.split("/") for each in known):
-            raise Unanswered("AWSSSO", "OU_NOT_FOUND", f"no account is listed below {unit}")
+            return self._children(organization, str(unit))
         return [_account(each) for each in known if unit is None or each.unit_path.split("/")[-1] == unit]
+
+    def _children(self, organization: str, unit: str) -> list[dict[str, str]]:
+        try:
+            found = organizations.children(self.parts.door, organization, unit)
+        except (Missing, Invalid) as unknown:
+            raise Unanswered("AWSSSO", "OU_NOT_FOUND", f"there is no organizational unit {unit}") from unknown
+        except AwsError as refused:
+            raise Unanswered("AWSSSO", refused.code.upper(), str(refused)) from refused
+        return [
+            {
+                "Id": each.id,
+                "Name": each.name,
+                "Email": each.email,
+                "Status": "SUSPENDED" if each.suspended else "ACTIVE",
+            }
+            for each in found
+        ]
 
     def _in_aws(self, ask: Callable[[], Any]) -> Any:
         try:

@@ -35,18 +35,21 @@ def accounts(door: Door, organization: str, *, tags: bool = False) -> tuple[Acco
     return tuple(sorted(found, key=lambda each: each.id))
 
 
+def children(door: Door, organization: str, parent: str) -> tuple[Account, ...]:
+    """The accounts directly below a root or unit, as AWS lists them now. Raises `Missing`: there is no such unit."""
+    rows = door.pages(organization, "organizations", "ListAccountsForParent", "Accounts", ParentId=parent)
+    return tuple(_account(row, (parent,)) for row in rows)
+
+
 def _below(door: Door, organization: str, path: tuple[str, ...]) -> Iterator[Account]:
-    parent = path[-1]
-    for row in door.pages(
-        organization, "organizations", "ListAccountsForParent", "Accounts", ParentId=parent
-    ):
-        yield _account(row, path)
+    for each in children(door, organization, path[-1]):
+        yield replace(each, units=path)
     units = door.pages(
         organization,
         "organizations",
         "ListOrganizationalUnitsForParent",
         "OrganizationalUnits",
-        ParentId=parent,
+        ParentId=path[-1],
     )
     for unit in units:
         yield from _below(door, organization, (*path, unit["Id"]))

@@ -26,6 +26,7 @@ from ruamel.yaml.events import (
 )
 
 from gatepass.errors import GatepassError
+from gatepass.estate.escapes import joined
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -188,7 +189,7 @@ class _Builder:
                         "put it into a file of its own",
                     )
             case ScalarEvent():
-                self._place_node(_scalar(event, place), event.anchor)
+                self._place_node(self._scalar(event, place), event.anchor)
             case SequenceStartEvent():
                 self._begin(_Open(place, event.anchor, []))
             case MappingStartEvent():
@@ -199,6 +200,14 @@ class _Builder:
                 self._place_node(node, done.anchor)
             case AliasEvent():
                 self._alias(event.anchor, place)
+
+    def _scalar(self, event: ScalarEvent, place: Place) -> Node:
+        text = joined(event.value)
+        if text is None:
+            self._stop(
+                "surrogate", place, "half of a surrogate pair", "both halves, such as \\ud83d\\ude00", ""
+            )
+        return _scalar(event, place, str(text))
 
     def _begin(self, container: _Open) -> None:
         if len(self.open) >= MAX_DEPTH:
@@ -274,8 +283,7 @@ _CONSTANTS: Mapping[str, bool | None] = {
 }
 
 
-def _scalar(event: ScalarEvent, place: Place) -> Node:
-    text: str = event.value
+def _scalar(event: ScalarEvent, place: Place, text: str) -> Node:
     if not event.implicit[0]:  # quoted, or a block of text
         return Node(place, text, text)
     value: Scalar = text

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from gatepass.estate.escapes import ESCAPED, joined, widened
 from gatepass.teams.model import Finding, Level, Place
 
 MAX_BYTES = 5 * 1024 * 1024
@@ -128,7 +129,13 @@ class _Composer:
     """Events to nodes, with anchors, merge keys and the limits of T-16."""
 
     def __init__(self, text: str, file: str, findings: list[Finding]) -> None:
-        self._next: Callable[[], Any] = iter(yaml.parse(text, Loader=_LOADER)).__next__
+        loader = _LOADER
+        if ESCAPED.search(
+            text
+        ):  # libyaml knows no surrogate pairs; what is no JSON is read by the slower reader
+            whole = widened(text)
+            text, loader = (text, yaml.SafeLoader) if whole is None else (whole, loader)
+        self._next: Callable[[], Any] = iter(yaml.parse(text, Loader=loader)).__next__
         self._file = file
         self._findings = findings
         self._anchors: dict[str, Node | None] = {}
@@ -194,7 +201,9 @@ class _Composer:
 
     def _scalar(self, event: Any) -> Scalar:
         mark = event.start_mark
-        text, tag = event.value, event.tag
+        text, tag = joined(event.value), event.tag
+        if text is None:
+            raise Unreadable(self._fault("yaml-invalid", "half of a surrogate pair", event))
         if tag and tag.startswith("!") and tag != "!":
             kind = "tagged"
         elif tag is None and event.implicit[0]:
