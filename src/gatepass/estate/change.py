@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from gatepass.estate.model import Accounts, Estate, Organization, Target, canonical
+from gatepass.estate.canonical import canonical
+from gatepass.estate.model import Accounts, Estate, Organization, Target
 
 SECTIONS = ("people", "organizations", "integrations", "targets", "strategies", "environments", "flows")
 _SINGULAR = {

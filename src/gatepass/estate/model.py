@@ -5,17 +5,17 @@ Not here: reading YAML (`loader`), and every decision about one request (`gatepa
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Literal
 
+from gatepass.estate.canonical import digest
 from gatepass.estate.fields import Code, Field
+from gatepass.estate.notify import Notify
 
 Role = Literal["admin", "member", "guest"]
 ROLES: tuple[Role, ...] = ("admin", "member", "guest")
@@ -251,56 +251,6 @@ SYM_RULES = Decide(ask=MEMBERS, rules=(Rule(approve=Approval(ADMINS)),))
 """Without a declarative block: members and admins ask, admins decide (spec/sym.md 3.3, no permission reducer)."""
 
 
-NOTICES = (
-    "pending",
-    "answered",
-    "approved",
-    "denied",
-    "cancelled",
-    "expired",
-    "failed",
-    "active",
-    "covered",
-    "extension",
-    "extended",
-    "ended",
-)
-"""What people can be told of a request: a question, an answer, a decision, access begun, extended and ended."""
-
-
-@dataclass(frozen=True)
-class Webhook:
-    """An address that is told by signed POST; `secret` is a reference (`env:NAME`, `file:PATH`), never the key."""
-
-    url: str
-    secret: str
-
-
-@dataclass(frozen=True)
-class Reach:
-    """One way to reach somebody: every destination of it is told, side by side."""
-
-    slack: tuple[str, ...] = ()
-    """One: a channel (`#name`, `C...`) or a person; several: people in one group message, by id here or in Slack."""
-    mail: tuple[str, ...] = ()
-    webhook: Webhook | None = None
-    timeout: timedelta | None = None
-    """When nobody answered for so long, the next is asked; None: never."""
-    events: frozenset[str] = frozenset(NOTICES)
-    """What it is told of, of `NOTICES`."""
-
-
-@dataclass(frozen=True)
-class Notify:
-    """Who is told of a flow's requests."""
-
-    ask: tuple[Reach, ...] = ()
-    """Where a decision is asked for, in order: the next when one cannot be reached or does not answer in time.
-    Empty: the people who may decide, each for themselves."""
-    tell: tuple[Reach, ...] = ()
-    """Who is told of events beside them."""
-
-
 @dataclass(frozen=True)
 class Flow:
     """What a person picks: a form, what may be given through it, and how it is decided."""
@@ -330,7 +280,7 @@ class Flow:
     include_decision_message: bool = False
     allow_guest_interaction: bool = False
     additional_header_text: str = ""
-    notify: Notify = Notify()
+    notify: Notify = field(default_factory=Notify)
 
     @cached_property
     def digest(self) -> str:
@@ -481,24 +431,3 @@ def _capped(field: Field, cap: timedelta | None) -> Field:
         return field
     fitting = (each for each in field.allowed_values if isinstance(each, timedelta) and each <= cap)
     return replace(field, allowed_values=tuple(fitting))
-
-
-def canonical(value: object) -> object:
-    """A value of this model as plain JSON with one spelling for equal content; maps keep their order in lists only."""
-    if is_dataclass(value):
-        return {each.name: canonical(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): canonical(each) for key, each in value.items()}
-    if isinstance(value, frozenset):
-        return sorted(str(each) for each in value)
-    if isinstance(value, tuple):
-        return [canonical(each) for each in value]
-    if isinstance(value, timedelta):
-        return {"seconds": int(value.total_seconds())}
-    return value
-
-
-def digest(value: object) -> str:
-    """SHA-256, in hex, over the canonical JSON of a value of this model."""
-    text = json.dumps(canonical(value), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

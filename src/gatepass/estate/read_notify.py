@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from gatepass.estate.draft import Draft
-from gatepass.estate.model import NOTICES, Notify, Reach, Webhook
+from gatepass.estate.notify import NOTICES, Notify, Reach, Webhook
 from gatepass.estate.shape import Item
 
 GROUP_MESSAGE = 7

@@ -7,7 +7,8 @@ An organization is written under `organizations`, or follows from a long-form `p
 from __future__ import annotations
 
 from gatepass.estate.draft import Draft, label_of
-from gatepass.estate.format import INSTANCE_ARN, INTEGRATION_SETTINGS, REGION, ROLE_ARN
+from gatepass.estate.format_entities import INTEGRATION_SETTINGS
+from gatepass.estate.format_words import INSTANCE_ARN, REGION, ROLE_ARN
 from gatepass.estate.model import Connector, Environment, Integration, Organization
 from gatepass.estate.shape import Item, Text
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from gatepass.estate.draft import Draft, label_of
-from gatepass.estate.format import PERMISSION_SET, PERMISSION_SET_ARN
+from gatepass.estate.format_words import PERMISSION_SET, PERMISSION_SET_ARN
 from gatepass.estate.model import GROUP_ID, Organization, Strategy, Target
 from gatepass.estate.read_organizations import strategy_name
 from gatepass.estate.read_settings import GROUPS, SETS, completed

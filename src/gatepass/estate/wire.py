@@ -15,7 +15,8 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from gatepass.errors import Bug
-from gatepass.estate.model import Estate, canonical
+from gatepass.estate.canonical import canonical
+from gatepass.estate.model import Estate
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 from gatepass.access.requests import Answer, Decision, Grant, Request
 from gatepass.access.states import GrantState, RequestState
 from gatepass.desk import Book
-from gatepass.estate.model import NOTICES
+from gatepass.estate.notify import NOTICES
 from gatepass.notify.notice import CARD, EVENT, TIMER
 from gatepass.notify.routing import RoutingIn, Step
 from gatepass.store import Message, Tx

@@ -38,7 +38,7 @@ class Notice:
 
     @property
     def event(self) -> str:
-        """What happened, one of `estate.model.NOTICES`, or `changed`, `reminder`, `forwarded`."""
+        """What happened, one of `estate.notify.NOTICES`, or `changed`, `reminder`, `forwarded`."""
         return str(self.message.body.get("event", "changed"))
 
     @property

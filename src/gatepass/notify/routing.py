@@ -12,7 +12,8 @@ from datetime import timedelta
 
 from gatepass.access.decide import may_decide
 from gatepass.access.requests import Request
-from gatepass.estate.model import Estate, Flow, Reach
+from gatepass.estate.model import Estate, Flow
+from gatepass.estate.notify import Reach
 from gatepass.store import Tx, View
 
 SLACK, MAIL, WEBHOOK = "slack", "mail", "webhook"

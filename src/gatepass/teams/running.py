@@ -17,28 +17,14 @@ from gatepass.teams.apply import STALE, USUAL, Applier, Manner, Outcome, Report,
 from gatepass.teams.calls import Calls, Patient, pages, tags_of
 from gatepass.teams.center import AssignmentKind, Center, DirectoryGroupKind, SetKind, undeclared
 from gatepass.teams.declaration import Wanted, compile_wanted
+from gatepass.teams.entries import KINDS, OIDC, SAML, Entry, assignment_name, center_entries
 from gatepass.teams.halfway import Parts
 from gatepass.teams.kinds import Kind, owned
 from gatepass.teams.live import Live, read_live, role_arns
 from gatepass.teams.model import Account, Compiled, Level, OidcProvider, Resources, SamlProvider
-from gatepass.teams.plan import (
-    KINDS,
-    OIDC,
-    SAML,
-    Action,
-    Change,
-    Entry,
-    Options,
-    Plan,
-    assignment_name,
-    center_entries,
-    estate_hash,
-    joined_in,
-    make_plan,
-    plan_json,
-    predicted,
-)
+from gatepass.teams.plan import Action, Change, Options, Plan, estate_hash, plan_json, predicted
 from gatepass.teams.plan_of_teams import of_teams, team_roles
+from gatepass.teams.planning import joined_in, make_plan
 from gatepass.teams.reach_changes import meaning
 from gatepass.teams.reach_states import merged
 from gatepass.teams.reach_words import change_lines

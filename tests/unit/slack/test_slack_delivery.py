@@ -15,7 +15,7 @@ from tests.unit.slack.slack_lab import SlackLab
 
 from gatepass.access.requests import Answer
 from gatepass.desk import Ask, Caller, Said
-from gatepass.estate.model import Notify, Reach
+from gatepass.estate.notify import Notify, Reach
 from gatepass.notify import Notice, Routing
 from gatepass.notify.webhook import sign
 

@@ -30,7 +30,8 @@ from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.live import Live
 from gatepass.teams.model import Compiled, Profile, Resources, Role
 from gatepass.teams.nodes import Mapping
-from gatepass.teams.plan import Options, make_plan
+from gatepass.teams.plan import Options
+from gatepass.teams.planning import make_plan
 from gatepass.teams.reach import Reach
 from gatepass.teams.reach_lints import reach_lints
 from gatepass.teams.splitting import PART_OF, split
