@@ -201,13 +201,15 @@ def explain(name: str) -> None:
 
     Which calls, for how long, and where a person is needed.
     """
+    from gatepass.clock import SystemClock
     from gatepass.sessions.learned import Learned
     from gatepass.sessions.model import IamUser
     from gatepass.sessions.plan import console_step, plan
 
     workspace = load_workspace(places().workspace)
     found = require(workspace, name)
-    steps = plan(workspace.chain(found.name), Learned(places().learned).durations)
+    learned = Learned(places().learned, SystemClock().now).lengths
+    steps = plan(workspace.chain(found.name), learned)
     for number, step in enumerate(steps, 1):
         click.echo(f"{number}. {step.session.name}: {_told(step)}")
     if isinstance(found.recipe, IamUser):

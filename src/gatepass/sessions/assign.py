@@ -31,7 +31,7 @@ def value_of(key: str, text: str) -> object:
         if text not in ("true", "false"):
             raise BadInput(f"{key}: found {text!r}; allowed: true or false")
         return text == "true"
-    if key == "duration":
+    if key in ("duration", "max_duration"):
         return int(text) if text.isdecimal() else text
     if key in _LISTS:
         return [part.strip() for part in text.split(",")]

@@ -46,6 +46,8 @@ class Role:
     session_tags: tuple[tuple[str, str], ...] = ()
     transitive_tag_keys: tuple[str, ...] = ()
     source_identity: str | None = None
+    max_duration: timedelta | None = None
+    """The role's MaxSessionDuration as far as somebody wrote it down; `duration = auto` asks for it (S-12)."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class SamlRole:
     integration: str
     principal_arn: Arn
     role_arn: Arn
+    max_duration: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class WebIdentity:
     token_file: str | None = None
     token_command: tuple[str, ...] = ()
     role_session_name: str | None = None
+    max_duration: timedelta | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from gatepass.sessions.learned import Lengths
 from gatepass.sessions.model import (
     DEFAULT_TOKEN_DURATION,
     HOUR,
@@ -49,8 +50,8 @@ _CALLS = {
 }
 
 
-def plan(chain: tuple[Session, ...], learned: Mapping[str, timedelta]) -> tuple[Step, ...]:
-    """The calls, root first. `learned` holds the longest duration known to work per role ARN."""
+def plan(chain: tuple[Session, ...], learned: Mapping[str, Lengths]) -> tuple[Step, ...]:
+    """The calls, root first. `learned` holds what AWS said to durations, per role ARN."""
     root, *above = chain
     steps: list[Step] = []
     direct = isinstance(root.recipe, IamUser) and above and _straight_from_keys(root.recipe, above)
@@ -94,16 +95,17 @@ def console_step(session: Session, lasts: timedelta | None) -> Step:
     return Step(session, FEDERATION, chosen, from_keys=session.name, why=f"{why}; carries no MFA")
 
 
-def _root(session: Session, learned: Mapping[str, timedelta]) -> Step:
+def _root(session: Session, learned: Mapping[str, Lengths]) -> Step:
     call = _CALLS[type(session.recipe)]
     if isinstance(session.recipe, SamlRole | WebIdentity):
-        return Step(session, call, _longest(session, str(session.recipe.role_arn), learned))
+        lasts, why = _longest(session, session.recipe, learned)
+        return Step(session, call, lasts, why=why)
     return Step(
         session, call, None, why="the permission set decides how long" if call.startswith("sso:") else ""
     )
 
 
-def _hop(session: Session, keys_of: Session | None, learned: Mapping[str, timedelta]) -> Step:
+def _hop(session: Session, keys_of: Session | None, learned: Mapping[str, Lengths]) -> Step:
     recipe = session.recipe
     if isinstance(recipe, Grant):
         return Step(session, "grant", HOUR, why="as long as the grant, at most an hour")
@@ -114,17 +116,41 @@ def _hop(session: Session, keys_of: Session | None, learned: Mapping[str, timede
         return Step(session, "sts:AssumeRole", min(asked, HOUR), recipe.mfa_serial, why=why)
     user = keys_of.recipe
     assert isinstance(user, IamUser)
-    lasts = _longest(session, str(recipe.role_arn), learned)
-    why = "straight from the long-term keys: longer than an hour, one MFA code per mint"
-    return Step(session, "sts:AssumeRole", lasts, recipe.mfa_serial or user.mfa_serial, keys_of.name, why)
+    lasts, known = _longest(session, recipe, learned)
+    serial = recipe.mfa_serial or user.mfa_serial
+    why = f"straight from the long-term keys{', one MFA code per mint' if serial else ''}; {known}"
+    return Step(session, "sts:AssumeRole", lasts, serial, keys_of.name, why)
 
 
-def _longest(session: Session, role_arn: str, learned: Mapping[str, timedelta]) -> timedelta:
-    """What was asked, never more than was learned to work; `auto` is the known maximum or an hour."""
-    known = learned.get(role_arn)
+def _longest(
+    session: Session, recipe: Role | SamlRole | WebIdentity, learned: Mapping[str, Lengths]
+) -> tuple[timedelta, str]:
+    """What was asked, or for `auto` the most that is known to work; and where the number comes from (S-12)."""
+    said = learned.get(str(recipe.role_arn), Lengths())
+    known = _known(recipe, said)
     if session.duration is None:
-        return known or HOUR
-    return min(session.duration, known or MAX_ROLE_DURATION, MAX_ROLE_DURATION)
+        return known or (HOUR, "auto: an hour, for the role's maximum is not known (max_duration)")
+    asked = min(session.duration, MAX_ROLE_DURATION)
+    if said.refused is not None and asked >= said.refused:
+        lasts, _ = known or (HOUR, "")
+        return lasts, f"AWS refused {_seconds(said.refused)} s; asked for again a day later"
+    if recipe.max_duration is not None and asked > recipe.max_duration:
+        return recipe.max_duration, "the session's max_duration"
+    return asked, "the session's duration"
+
+
+def _known(recipe: Role | SamlRole | WebIdentity, said: Lengths) -> tuple[timedelta, str] | None:
+    """The longest that should work: what AWS accepted, or what somebody wrote down unless AWS refused it."""
+    written = recipe.max_duration
+    if written is not None and said.refused is not None and written >= said.refused:
+        written = None
+    if said.accepted is not None and said.accepted > (written or HOUR):
+        return said.accepted, "auto: AWS has accepted as much"
+    return (written, "auto: the session's max_duration") if written is not None else None
+
+
+def _seconds(lasts: timedelta) -> int:
+    return int(lasts.total_seconds())
 
 
 _NOT_ALLOWED = re.compile(r"[^\w+=,.@-]", re.ASCII)

@@ -185,6 +185,7 @@ BY_KIND: dict[str, dict[str, Check]] = {
         "session_tags": _aws_tags,
         "transitive_tag_keys": _words,
         "source_identity": _source_identity,
+        "max_duration": _seconds(3600, 43200),
     },
     "sso-role": {
         "integration": _name,
@@ -196,12 +197,14 @@ BY_KIND: dict[str, dict[str, Check]] = {
         "integration": _name,
         "principal_arn": _arn(parse_arn),
         "role_arn": _arn(parse_role_arn),
+        "max_duration": _seconds(3600, 43200),
     },
     "web-identity": {
         "role_arn": _arn(parse_role_arn),
         "token_file": _text,
         "token_command": _words,
         "role_session_name": _role_session_name,
+        "max_duration": _seconds(3600, 43200),
     },
     "grant": {
         "request": _text,

@@ -165,7 +165,7 @@ class Bench:
                 secrets=self.secrets,
                 codes=Codes(secret, self.clock.now, sleep),
                 logins=Logins(self.secrets, transport, self.clock, place / "locks", lambda: True, place),
-                learned=Learned(place / "learned.json"),
+                learned=Learned(place / "learned.json", self.clock.now),
                 events=self.events,
                 grants=watch,
             )

@@ -120,12 +120,46 @@ def test_s12_too_long_is_asked_again_for_an_hour_and_remembered(
     write({("session", "gateway"): GATEWAY, ("session", "dev"): {**DEV, "duration": 14400}})
     get(paths, "dev")
     assert [p["DurationSeconds"] for op, p in fake.params] == ["14400", "3600"]
-    assert json.loads(paths.learned.read_text()) == {ROLE: 3600}
+    assert json.loads(paths.learned.read_text())[ROLE]["refused"] == 14400
     request(paths, "stop dev")
     with conversation(paths) as talk:
         talk.call("start", name="dev")
     assert fake.params[-1][1]["DurationSeconds"] == "3600"
     assert fake.calls["AssumeRole"] == 3
+
+
+def test_s12_auto_asks_for_what_aws_accepted_before(paths: Paths, fake: FakeAws, write: Write) -> None:
+    """One long session of a role is enough: every `auto` of it may then last as long."""
+    user = {**GATEWAY, "session_token": False}
+    write(
+        {
+            ("session", "gateway"): user,
+            ("session", "long"): {**DEV, "duration": 14400},
+            ("session", "dev"): DEV,
+        }
+    )
+    get(paths, "dev")
+    get(paths, "long")
+    request(paths, "stop dev")
+    with conversation(paths) as talk:
+        talk.call("start", name="dev")
+    assert [p["DurationSeconds"] for op, p in fake.params] == ["3600", "14400", "14400"]
+
+
+def test_s12_the_retry_takes_another_mfa_code(paths: Paths, fake: FakeAws, write: Write) -> None:
+    """S-35: no code is sent twice, not even after a refusal for another reason."""
+    serial = "arn:aws:iam::111111111111:mfa/dana"
+    fake.max_session[ROLE] = 3600
+    write(
+        {
+            ("session", "gateway"): {**GATEWAY, "mfa_serial": serial},
+            ("session", "dev"): {**DEV, "duration": 14400},
+        }
+    )
+    with conversation(paths, Typist("111111", "222222")) as talk:
+        talk.call("start", name="dev")
+    asked = [(p["DurationSeconds"], p["TokenCode"]) for op, p in fake.params]
+    assert asked == [("14400", "111111"), ("3600", "222222")]
 
 
 def test_role_options_reach_sts(paths: Paths, fake: FakeAws, write: Write) -> None:

@@ -1,4 +1,5 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -6,10 +7,13 @@ from hypothesis import strategies as st
 
 from gatepass.sessions.arn import parse_role_arn
 from gatepass.sessions.freshness import Verdict, judge, usable, window
-from gatepass.sessions.model import IamUser, Role, Session, SsoRole
+from gatepass.sessions.learned import Learned, Lengths
+from gatepass.sessions.model import IamUser, Role, Session, SsoRole, WebIdentity
 from gatepass.sessions.plan import plan, role_session_name
+from gatepass.testing.clock import VirtualClock
 
-HOUR = timedelta(hours=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ARN = parse_role_arn("arn:aws:iam::222222222222:role/developer")
 MFA = "arn:aws:iam::111111111111:mfa/dana"
 
@@ -46,10 +50,67 @@ def test_s13_two_roles_are_always_plan_b_and_capped() -> None:
 
 def test_s12_auto_takes_what_was_learned_when_straight_from_keys() -> None:
     session = user(session_token=False)
-    (only,) = plan((session, role("r", "u")), {str(ARN): timedelta(hours=4)})
-    assert only.lasts == timedelta(hours=4)
-    (only,) = plan((session, role("r", "u", timedelta(hours=8))), {str(ARN): HOUR})
-    assert only.lasts == HOUR
+    (only,) = plan((session, role("r", "u")), {str(ARN): Lengths(4 * HOUR)})
+    assert (only.lasts, "AWS has accepted" in only.why) == (4 * HOUR, True)
+    (only,) = plan((session, role("r", "u", 8 * HOUR)), {str(ARN): Lengths(None, 8 * HOUR, NOW)})
+    assert (only.lasts, "AWS refused 28800 s" in only.why) == (HOUR, True)
+    (only,) = plan((session, role("r", "u")), {})
+    assert (only.lasts, "not known" in only.why) == (HOUR, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "written", "said", "lasts"),
+    [
+        (None, 8, Lengths(), 8),
+        (None, 8, Lengths(4 * HOUR), 8),
+        (None, 2, Lengths(4 * HOUR), 4),
+        (None, 8, Lengths(None, 8 * HOUR, NOW), 1),
+        (None, 8, Lengths(2 * HOUR, 4 * HOUR, NOW), 2),
+        (8, None, Lengths(4 * HOUR), 8),
+        (8, None, Lengths(4 * HOUR, 6 * HOUR, NOW), 4),
+        (5, None, Lengths(4 * HOUR, 6 * HOUR, NOW), 5),
+        (8, 6, Lengths(), 6),
+    ],
+)
+def test_s12_where_a_duration_comes_from(
+    asked: int | None, written: int | None, said: Lengths, lasts: int
+) -> None:
+    """What AWS refused is not asked for again, what it accepted is a least, what was written down a most."""
+    most = None if written is None else written * HOUR
+    recipe = WebIdentity(role_arn=ARN, token_file="x", max_duration=most)
+    session = Session("w", recipe, "w", duration=None if asked is None else asked * HOUR)
+    (only,) = plan((session,), {str(ARN): said})
+    assert only.lasts == lasts * HOUR
+    assert only.why
+
+
+def test_s12_what_was_learned_is_kept_and_a_refusal_holds_a_day(tmp_path: Path) -> None:
+    clock = VirtualClock(NOW)
+    learned = Learned(tmp_path / "s" / "learned.json", clock.now)
+    learned.accept("a", HOUR)
+    assert learned.lengths == {}
+    learned.accept("a", 2 * HOUR)
+    learned.refuse("a", 8 * HOUR)
+    learned.refuse("a", 4 * HOUR)
+    learned.accept("a", 90 * MINUTE)
+    again = Learned(tmp_path / "s" / "learned.json", clock.now)
+    assert again.lengths["a"] == Lengths(2 * HOUR, 4 * HOUR, NOW)
+    clock.advance(24 * HOUR)
+    assert again.lengths["a"] == Lengths(2 * HOUR)
+    again.accept("a", 4 * HOUR)  # the maximum was raised
+    assert Learned(tmp_path / "s" / "learned.json", clock.now).lengths["a"] == Lengths(4 * HOUR)
+    again.refuse("a", 4 * HOUR)  # and lowered
+    assert again.lengths["a"].accepted is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"a": 3600}', '{"a": {"accepted": "x"}}', '{"a": {"refused": 1}}']
+)
+def test_s12_a_damaged_or_older_file_says_nothing(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "learned.json"
+    path.write_text(text)
+    path.chmod(0o600)
+    assert set(Learned(path, VirtualClock(NOW).now).lengths.values()) <= {Lengths()}
 
 
 def test_s12_a_role_after_sso_is_chained() -> None:

@@ -250,7 +250,7 @@ class Control:
         entry = await self._service.entry(str(message["name"]), self._peer, asker)
         session = entry.chain[-1]
         region = region_of(self._service.workspace(), session)
-        sts = Sts(self._service.transport, region, lambda arn, lasts: None)
+        sts = Sts(self._service.transport, region)
         return await asyncio.to_thread(sts.caller, entry.credentials, session.name)
 
     async def _console(self, message: Message, asker: Person) -> Any:

@@ -30,6 +30,7 @@ from gatepass.sessions.grants import GrantView
 from gatepass.sessions.model import Credentials, Grant, IamUser, Session, Workspace
 from gatepass.sessions.plan import Step, console_step, plan
 from gatepass.sessions.providers.local import process_json
+from gatepass.sessions.providers.sts import CodeSpent
 from gatepass.sessions.workspace import require
 
 LOOKS = 3
@@ -174,7 +175,7 @@ class Keeper:
 
     def steps(self, workspace: Workspace, session: Session) -> tuple[Step, ...]:
         """The plan of a session as it is now."""
-        return plan(workspace.chain(session.name), self._world.learned.durations)
+        return plan(workspace.chain(session.name), self._world.learned.lengths)
 
     def move(self, name: str, state: str, cause: str, peer: Peer | None = None) -> None:
         """Enter a state; an event when it is another one (S-16)."""
@@ -383,9 +384,12 @@ class Keeper:
     async def _mint_twice(
         self, workspace: Workspace, steps: tuple[Step, ...], at: int, asker: Asker
     ) -> Entry:
-        """Mint; when AWS refuses the hop above, make that anew once (S-24)."""
+        """Mint; when AWS refuses the hop above, make that anew once (S-24); with what was learned when that cost the
+        MFA code (S-12)."""
         try:
             return await self._mint_once(workspace, steps, at, asker)
+        except CodeSpent:
+            steps = self.steps(workspace, steps[-1].session)
         except StaleParent as error:
             self._world.events.refused(steps[at].session.name, str(error), None)
             self._forget_above(steps, at)

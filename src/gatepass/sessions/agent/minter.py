@@ -101,7 +101,7 @@ class Minter:
                 return self._granted(workspace, session, recipe, inputs)
 
     def _sts(self, workspace: Workspace, session: Session) -> Sts:
-        return Sts(self._transport, region_of(workspace, session), self._learned.learn)
+        return Sts(self._transport, region_of(workspace, session), self._learned)
 
     def _portal(self, workspace: Workspace, integration: str, inputs: Inputs) -> Portal:
         assert inputs.token is not None

@@ -87,7 +87,7 @@ def assemble(paths: Paths, clock: Clock, source: GrantSource | None = None) -> S
     transport = Transport(clock, lambda: dict(workspace().settings.endpoints))
     events = Events(paths.audit, transport.now)
     strongbox = Strongbox(paths.vault)
-    learned = Learned(paths.learned)
+    learned = Learned(paths.learned, transport.now)
     cli_cache = Path(os.path.expanduser("~/.aws/sso/cache"))
     logins = Logins(strongbox, transport, clock, paths.locks, is_headless, cli_cache)
 

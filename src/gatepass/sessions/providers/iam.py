@@ -55,7 +55,7 @@ def rotate_key(transport: Transport, secrets: Secrets, session: Session, token: 
 
 def _wait_until_it_works(transport: Transport, region: str, keys: Credentials, name: str) -> None:
     ends = time.monotonic() + ARRIVAL_SECONDS
-    sts = Sts(transport, region, lambda arn, lasts: None)
+    sts = Sts(transport, region)
     while True:
         try:
             sts.caller(keys, name)

@@ -8,11 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gatepass.sessions.errors import Denied, NeedsHuman
+from gatepass.sessions.learned import Learned
 from gatepass.sessions.model import HOUR, Credentials, IamUser, Role, SamlRole, WebIdentity
 from gatepass.sessions.providers.transport import AwsRefused, Transport
 
 EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 _TOO_LONG = ("exceeds the MaxSessionDuration", "1 hour session limit")
+
+
+class CodeSpent(NeedsHuman):
+    """The MFA code went into a call that asked for too long; the same step with another code asks for less."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,11 @@ class Mfa:
 class Sts:
     """The STS calls of one region. Blocking; each may be repeated, an MFA code may not."""
 
-    def __init__(self, transport: Transport, region: str, learn: Callable[[str, timedelta], None]) -> None:
+    def __init__(self, transport: Transport, region: str, learned: Learned | None = None) -> None:
+        """`learned` is needed for what has a duration to learn: roles."""
         self._transport = transport
         self._region = region
-        self._learn = learn
+        self._learned = learned
 
     def session_token(self, keys: Credentials, mfa: Mfa | None, lasts: timedelta, name: str) -> Credentials:
         """A token for the IAM user itself. Raises `NeedsHuman` for a refused code, `Denied`, `Upstream`."""
@@ -61,12 +67,15 @@ class Sts:
     def role(
         self, recipe: Role, session_name: str, via: Credentials, mfa: Mfa | None, lasts: timedelta, name: str
     ) -> Credentials:
-        """The role's credentials; asks again for an hour when AWS finds `lasts` too long, and remembers (S-12)."""
+        """The role's credentials; asks again for an hour when AWS finds `lasts` too long, and remembers (S-12).
+
+        Raises `CodeSpent` instead of asking again with the same MFA code.
+        """
         params = {**_role_params(recipe, session_name), **_mfa_params(mfa)}
         doing = f"session {name!r}: assuming {recipe.role_arn}"
         arn = str(recipe.role_arn)
         answer = self._lasting(
-            arn, lasts, lambda p: self._call("assume_role", {**params, **p}, via, doing, mfa)
+            arn, lasts, lambda p: self._call("assume_role", {**params, **p}, via, doing, mfa), mfa
         )
         return _credentials(answer, self._transport.now())
 
@@ -123,15 +132,24 @@ class Sts:
         return {"account": answer["Account"], "arn": answer["Arn"], "user_id": answer["UserId"]}
 
     def _lasting(
-        self, role_arn: str, lasts: timedelta, call: Callable[[Mapping[str, object]], dict[str, Any]]
+        self,
+        role_arn: str,
+        lasts: timedelta,
+        call: Callable[[Mapping[str, object]], dict[str, Any]],
+        mfa: Mfa | None = None,
     ) -> dict[str, Any]:
+        assert self._learned is not None
         try:
-            return call({"DurationSeconds": int(lasts.total_seconds())})
+            answer = call({"DurationSeconds": int(lasts.total_seconds())})
         except AwsRefused as error:
             if lasts <= HOUR or error.aws_code != "ValidationError" or not _says_too_long(error):
                 raise
-            self._learn(role_arn, HOUR)
+            self._learned.refuse(role_arn, lasts)
+            if mfa is not None:  # no code is sent twice (S-35)
+                raise CodeSpent(error.message) from error
             return call({"DurationSeconds": int(HOUR.total_seconds())})
+        self._learned.accept(role_arn, lasts)
+        return answer
 
     def _call(
         self,
