@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -13,7 +12,6 @@ from tests.unit.sessions.conftest import DEV, GATEWAY, Tables
 from tests.unit.sessions.fake_aws import FakeAws
 from tests.waiting import LONG
 
-from gatepass.sessions.agent.peer import loopback_uid
 from gatepass.sessions.client import conversation
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.vault.store import Vault
@@ -66,14 +64,3 @@ def test_s72_version_2_only_and_no_browser_or_proxy(paths: Paths, ready: None) -
         assert ask(f"{url}/meta-data/placement/region", **known) == (200, "eu-west-1")
         assert ask(f"{url}/meta-data/iam/security-credentials/other", **known)[0] == 404
         assert ask(f"{url}/user-data", **known)[0] == 404
-
-
-def test_s72_the_kernel_says_whose_a_connection_is() -> None:
-    import os
-
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        socket.create_connection(server.getsockname()) as client,
-    ):
-        assert loopback_uid(client.getsockname()[1]) == os.geteuid()
-    assert loopback_uid(1) is None

@@ -119,7 +119,10 @@ class Desktop:
 
 
 class Page:
-    """One question and its answer. Only whoever has the address sees it, only this page's own form answers it."""
+    """One question and its answer. Only whoever has the address sees it, only this page's own form answers it.
+
+    The address stands in the browser's arguments, where other users can read it: so the kernel is asked who comes.
+    """
 
     def __init__(self, kind: str, text: str) -> None:
         self._kind, self._text = kind, text
@@ -130,7 +133,7 @@ class Page:
     async def answer(self, asked: Asked) -> Answer:
         """What to say."""
         known = hmac.compare_digest(asked.path.encode("latin-1"), f"/{self.secret}".encode())
-        if not known or asked.headers.get("host") != self.address:
+        if not known or asked.by_a_stranger or asked.headers.get("host") != self.address:
             return _html("404 Not Found", "Not here.")
         if asked.method == "GET":
             return _html("200 OK", self._form())

@@ -53,6 +53,7 @@ def local_hosts(host: str) -> set[str]:
         address = ipaddress.ip_address(host)
     except ValueError as error:
         raise BadInput(f"--bind: found {host!r}; allowed: an address") from error
+    address = getattr(address, "ipv4_mapped", None) or address
     if not (address.is_loopback or address.is_private or address.is_link_local) or address.is_unspecified:
         raise BadInput(f"--bind: found {host!r}; allowed: 127.0.0.1 or one address of a local bridge")
     return {host, f"[{host}]"} | ({"localhost"} if address.is_loopback else set())

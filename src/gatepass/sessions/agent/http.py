@@ -6,22 +6,27 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from gatepass.sessions.agent.peer import Address, is_strangers
 from gatepass.sessions.errors import BadInput
 
 HEAD_LIMIT = 16384
 BODY_LIMIT = 131072
 HEAD_SECONDS = 5
+AT_ONCE = 64
+"""Connections of one listener. Other users of the machine reach it too: they must not use up the agent's files."""
+NO_ADDRESS = ("", 0)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request; header names in lower case. `port` is the caller's."""
+    """A request; header names in lower case."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
-    port: int = 0
+    caller: Address = NO_ADDRESS
+    listener: Address = NO_ADDRESS
 
     @property
     def host(self) -> str:
@@ -32,6 +37,11 @@ class Asked:
     def forwarded(self) -> bool:
         """Whether a browser's page or a proxy asks."""
         return "origin" in self.headers or "x-forwarded-for" in self.headers
+
+    @property
+    def by_a_stranger(self) -> bool:
+        """Whether another user of this machine asks, as far as the system says."""
+        return is_strangers(self.caller, self.listener)
 
 
 @dataclass(frozen=True)
@@ -62,14 +72,21 @@ Handle = Callable[[Asked], Awaitable[Answer]]
 async def listen(handle: Handle, host: str, port: int) -> asyncio.Server:
     """Answer on this address until the server is closed. Raises `BadInput` when it cannot be had."""
 
+    open_now = 0
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now
+        open_now += 1
         try:
+            if open_now > AT_ONCE:
+                return
             asked = await asyncio.wait_for(_read(reader, writer), HEAD_SECONDS)
             writer.write((await handle(asked)).wire())
             await writer.drain()
         except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return
         finally:
+            open_now -= 1
             writer.close()
 
     try:
@@ -87,7 +104,8 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> A
         if colon
     }
     length = headers.get("content-length", "0")
-    size = int(length) if length.isdecimal() else 0
+    size = int(length[:9]) if length.isdecimal() else 0
     body = await reader.readexactly(min(size, BODY_LIMIT)) if size else b""
     method, path = (words[0], words[1]) if len(words) == 3 else ("", "")
-    return Asked(method, path, headers, body, writer.get_extra_info("peername")[1])
+    ends = (writer.get_extra_info(name)[:2] for name in ("peername", "sockname"))
+    return Asked(method, path, headers, body, *ends)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from gatepass.clock import iso
 from gatepass.sessions.agent.endpoint import Endpoint, local_hosts
 from gatepass.sessions.agent.http import Answer, Asked, listen
-from gatepass.sessions.agent.peer import Peer, loopback_uid
+from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.delivery.formats import rfc3339
 from gatepass.sessions.errors import SessionError
@@ -24,6 +24,8 @@ from gatepass.sessions.workspace import require
 ROOT = "/latest/meta-data"
 ROLES = f"{ROOT}/iam/security-credentials"
 TOKEN_SECONDS = 21600
+TOKENS = 1000
+"""On a bridge anybody may ask for tokens; the oldest go first."""
 
 
 async def open_imds(service: Service, name: str, peer: Peer, host: str, port: int) -> Endpoint:
@@ -55,7 +57,7 @@ class Metadata:
         """What to say."""
         if asked.host not in self._hosts or asked.forwarded:
             return _plain("403 Forbidden", "")
-        if loopback_uid(asked.port) not in (None, self._peer.uid):
+        if asked.by_a_stranger:
             return _plain("403 Forbidden", "")
         if (asked.method, asked.path) == ("PUT", "/latest/api/token"):
             return self._token(asked.headers.get("x-aws-ec2-metadata-token-ttl-seconds", ""))
@@ -75,18 +77,21 @@ class Metadata:
         return _plain("404 Not Found", "")
 
     def _token(self, seconds: str) -> Answer:
-        if not seconds.isdecimal() or not 1 <= int(seconds) <= TOKEN_SECONDS:
+        if not seconds.isdecimal() or len(seconds) > 5 or not 1 <= int(seconds) <= TOKEN_SECONDS:
             return _plain("400 Bad Request", "")
         now = self._now()
-        self._tokens = {token: ends for token, ends in self._tokens.items() if ends > now}
+        live = [(token, ends) for token, ends in self._tokens.items() if ends > now]
+        self._tokens = dict(live[1 - TOKENS :])
         token = secrets.token_urlsafe(32)
         self._tokens[token] = now + timedelta(seconds=int(seconds))
         more = {"X-Aws-Ec2-Metadata-Token-Ttl-Seconds": seconds}
         return Answer("200 OK", token.encode(), "text/plain", more)
 
     def _knows(self, given: str) -> bool:
-        now = self._now()
-        return any(hmac.compare_digest(given, token) and ends > now for token, ends in self._tokens.items())
+        now, said = self._now(), given.encode("latin-1")
+        return any(
+            hmac.compare_digest(said, token.encode()) and ends > now for token, ends in self._tokens.items()
+        )
 
     async def _credentials(self) -> Answer:
         try:

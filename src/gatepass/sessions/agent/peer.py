@@ -5,7 +5,11 @@ from __future__ import annotations
 import _socket
 import os
 import struct
+import sys
 from dataclasses import dataclass
+
+Address = tuple[str, int]
+NOBODY = -1
 
 
 @dataclass(frozen=True)
@@ -68,19 +72,47 @@ def terminal_of(pid: int) -> str | None:
     return f"/dev/pts/{(major - 136) * 256 + minor}" if 136 <= major <= 143 else None
 
 
-def loopback_uid(port: int) -> int | None:
-    """The user whose connection on loopback comes from this port; None where the system does not say (Linux says)."""
-    for table, address in (("tcp", "0100007F"), ("tcp6", "00000000000000000000000001000000")):
+def is_strangers(caller: Address, listener: Address) -> bool:
+    """Whether another user of this machine holds the far end of a connection to a loopback `listener`.
+
+    The whole connection is looked up in the kernel's table, in whatever state it is: the far end may have any address
+    of this machine, and may have closed its own half. Root is no stranger. Where the system keeps no such table (not
+    Linux), and for listeners that are not on loopback, nobody is.
+    """
+    import ipaddress
+
+    if not ipaddress.ip_address(listener[0]).is_loopback:
+        return False
+    uid = _uid_of(caller, listener)
+    return uid is not None and uid not in (0, os.geteuid())
+
+
+def _uid_of(caller: Address, listener: Address) -> int | None:
+    """Whose socket the caller's end is; `NOBODY` when the table does not have it, None when there is no table."""
+    found = None
+    for table in ("tcp", "tcp6"):
         try:
             with open(f"/proc/net/{table}", encoding="ascii") as file:
                 rows = [line.split() for line in file.readlines()[1:]]
         except OSError:
             continue
-        wanted = f"{address}:{port:04X}"
+        found = NOBODY
+        wanted = [_as_listed(caller, table), _as_listed(listener, table)]
         for row in rows:
-            if row[1] == wanted and row[3] == "01":  # established
+            if row[1:3] == wanted:
                 return int(row[7])
-    return None
+    return found
+
+
+def _as_listed(address: Address, table: str) -> str:
+    """An address as the kernel lists it: words of the machine's own byte order; IPv4 within the table of IPv6 too."""
+    import ipaddress
+
+    ip = ipaddress.ip_address(address[0])
+    raw = ip.packed if table == "tcp" or ip.version == 6 else b"\0" * 10 + b"\xff\xff" + ip.packed
+    step = -1 if sys.byteorder == "little" else 1
+    words = (raw[at : at + 4][::step] for at in range(0, len(raw), 4))
+    return f"{b''.join(words).hex().upper()}:{address[1]:04X}"
 
 
 def _parent(pid: int) -> int:

@@ -55,6 +55,9 @@ class Strongbox:
 
     def unlock(self, passphrase: str | None, *, person: bool = True) -> None:
         """Open it, with the passphrase where its provider is one; `person`: somebody is there to be asked."""
+        self._open(passphrase, person=person)
+
+    def _open(self, passphrase: str | None, *, person: bool) -> Vault:
         from gatepass.sessions.vault.store import Vault
 
         def ask(prompt: str) -> str:
@@ -65,8 +68,11 @@ class Strongbox:
             return passphrase
 
         with self._lock:
-            self._vault = Vault.open(self._path, ask, person=person)
+            if self._kept_shut and not person:  # locked by hand since it was looked at
+                raise Locked("the vault is locked", advice="run: gatepass vault unlock")
+            vault = self._vault = Vault.open(self._path, ask, person=person)
             self._kept_shut = False
+        return vault
 
     def lock(self, *, keep_shut: bool = True) -> None:
         """Forget the key. With `keep_shut` only `unlock` opens it again; without, the next need does."""
@@ -77,9 +83,9 @@ class Strongbox:
             self._kept_shut = keep_shut
 
     def _opened(self) -> Vault:
-        if self._vault is None:
-            if self._kept_shut:
-                raise Locked("the vault is locked", advice="run: gatepass vault unlock")
-            self.unlock(None, person=False)
-        assert self._vault is not None
-        return self._vault
+        vault = self._vault  # a lock may come at any moment: its key is wiped then, and the vault says so
+        if vault is not None:
+            return vault
+        if self._kept_shut:
+            raise Locked("the vault is locked", advice="run: gatepass vault unlock")
+        return self._open(None, person=False)

@@ -15,6 +15,8 @@ from gatepass.sessions.files import private_dir, read_private, replace
 from gatepass.sessions.vault.sealed import KEY_BYTES
 
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**16, 8, 1  # stronger than the 2^15 that S-27 asks for; 64 MiB for 0.2 s
+SCRYPT_COSTS = frozenset(2**bits for bits in range(15, 21))
+"""What is taken from a file: not weaker than S-27, not more than a gibibyte."""
 COMMAND_SECONDS = 10.0
 _SERVICE = "gatepass"
 # Backends that keep secrets with the operating system; the others write files or nothing (S-27).
@@ -53,7 +55,7 @@ def passphrase_key(passphrase: str, provider: Provider) -> bytearray:
         raise BadInput(
             "the vault does not say how its passphrase is used", advice="restore vault.bin"
         ) from error
-    if not (2**15 <= n <= 2**20 and r == 8 and 1 <= p <= 8 and len(salt) >= 16):
+    if not (n in SCRYPT_COSTS and r == 8 and 1 <= p <= 8 and len(salt) >= 16):
         raise BadInput(f"the vault asks for scrypt n={n} r={r} p={p}, which gatepass refuses")
     import hashlib
 
@@ -205,9 +207,16 @@ def key_for(provider: Provider, ask: Ask, *, person: bool = True) -> bytearray:
             return passphrase_key(ask("vault passphrase"), provider)
         case "command":
             argv = provider.get("argv")
-            assert isinstance(argv, list)
+            if not isinstance(argv, list) or not argv:
+                raise _unsaid("command")
             return command_key([str(word) for word in argv])
         case "keyfile":
+            if not provider.get("path"):
+                raise _unsaid("path")
             return keyfile_key(Path(str(provider["path"])))
         case other:
             raise BadInput(f"the vault names the key provider {other!r}, which gatepass does not have")
+
+
+def _unsaid(what: str) -> BadInput:
+    return BadInput(f"the vault does not say the {what} its key comes from", advice="restore vault.bin")

@@ -69,20 +69,21 @@ class Vault:
             wrong = "passphrase" if document.provider.get("kind") == "passphrase" else "key"
             raise Locked(f"this {wrong} does not open the vault at {path}", advice="try again")
         vault = cls(path, key)
-        vault._read()
+        vault._read(key)
         return vault
 
     def names(self) -> list[str]:
         """The names of all records, sorted."""
-        return sorted(self._read().records)
+        return sorted(self._read(self._own_key()).records)
 
     def get(self, name: str) -> dict[str, Any] | None:
         """The secret of this name, or None. Raises `Tampered`."""
-        document = self._read()
+        key = self._own_key()
+        document = self._read(key)
         record = document.records.get(name)
         if record is None:
             return None
-        value = json.loads(sealed.decrypt(self._key, document, name, record))
+        value = json.loads(sealed.decrypt(key, document, name, record))
         assert isinstance(value, dict)
         return value
 
@@ -91,24 +92,25 @@ class Vault:
         if not name or len(name) > 200 or not name.isprintable():
             raise BadInput(f"{name!r} cannot name a secret", advice="use 1 to 200 printable characters")
         body = json.dumps(value).encode()
-        self._write(lambda d: {**d.records, name: sealed.encrypt(self._key, d, name, body)})
+        self._write(lambda key, d: {**d.records, name: sealed.encrypt(key, d, name, body)})
 
     def remove(self, names: Iterable[str]) -> list[str]:
         """Remove these secrets; the names that were there. May be repeated."""
         gone = set(names)
-        there = sorted(gone & self._read().records.keys())
+        there = sorted(gone & self._read(self._own_key()).records.keys())
         if there:
-            self._write(lambda d: {k: v for k, v in d.records.items() if k not in gone})
+            self._write(lambda _, d: {k: v for k, v in d.records.items() if k not in gone})
         return there
 
     def rotate(self, make: Callable[[str], tuple[bytearray, keys.Provider]]) -> Vault:
         """Encrypt everything anew under the key that `make` yields; the vault that uses it."""
         with locked(_lock(self.path)):
-            old = self._read()
+            old_key = self._own_key()
+            old = self._read(old_key)
             key, provider = make(old.install)
             bare = with_changes(old, provider=provider, records={})
             records = {
-                name: sealed.encrypt(key, bare, name, sealed.decrypt(self._key, old, name, record))
+                name: sealed.encrypt(key, bare, name, sealed.decrypt(old_key, old, name, record))
                 for name, record in old.records.items()
             }
             replace(self.path, sealed.render(sealed.sealed_again(key, with_changes(bare, records=records))))
@@ -127,11 +129,17 @@ class Vault:
         for index in range(len(self._key)):
             self._key[index] = 0
 
-    def _read(self) -> Sealed:
-        document = read_sealed(self.path)
-        if not any(self._key):
+    def _own_key(self) -> bytes:
+        """The key as it is now. Each call works with one copy: a lock that wipes the key in the middle of a write
+        must not have the rest written under zeros."""
+        key = bytes(self._key)
+        if not any(key):
             raise Locked("the vault is locked", advice="run: gatepass vault unlock")
-        if not sealed.seal_fits(self._key, document):
+        return key
+
+    def _read(self, key: bytes | bytearray) -> Sealed:
+        document = read_sealed(self.path)
+        if not sealed.seal_fits(key, document):
             raise Tampered(
                 f"the vault at {self.path} was changed by something else than gatepass: "
                 "a record was added, removed or swapped",
@@ -139,11 +147,12 @@ class Vault:
             )
         return document
 
-    def _write(self, change: Callable[[Sealed], dict[str, bytes]]) -> None:
+    def _write(self, change: Callable[[bytes, Sealed], dict[str, bytes]]) -> None:
         with locked(_lock(self.path)):
-            document = self._read()
-            new = with_changes(document, records=change(document))
-            replace(self.path, sealed.render(sealed.sealed_again(self._key, new)))
+            key = self._own_key()
+            document = self._read(key)
+            new = with_changes(document, records=change(key, document))
+            replace(self.path, sealed.render(sealed.sealed_again(key, new)))
 
 
 def export_vault(vault: Vault, target: Path, passphrase: str) -> int:
