@@ -1,4 +1,4 @@
-"""Twelve bugs that a careful programmer could make, each as a change to product code and the check that must see it.
+"""Thirteen bugs that a careful programmer could make, each as a change to product code and the check that must see it.
 
 An edit's `old` must stand in its file exactly once: one that no longer applies is a failure, not a pass.
 """
@@ -205,5 +205,17 @@ BUGS = (
             ),
         ),
         "made_by_hand_after_our_end",
+    ),
+    Planted(
+        "a reading counted from when the step goes on",
+        (
+            Edit(
+                "engine/step.py",
+                "        def decide(s: Situation) -> Plan:\n            if s.now > look.until:\n",
+                "        look = replace(look, until=self._parts.clock.now() + self._parts.settings.lease)\n\n"
+                "        def decide(s: Situation) -> Plan:\n            if s.now > look.until:\n",
+            ),
+        ),
+        "held_no_more",
     ),
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.engine_lab import HOUR, SECOND, Lab
 from tests.histories.checkers import Seen, check
+from tests.unit.engine import test_engine_parts as parts
 from tests.unit.engine import test_lessons as lessons
 
 from gatepass.access.decide import count, extended, may_decide
@@ -123,6 +124,10 @@ def standing_stays(folder: Path) -> None:
 
 def made_by_hand_after_our_end(folder: Path) -> None:
     lessons.test_what_an_administrator_makes_after_our_end_is_reported_and_stays_I3(Lab(folder))
+
+
+def held_no_more(folder: Path) -> None:
+    parts.test_held_before_is_not_said_of_what_was_removed_while_the_process_slept_I16(folder)
 
 
 def request(needed: int) -> Request:

@@ -2,6 +2,8 @@
 
 The lease is bound to the running thread by `hold`; the door asks `left` before each call. A process that was paused
 notices here, unless it was paused between this look and the wire; the sweep is for that.
+
+It is also how long what was read counts: until the end of the lease under which the last of its calls was let go.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from datetime import datetime, timedelta
 class _Held:
     until: datetime
     renew: Callable[[], datetime | None] | None
+    asked: bool = False
+    """Whether a call was made in this block."""
 
 
 _HELD: ContextVar[_Held | None] = ContextVar("lease", default=None)
@@ -36,15 +40,26 @@ def hold(until: datetime, renew: Callable[[], datetime | None] | None = None) ->
         _HELD.reset(token)
 
 
-def fits(now: datetime, length: timedelta) -> bool:
-    """Whether `length` fits into what is left of this thread's lease, renewed if it may be; without a lease, yes."""
+def ends() -> datetime | None:
+    """When this thread's lease ends, as it was when the last call was let go. None: it holds none."""
     held = _HELD.get()
-    if held is None or held.until - now >= length:
+    return None if held is None else held.until
+
+
+def fits(now: datetime, length: timedelta) -> bool:
+    """Whether `length` fits into what is left of this thread's lease, renewed if it may be; without a lease, yes.
+
+    No, too, for a process that slept past its lease between two calls of one look: the first one's answer is too old.
+    """
+    held = _HELD.get()
+    if held is None:
         return True
-    if held.renew is None:
+    if held.asked and now > held.until:
         return False
-    longer = held.renew()
-    if longer is None:
-        return False
-    held.until = longer
-    return longer - now >= length
+    if held.until - now < length:
+        longer = held.renew() if held.renew is not None else None
+        if longer is None or longer - now < length:
+            return False
+        held.until = longer
+    held.asked = True
+    return True

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from gatepass.access.facts import Fact, FactKey, Reading
 from gatepass.access.states import Verb
 from gatepass.access.strategy import OperationStatus, Strategy
+from gatepass.aws import lease
 from gatepass.clock import Clock
 from gatepass.errors import GatepassError
 
@@ -81,13 +83,22 @@ class Together(Generic[K, W, A]):
                 batch.error = GatepassError("a shared look at AWS broke off")
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What AWS was read to hold of one fact, and until when that counts."""
+
+    reading: Reading
+    until: datetime
+    """The end of the lease under which the last call of the read was let go. Who decides later slept meanwhile."""
+
+
 class Looking:
     """How the engine looks at AWS: reads shared by facts of one list, polls by operations of one instance."""
 
     def __init__(self, strategies: Mapping[str, Strategy], clock: Clock) -> None:
         self._strategies = strategies
         self._clock = clock
-        self._reads: Together[FactKey, None, Reading] = Together()
+        self._reads: Together[FactKey, None, Look] = Together()
         self._polls: Together[str, Verb, OperationStatus] = Together()
 
     def strategy(self, key: FactKey) -> Strategy:
@@ -99,15 +110,22 @@ class Looking:
             )
         return found
 
-    def read(self, fact: Fact) -> Reading:
-        """What AWS holds, read after this call began. Raises what the door raises."""
-        key, strategy = fact.key, self.strategy(fact.key)
+    def read(self, fact: Fact) -> Look:
+        """What AWS holds, read under this thread's lease after this call began. Raises what the door raises."""
+        key = fact.key
 
-        def run(wanted: Mapping[FactKey, None]) -> Mapping[FactKey, Reading]:
-            return strategy.observe(fact.through, tuple(wanted), self._clock.now())
+        def run(wanted: Mapping[FactKey, None]) -> Mapping[FactKey, Look]:
+            return self.observe(fact.through, tuple(wanted))
 
         group = (fact.through, key.kind, key.scope, key.parts[:-1])
         return self._reads.ask(group, key, None, run)
+
+    def observe(self, through: str, keys: Sequence[FactKey]) -> Mapping[FactKey, Look]:
+        """What AWS holds of facts that share a list, read now under this thread's lease."""
+        readings = self.strategy(keys[0]).observe(through, keys, self._clock.now())
+        until = lease.ends()
+        assert until is not None, "AWS is read under a lease"
+        return {key: Look(reading, until) for key, reading in readings.items()}
 
     def poll(self, fact: Fact, op_ref: str, verb: Verb) -> OperationStatus:
         """How one operation stands."""

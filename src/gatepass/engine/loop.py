@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from gatepass.access.facts import FactKey, Reading
 from gatepass.access.strategy import Strategy
 from gatepass.clock import Clock
 from gatepass.engine.brake import Brake
@@ -75,11 +74,10 @@ class Engine:
     ) -> None:
         self.core = core
         store, clock, settings = core.store, core.clock, core.settings
-        self._looking = Looking(strategies, clock)
         self._parts = StepParts(
             store=store,
             clock=clock,
-            looking=self._looking,
+            looking=Looking(strategies, clock),
             pacer=core.pacer,
             brake=core.brake,
             gate=ports.gate,
@@ -89,7 +87,7 @@ class Engine:
             point=point,
             dice=Random(seed),  # noqa: S311 - spreads retries, keeps no secret
         )
-        self._sweep = Sweep(self._parts, self._observe)
+        self._sweep = Sweep(self._parts)
         self._questions = Questions(store, clock, settings, ports.decider, ports.announcer, ports.alarms)
         self._messages = Messages(store, clock, settings, ports.notifier)
         leavers = Leavers(store, ports.roster, ports.announcer)
@@ -231,11 +229,6 @@ class Engine:
     def _claim(self, room: int) -> Sequence[ClaimedFact]:
         settings = self.core.settings
         return self.core.store.claim_due(settings.worker, self.core.clock.now(), room, settings.lease)
-
-    def _observe(self, group: Sequence[ClaimedFact]) -> dict[FactKey, Reading]:
-        strategy = self._looking.strategy(group[0].fact.key)
-        keys = [each.fact.key for each in group]
-        return dict(strategy.observe(group[0].fact.through, keys, self.core.clock.now()))
 
     def _beat(self) -> None:
         """Say that we live; and take over, before their leases end, the facts of those who do not say it any more.

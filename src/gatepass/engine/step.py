@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from gatepass.access import settle
 from gatepass.access.events import Event
-from gatepass.access.facts import Attempt, Fact, Reading
+from gatepass.access.facts import Attempt, Fact
 from gatepass.access.plans import Called, Next, Plan, Situation
 from gatepass.access.states import FactState, GrantState, Outcome, Verb
 from gatepass.access.strategy import CallResult
@@ -25,7 +25,7 @@ from gatepass.aws.errors import Later
 from gatepass.clock import Clock, to_ms
 from gatepass.engine.brake import Brake
 from gatepass.engine.concluding import conclude
-from gatepass.engine.looking import Looking
+from gatepass.engine.looking import Look, Looking
 from gatepass.engine.pacing import StorePacer
 from gatepass.engine.points import CLAIMED, DECIDED, DECIDING, RESULT, Point
 from gatepass.engine.ports import Alarms, Announcer, Gate
@@ -81,9 +81,9 @@ class Step:
         """Do what is due, until the fact rests. Never raises but for what kills the process; see `_guarded`."""
         self._guarded(lambda: self._follow(self._begin()))
 
-    def found(self, reading: Reading) -> None:
+    def found(self, look: Look) -> None:
         """Settle what the sweep read, although nothing was due."""
-        self._guarded(lambda: self._follow(self._decide_on(reading)))
+        self._guarded(lambda: self._follow(self._decide_on(look)))
 
     # -- the steps
 
@@ -111,14 +111,13 @@ class Step:
     def _read(self) -> Plan:
         return self._looked(lambda: self._parts.looking.read(self._fact), self._decide_on)
 
-    def _decide_on(self, reading: Reading) -> Plan:
+    def _decide_on(self, look: Look) -> Plan:
         """What a reading leads to, unless the process slept over it: what was true then may be long over."""
-        good_until = self._parts.clock.now() + self._parts.settings.lease
 
         def decide(s: Situation) -> Plan:
-            if s.now > good_until:
-                raise LeaseLost(f"what was read of {s.fact.key.text} is older than a lease")
-            return settle.read(s, reading)
+            if s.now > look.until:
+                raise LeaseLost(f"what was read of {s.fact.key.text} is older than its lease")
+            return settle.read(s, look.reading)
 
         return self._decide(decide)
 

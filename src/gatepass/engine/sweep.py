@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from gatepass.access.facts import FactKey, Reading
+from gatepass.access.facts import FactKey
+from gatepass.aws import lease
 from gatepass.aws.errors import Unreached
+from gatepass.engine.looking import Look
 from gatepass.engine.step import Step, StepParts
 from gatepass.errors import GatepassError
 from gatepass.store import ClaimedFact
@@ -29,11 +31,8 @@ _PASSES = 10
 class Sweep:
     """Goes over all facts in passes. One thread per process uses it."""
 
-    def __init__(
-        self, parts: StepParts, observe: Callable[[Sequence[ClaimedFact]], dict[FactKey, Reading]]
-    ) -> None:
+    def __init__(self, parts: StepParts) -> None:
         self._parts = parts
-        self._observe = observe
         self._next_pass: datetime | None = None
 
     def once(self) -> int:
@@ -74,7 +73,7 @@ class Sweep:
         for group in groups.values():
             organization = group[0].fact.through
             try:
-                readings = self._observe(group)
+                looks = self._observe(organization, [each.fact.key for each in group])
             except GatepassError as error:
                 log.warning("the sweep could not read %s: %s", organization, error)
                 if not isinstance(error, Unreached) or any(each.fact.ours for each in group):
@@ -84,4 +83,13 @@ class Sweep:
                 continue
             self._parts.alarms.cleared(f"sweep: {organization}")
             for each in group:
-                Step(self._parts, each).found(readings[each.fact.key])
+                Step(self._parts, each).found(looks[each.fact.key])
+
+    def _observe(self, organization: str, keys: Sequence[FactKey]) -> Mapping[FactKey, Look]:
+        """A long list may outlast the facts' leases: whoever takes one of them meanwhile voids our decision."""
+
+        def longer() -> datetime:
+            return self._parts.clock.now() + self._parts.settings.lease
+
+        with lease.hold(longer(), longer):
+            return self._parts.looking.observe(organization, keys)

@@ -131,12 +131,13 @@ def test_a_fact_touched_under_a_step_is_settled_at_once_and_not_after_the_lease(
     assert lab.clock.now() < lab.grant(grant).made_at + 5 * SECOND  # of 15 that the lease lasts
 
 
-def test_what_was_read_before_a_pause_longer_than_the_lease_is_read_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", [points.DECIDING, "after ListAccountAssignments"])
+def test_what_was_read_before_a_pause_longer_than_the_lease_is_read_again(tmp_path: Path, where: str) -> None:
     """Nobody else came meanwhile, so the fence would let it pass; what AWS held then may be long over (I3)."""
     slept: list[str] = []
 
     def point(name: str) -> None:
-        if name == points.DECIDING and not slept:
+        if name == where and not slept:
             slept.append(name)
             lab.clock.advance(16 * SECOND)
             lab.by_hand(lab.key(), present=True)  # an administrator, while the process sleeps
@@ -147,6 +148,77 @@ def test_what_was_read_before_a_pause_longer_than_the_lease_is_read_again(tmp_pa
     assert slept
     assert lab.state(grant) is GrantState.COVERED
     assert "CreateAccountAssignment" not in lab.calls()
+
+
+def test_held_before_is_not_said_of_what_was_removed_while_the_process_slept_I16(tmp_path: Path) -> None:
+    """The process sleeps in the last lines of the call that read it, and goes on as if it had read it just now."""
+    slept: list[str] = []
+
+    def point(name: str) -> None:
+        if name == "after ListAccountAssignments" and not slept:
+            slept.append(name)
+            lab.by_hand(lab.key(), present=False)
+            lab.clock.advance(16 * SECOND)
+
+    lab = Lab(tmp_path, point=point, list_lag=0)
+    lab.by_hand(lab.key(), present=True)
+    grant = lab.give()
+    lab.pass_time(MINUTE)
+    assert slept
+    assert lab.state(grant) is GrantState.ACTIVE
+    assert lab.held()
+
+
+def test_a_process_that_slept_between_two_pages_begins_the_list_anew_I16(tmp_path: Path) -> None:
+    """One half of the list would be older than the other by as long as it slept."""
+    pages: list[str] = []
+
+    def point(name: str) -> None:
+        if name == "after ListAccountAssignments":
+            pages.append(name)
+            if len(pages) == 3:
+                lab.by_hand(lab.key("ana"), present=False)
+                lab.clock.advance(16 * SECOND)
+
+    lab = Lab(tmp_path, point=point, list_lag=0, page_size=1)
+    for name in ("ana", "ben", "cleo", "dan"):
+        lab.by_hand(lab.key(name), present=True)
+    grant = lab.give()
+    lab.pass_time(MINUTE)
+    assert lab.state(grant) is GrantState.ACTIVE
+    assert lab.held()
+
+
+def test_a_list_that_takes_longer_than_a_lease_is_decided_on(tmp_path: Path) -> None:
+    """Its reader was awake all the while: the lease was renewed between pages."""
+    lab = Lab(tmp_path, list_lag=0, page_size=1)
+    for name in ("ben", "cleo", "dan"):
+        lab.by_hand(lab.key(name), present=True)
+    lab.faults({"do": "slow", "seconds": 7, "operation": "ListAccountAssignments"})
+    grant = lab.give()
+    lab.pass_time(MINUTE)
+    assert lab.state(grant) is GrantState.ACTIVE
+    assert not lab.said("fact.error")
+
+
+def test_the_sweep_decides_nothing_on_what_it_read_before_it_slept_I3(tmp_path: Path) -> None:
+    """What it saw removed is there again when it wakes: its grant goes on."""
+    slept: list[str] = []
+    lab = Lab(tmp_path, list_lag=0)
+    grant = lab.give()
+    lab.pass_time(10 * MINUTE, 10 * SECOND)
+
+    def point(name: str) -> None:
+        if name == "after ListAccountAssignments" and not slept:
+            slept.append(name)
+            lab.by_hand(lab.key(), present=True)
+            lab.clock.advance(16 * SECOND)
+
+    lab.by_hand(lab.key(), present=False)
+    lab.restart(point)
+    lab.pass_time(10 * MINUTE, 10 * SECOND)
+    assert slept
+    assert lab.state(grant) is GrantState.ACTIVE
 
 
 # -- people
