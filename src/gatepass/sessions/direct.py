@@ -50,6 +50,7 @@ def conversation_here(paths: Paths) -> Iterator[socket.socket]:
     finally:
         ours.close()
         thread.join(END_SECONDS)  # a call to AWS that hangs shall not keep us
+        service.logins.finish()  # but one that uses a refresh token up does, until its answer is written
 
 
 async def _answer(service: Service, connection: socket.socket) -> None:

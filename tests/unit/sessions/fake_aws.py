@@ -50,6 +50,9 @@ class FakeAws:
     latency: float = 0.0
     answering: threading.Event = field(default_factory=threading.Event)
     """Cleared: calls are counted and their answers kept back until it is set."""
+    replying: threading.Event = field(default_factory=threading.Event)
+    """Cleared: what a token was asked for is done, and the answer kept back until it is set."""
+    done: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     params: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     fail: dict[str, list[Answer]] = field(default_factory=dict)
@@ -74,6 +77,7 @@ class FakeAws:
 
     def __post_init__(self) -> None:
         self.answering.set()
+        self.replying.set()
 
     def user(
         self, key_id: str = "AKIAEXAMPLEGATEWAY01", secret: str = "s" * 40, account: str = "111111111111"
@@ -304,7 +308,7 @@ class _Handler(BaseHTTPRequestHandler):
         if split.path in ("/token", "/client/register", "/device_authorization"):
             p = json.loads(body)
             name = f"oidc:{split.path}" + (f":{p['grantType']}" if "grantType" in p else "")
-            self._json(name, {}, lambda: self.fake.oidc(split.path, p))
+            self._json(name, {}, lambda: self.fake.oidc(split.path, p), kept_back=True)
         elif split.path == "/logout":
             self._json("portal:/logout", {}, lambda: self.fake.portal("/logout", {}, self._bearer()))
         elif split.path == "/federation":
@@ -332,11 +336,20 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, text, "text/xml")
 
-    def _json(self, name: str, params: dict[str, str], make: Callable[[], dict[str, Any]]) -> None:
+    def _json(
+        self,
+        name: str,
+        params: dict[str, str],
+        make: Callable[[], dict[str, Any]],
+        *,
+        kept_back: bool = False,
+    ) -> None:
         try:
             self.fake.count(name, params)
             with self.fake.lock:
                 value = make()
+                self.fake.done[name] += 1
+            assert not kept_back or self.fake.replying.wait(LONG)
         except Answer as error:
             # OIDC errors are named twice: in the header and, for some, in the body
             body = json.dumps({"error": error.code, "message": error.message, "__type": error.code})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -81,6 +82,9 @@ class FakeSecrets:
 
     def remove(self, names: list[str]) -> list[str]:
         return [n for n in names if self.values.pop(n, None) is not None]
+
+    def held(self) -> contextlib.AbstractContextManager[FakeSecrets]:
+        return contextlib.nullcontext(self)
 
 
 class FakeGrants:

@@ -366,6 +366,7 @@ class Control:
         }
 
     async def _quit_op(self, message: Message, asker: Person) -> Any:
+        await self._service.finish()
         self._quit()
 
     async def _integrations(self, message: Message, asker: Person) -> Any:

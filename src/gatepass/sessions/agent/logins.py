@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from dataclasses import replace as with_changes
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gatepass.clock import Clock
 from gatepass.sessions.agent.asker import NOBODY, Asker, logs_in
-from gatepass.sessions.errors import BadInput, NeedsHuman, SessionError
+from gatepass.sessions.errors import BadInput, NeedsHuman, SessionError, Upstream
 from gatepass.sessions.files import locked, private_dir
 from gatepass.sessions.model import Integration
 from gatepass.sessions.providers.transport import Transport
@@ -26,14 +29,25 @@ AUTO_LOGIN_LIMIT = timedelta(seconds=120)
 """A window that a tool opened and nobody looks at (S-49)."""
 LOOK_SECONDS = 1.0
 REFRESH_AT_MOST_EVERY = timedelta(seconds=60)
+FINISH_SECONDS = 20.0
+"""How long an orderly end waits for renewals: one call's time-outs (5 s to connect, 15 s to read)."""
 
 
-class SecretStore(Protocol):
-    """The vault as the agent uses it; raises `Locked` when it is closed."""
+class Secrets(Protocol):
+    """Secrets by name."""
 
     def get(self, name: str) -> dict[str, Any] | None: ...
     def put(self, name: str, value: dict[str, Any]) -> None: ...
+
+
+class SecretStore(Secrets, Protocol):
+    """The vault as the agent uses it; raises `Locked` when it is closed."""
+
     def remove(self, names: list[str]) -> list[str]: ...
+
+    def held(self) -> AbstractContextManager[Secrets]:
+        """The secrets, readable and writable until the context ends, even when the store is locked meanwhile."""
+        ...
 
 
 class Logins:
@@ -56,6 +70,7 @@ class Logins:
         self._unsaved: dict[str, Token] = {}
         """Tokens that could not be written: the one they replaced is used up, so losing them would end the login."""
         self._dead: set[str] = set()
+        self._renewals = Renewals()
 
     async def token(self, integration: Integration, asker: Asker) -> str:
         """An access token that should work. Raises `NeedsHuman` when only a person can help."""
@@ -67,7 +82,7 @@ class Logins:
         if not logs_in(asker) and not integration.auto_login:
             from gatepass.sessions.providers.oidc import needs_login
 
-            raise needs_login(integration)
+            raise needs_login(integration, await asyncio.to_thread(self._stored, integration))
         return (await self.login(integration, asker)).access_token
 
     async def login(self, integration: Integration, asker: Asker) -> Token:
@@ -95,21 +110,35 @@ class Logins:
         self._dead.add(_mark(access_token))
 
     async def logout(self, integration: Integration) -> bool:
-        """End the token at the portal and forget it; whether there was one. May be repeated."""
-        self._unsaved.pop(integration.name, None)
-        value = await asyncio.to_thread(self._store.get, _token_name(integration))
-        if value is None:
-            return False
+        """End the token at the portal and forget it; whether there was one. May be repeated.
+
+        Waits for a renewal under way, which would put the login back.
+        """
+        return await asyncio.to_thread(self._log_out, integration)
+
+    def _log_out(self, integration: Integration) -> bool:
         from gatepass.sessions.providers.oidc import Token
         from gatepass.sessions.providers.portal import Portal
 
-        token = Token.from_json(value)
-        portal = Portal(self._transport, integration.region, integration.name, token.access_token)
-        try:
-            await asyncio.to_thread(portal.logout)
-        finally:
-            await asyncio.to_thread(self._store.remove, [_token_name(integration)])
-        return True
+        with self._lock_of(integration):
+            self._unsaved.pop(integration.name, None)
+            value = self._store.get(_token_name(integration))
+            if value is None:
+                return False
+            token = Token.from_json(value)
+            portal = Portal(self._transport, integration.region, integration.name, token.access_token)
+            try:
+                portal.logout()
+            finally:
+                self._store.remove([_token_name(integration)])
+            return True
+
+    def finish(self) -> None:
+        """Begin no further renewal; return when those under way are over and written, or after `FINISH_SECONDS`.
+
+        Blocking.
+        """
+        self._renewals.finish(FINISH_SECONDS)
 
     async def expires_at(self, integration: Integration) -> datetime | None:
         """When the kept token ends, or None."""
@@ -145,15 +174,14 @@ class Logins:
 
     def _refreshed(self, integration: Integration) -> Token | None:
         """Refresh under the integration's lock, after reading again: refresh tokens are used up (S-66)."""
-        private_dir(self._locks)
-        with locked(self._locks / f"integration-{_mark(integration.name)}.lock"):
+        with self._lock_of(integration):
             token = self._stored(integration)
             if self._usable(token) is not None or token is None:
                 return token
             if not self._can_refresh(token):
                 return None
             try:
-                new = self._refresh(integration, token)
+                return self._refresh(integration, token)
             except SessionError as error:
                 still = token.expires_at - self._transport.now() > timedelta(seconds=30)
                 if still and _mark(token.access_token) not in self._dead:
@@ -161,19 +189,16 @@ class Logins:
                 if isinstance(error, NeedsHuman):
                     return None
                 raise  # a dead network is no reason to log in again
-            from gatepass.sessions.providers.oidc import Token
 
-            kept = Token(
-                new.access_token, new.expires_at, new.refresh_token or token.refresh_token, new.registration
-            )
-            self._keep(integration, kept)
-            return kept
+    def _lock_of(self, integration: Integration) -> AbstractContextManager[None]:
+        private_dir(self._locks)
+        return locked(self._locks / f"integration-{_mark(integration.name)}.lock")
 
-    def _keep(self, integration: Integration, token: Token) -> None:
-        """Write the token; on a full disk it is held in memory until the next one can be written."""
+    def _keep(self, integration: Integration, token: Token, secrets: Secrets) -> None:
+        """Write the token; when that fails, on a full disk, it is held in memory until the next can be written."""
         try:
-            self._store.put(_token_name(integration), token.to_json())
-        except OSError:
+            secrets.put(_token_name(integration), token.to_json())
+        except (OSError, SessionError):
             self._unsaved[integration.name] = token
         else:
             self._unsaved.pop(integration.name, None)
@@ -186,12 +211,31 @@ class Logins:
         if last is not None and self._clock.now() - last[0] < REFRESH_AT_MOST_EVERY:
             raise last[1]
         try:
-            new = self._oidc(integration).refresh(token)
+            with self._renewals.one(integration.name), self._store.held() as secrets:
+                new = self._exchange(integration, token, secrets)
         except SessionError as error:
             self._tried[integration.name] = (self._clock.now(), error)
             raise
         self._tried[integration.name] = (self._clock.now(), needs_login(integration))
         return new
+
+    def _exchange(self, integration: Integration, token: Token, secrets: Secrets) -> Token:
+        """The refresh token for new ones, written before they are used.
+
+        That it is sent is written first: whoever finds that and no new token, because a process was killed in
+        between, tries once more and, where AWS takes the token no more, never again.
+        """
+        begun = with_changes(token, renewing_since=self._transport.now())
+        with suppress(OSError):  # a full disk: what comes back is held in memory
+            secrets.put(_token_name(integration), begun.to_json())
+        try:
+            new = self._oidc(integration).refresh(token)
+        except NeedsHuman:
+            self._keep(integration, with_changes(token, refresh_token=None), secrets)
+            raise
+        kept = with_changes(new, refresh_token=new.refresh_token or token.refresh_token)
+        self._keep(integration, kept, secrets)
+        return kept
 
     def _can_refresh(self, token: Token) -> bool:
         from gatepass.sessions.providers.oidc import EARLY
@@ -230,7 +274,7 @@ class Logins:
             if not is_invalid_client(error):
                 raise
             token = self._flow(oidc, flow, self._registration(integration, oidc, flow, fresh=True), show)
-        self._keep(integration, token)
+        self._keep(integration, token, self._store)
         self._share(integration, token)
         return token
 
@@ -296,6 +340,37 @@ class Logins:
             }
         self._cli_cache.mkdir(parents=True, exist_ok=True, mode=0o700)
         replace(self._cli_cache / f"{_sha1(integration.name)}.json", json.dumps(body).encode())
+
+
+class Renewals:
+    """The exchanges of refresh tokens under way, which nothing orderly may cut off. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._under_way = 0
+        self._over = False
+
+    @contextmanager
+    def one(self, name: str) -> Iterator[None]:
+        """One exchange, from before it is sent until its outcome is written. Raises `Upstream` after `finish`."""
+        with self._changed:
+            if self._over:
+                raise Upstream(
+                    f"integration {name!r}: the agent is about to end", advice="run the command again"
+                )
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def finish(self, seconds: float) -> bool:
+        """Let no other begin; wait for those under way, and say whether they are over. May be repeated."""
+        with self._changed:
+            self._over = True
+            return self._changed.wait_for(lambda: self._under_way == 0, seconds)
 
 
 @dataclass

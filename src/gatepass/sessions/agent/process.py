@@ -154,6 +154,7 @@ async def serve(
     ticker = asyncio.create_task(_tick(service, clock, done))
     started = asyncio.create_task(_autostart(service))
     await done.wait()
+    await service.finish()
     for task in (ticker, started):
         task.cancel()
     await server.close()

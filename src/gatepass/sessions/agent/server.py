@@ -145,6 +145,7 @@ class Server:
         return answer(OK, b"unlocked\n")
 
     async def _leave(self, request: Request, peer: Peer) -> bytes:
+        await self._service.finish()
         self._quit()
         return answer(OK, b"bye\n")
 

@@ -103,6 +103,10 @@ class Service:
         self.keeper.lock()
         self.strongbox.lock()
 
+    async def finish(self) -> None:
+        """Before an orderly end: what must not be cut off is waited for, a while."""
+        await asyncio.to_thread(self.logins.finish)
+
     def woke(self) -> None:
         """The machine has slept: the ages are looked at anew (S-23), or everything is locked where wanted (S-29)."""
         self.events.changed("*", "asleep", "awake", "the machine slept: all ages looked at again")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ class Strongbox:
         self._lock = threading.Lock()
         self._vault: Vault | None = None
         self._kept_shut = False
+        self._holders = 0
+        self._to_wipe: list[Vault] = []
 
     @property
     def is_open(self) -> bool:
@@ -42,6 +46,22 @@ class Strongbox:
     def remove(self, names: list[str]) -> list[str]:
         """Remove secrets; the names that were there."""
         return self._opened().remove(names)
+
+    @contextmanager
+    def held(self) -> Iterator[Vault]:
+        """The open vault, until the context ends: a lock meanwhile shuts it for all others, and wipes its key then."""
+        vault = self._opened()
+        with self._lock:
+            if vault is not self._vault:
+                raise Locked("the vault is locked", advice="run: gatepass vault unlock")
+            self._holders += 1
+        try:
+            yield vault
+        finally:
+            with self._lock:
+                self._holders -= 1
+                if not self._holders:
+                    self._wipe_all()
 
     def vault(self) -> Vault:
         """The open vault, for encrypting the agentless cache."""
@@ -78,9 +98,15 @@ class Strongbox:
         """Forget the key. With `keep_shut` only `unlock` opens it again; without, the next need does."""
         with self._lock:
             if self._vault is not None:
-                self._vault.wipe()
+                self._to_wipe.append(self._vault)
             self._vault = None
             self._kept_shut = keep_shut
+            if not self._holders:
+                self._wipe_all()
+
+    def _wipe_all(self) -> None:
+        while self._to_wipe:
+            self._to_wipe.pop().wipe()
 
     def _opened(self) -> Vault:
         vault = self._vault  # a lock may come at any moment: its key is wiped then, and the vault says so

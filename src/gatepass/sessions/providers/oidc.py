@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gatepass.clock import Clock, from_ms, to_ms
+from gatepass.clock import Clock, from_ms, iso, to_ms
 from gatepass.sessions.errors import Denied, NeedsHuman, SessionError, StaleParent, Upstream
 from gatepass.sessions.model import Integration
 from gatepass.sessions.partitions import partition_of_region
@@ -48,6 +48,8 @@ class Token:
     expires_at: datetime
     refresh_token: str | None
     registration: Registration | None
+    renewing_since: datetime | None = None
+    """When the refresh token was last sent without an answer that was kept: it may be used up (S-66)."""
 
     def to_json(self) -> dict[str, Any]:
         """For the vault."""
@@ -57,6 +59,7 @@ class Token:
             "expires_at": to_ms(self.expires_at),
             "refresh_token": self.refresh_token,
             "registration": None if found is None else registration_to_json(found),
+            "renewing_since": None if self.renewing_since is None else to_ms(self.renewing_since),
         }
 
     @classmethod
@@ -68,6 +71,7 @@ class Token:
             from_ms(value["expires_at"]),
             value.get("refresh_token"),
             None if found is None else registration_from_json(found),
+            None if value.get("renewing_since") is None else from_ms(value["renewing_since"]),
         )
 
 
@@ -214,10 +218,14 @@ class Oidc:
             raise AwsRefused(error.message, aws_code="ExpiredTokenException", advice=error.advice) from error
 
 
-def needs_login(integration: Integration) -> NeedsHuman:
-    """The one way to say that a person must log in."""
+def needs_login(integration: Integration, held: Token | None = None) -> NeedsHuman:
+    """The one way to say that a person must log in; `held` is the login that is no use any more, if any."""
+    why = ""
+    if held is not None and held.refresh_token is None and held.renewing_since is not None:
+        why = f": its renewal at {iso(held.renewing_since)} was cut off, and cannot be made again"
     return NeedsHuman(
-        f"integration {integration.name!r} needs login", advice=f"run: gatepass login {integration.name}"
+        f"integration {integration.name!r} needs login{why}",
+        advice=f"run: gatepass login {integration.name}",
     )
 
 
