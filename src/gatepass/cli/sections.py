@@ -31,6 +31,17 @@ class SectionedGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """An unknown command is answered with the nearest one."""
+        from difflib import get_close_matches
+
+        near = [] if args[0] in self._places else get_close_matches(args[0], self._places, n=1)
+        if near:
+            ctx.fail(f"No such command {args[0]!r}; did you mean {near[0]}?")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line per command, in the order of the sections."""
         width = max(map(len, self._places))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from gatepass.cli.main import SECTIONS, main
 from gatepass.cli.summaries import SUMMARIES
@@ -72,6 +73,13 @@ def test_every_example_in_a_help_page_can_be_typed(tmp_path: Path, monkeypatch: 
 def test_no_summary_of_a_command_is_cut_off() -> None:
     lines = [line for words in _commands(main) for line in _page(words).splitlines()]
     assert not [line for line in lines if re.search(r"[a-z,:]\.\.\.$", line)]
+
+
+@pytest.mark.parametrize("typed, meant", [("aproove", "approve"), ("teams who-cn", "teams who-can")])
+def test_an_unknown_command_is_answered_with_the_nearest(typed: str, meant: str) -> None:
+    done = CliRunner().invoke(main, typed.split())
+    assert done.exit_code == 2
+    assert f"did you mean {meant.split()[-1]}?" in done.output
 
 
 def _page(words: tuple[str, ...]) -> str:
