@@ -29,6 +29,27 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def span(length: timedelta) -> str:
+    """A length in at most two units, rounded down: `2 d 3 h`, `14 min`, `40 s`."""
+    seconds = int(abs(length).total_seconds())
+    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    parts = []
+    for name, size in units:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {name}")
+        if len(parts) == 2 or (parts and name == "min"):
+            break
+    return " ".join(parts) or "0 s"
+
+
+def relative(at: datetime, now: datetime) -> str:
+    """`in 14 min`, `2 h ago`, `now`."""
+    if abs(at - now) < timedelta(seconds=1):
+        return "now"
+    return f"in {span(at - now)}" if at > now else f"{span(now - at)} ago"
+
+
 class Clock(Protocol):
     """Where the time comes from. Implementations are thread-safe."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from gatepass.api.render import lasts
 from gatepass.desk import Ask, Caller, Desk
 from gatepass.errors import GatepassError
 from gatepass.estate.model import Offer, Target
+from gatepass.estate.naming import session_name
 
 Json = dict[str, Any]
 ACCOUNT = "account_id"
@@ -42,6 +43,8 @@ def sessions_json(desk: Desk, aws: AwsTells, caller: Caller) -> Json:
 class _Gathered:
     def __init__(self, desk: Desk, aws: AwsTells, caller: Caller) -> None:
         self._desk, self._aws, self._caller = desk, aws, caller
+        self._estate = desk.estate()
+        self._accounts_of: dict[str, Mapping[str, str]] = {}
         self.complete = True
         self.logins: dict[str, Json] = {}
         self.sessions: list[Json] = []
@@ -64,8 +67,9 @@ class _Gathered:
             "region": organization.connector.region,
         }
         try:
-            for account, label in self._accounts(offer, target):
-                self.sessions.append(self._session(offer, target, role, account, label))
+            names = self._names(target.organization)
+            for account in self._accounts(offer, target):
+                self.sessions.append(self._session(offer, target, role, account, names))
         except GatepassError as error:
             self.problems.append(f"flow {offer.flow.name}, target {target.name}: {error.message}")
 
@@ -74,29 +78,35 @@ class _Gathered:
         arn = target.settings.get("permission_set_arn")
         return name or (self._aws.permission_set(target.organization, arn) if arn else "")
 
-    def _accounts(self, offer: Offer, target: Target) -> Iterator[tuple[str, str]]:
+    def _accounts(self, offer: Offer, target: Target) -> Iterator[str]:
         """The accounts as the person would be offered them: of the estate, of AWS or of the flow's code."""
         if ACCOUNT in target.settings:
-            yield target.settings[ACCOUNT], ""
+            yield target.settings[ACCOUNT]
             return
         form = self._desk.form(self._caller, Ask(offer.flow.name, target.name, target.organization, {}))
         options = form.options.get(ACCOUNT)
         if options is not None and options.problem:
             self.problems.append(f"flow {offer.flow.name}, target {target.name}: {options.problem}")
         for option in options.options if options is not None else ():
-            yield str(option.value), option.label
+            yield str(option.value)
         if options is None and target.accounts is not None:
-            yield from ((account, "") for account in sorted(target.accounts.ids))
+            yield from sorted(target.accounts.ids)
 
-    @staticmethod
-    def _session(offer: Offer, target: Target, role: str, account: str, label: str) -> Json:
+    def _names(self, organization: str) -> Mapping[str, str]:
+        if organization not in self._accounts_of:
+            self._accounts_of[organization] = self._desk.accounts(organization)
+        return self._accounts_of[organization]
+
+    def _session(
+        self, offer: Offer, target: Target, role: str, account: str, names: Mapping[str, str]
+    ) -> Json:
         return {
+            "name": session_name(self._estate, offer.flow.name, target, account, names),
             "flow": offer.flow.name,
             "target": target.name,
-            "short": target.short,
             "organization": target.organization,
             "account_id": account,
-            "account": "" if label == account else label,
+            "account": names.get(account, ""),
             "role_name": role,
             "longest": lasts(offer.cap),
         }

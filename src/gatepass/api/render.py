@@ -117,6 +117,7 @@ def shown_json(shown_: Shown) -> Json:
         "attempts": [attempt_json(each) for each in shown_.attempts],
         "fact_states": [fact_json(each) for each in shown_.facts.values()],
         "may": sorted(shown_.may),
+        "session": shown_.session,
         "forecast_lateness_s": round(shown_.lateness.total_seconds(), 1),
     }
 
@@ -124,7 +125,7 @@ def shown_json(shown_: Shown) -> Json:
 def held_json(held: Held) -> Json:
     request = held.request
     about = {"flow": request.flow, "target": request.target, "account_id": request.account_id}
-    return {**grant_json(held.grant), **about, "reason": request.reason}
+    return {**grant_json(held.grant), **about, "reason": request.reason, "session": held.session}
 
 
 def offer_json(offer: Offer) -> Json:

@@ -67,7 +67,7 @@ def exec_(ask: bool, reason: str, by_env: bool, fd: int | None, name: str, comma
     \b
     Examples:
       gatepass exec dev -- aws s3 ls
-      gatepass exec foo-production/AdministratorAccess --request --reason OPS-12 -- terraform plan
+      gatepass exec tenant_foo/main --request --reason OPS-12 -- terraform plan
     """
     from gatepass.sessions.client import conversation
 

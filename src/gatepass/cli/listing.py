@@ -28,15 +28,22 @@ def listing_options(command: F) -> F:
 
 
 def show_list(
-    rows: Sequence[Row], columns: Sequence[str], output: str, chosen: str | None, filters: Sequence[str]
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    output: str,
+    chosen: str | None,
+    filters: Sequence[str],
+    nothing: str = "",
 ) -> None:
-    """Print `rows`; `columns` are the stable keys, in their order."""
+    """Print `rows`; `columns` are the stable keys, in their order; `nothing` is said where there are none."""
     wanted = _columns(columns, chosen)
     kept = [row for row in rows if _matches(row, filters, columns)]
     if output == "json":
         click.echo(as_json(kept, wanted))
     elif output == "csv":
         click.echo(_csv(kept, wanted), nl=False)
+    elif not kept and nothing:
+        click.echo(nothing)
     else:
         click.echo(as_table(kept, wanted, every=chosen is not None))
 

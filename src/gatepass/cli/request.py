@@ -10,7 +10,9 @@ import click
 
 from gatepass.access.states import RequestState
 from gatepass.cli.listing import show_list
+from gatepass.cli.moments import with_moments
 from gatepass.cli.outcomes import DENIED, FAILURE, NEEDS_HUMAN
+from gatepass.cli.request_page import deciders, lines
 from gatepass.cli.server import connect, output_option, print_json
 from gatepass.client import Client, segment
 
@@ -36,6 +38,7 @@ _ACCESS = (
     "account_id",
     "no_new_sessions_after",
     "last_session_ends_by",
+    "session",
 )
 
 
@@ -103,7 +106,7 @@ def _list_offers(client: Client, output: str) -> None:
     if output == "json":
         print_json(offers)
     elif offers:
-        show_list([{**each, "approvers": _deciders(each)} for each in offers], columns, output, None, ())
+        show_list([{**each, "approvers": deciders(each)} for each in offers], columns, output, None, ())
     else:
         click.echo("there is nothing you may ask for; an admin can add you to a group of the estate")
 
@@ -165,7 +168,8 @@ def requests(
     if output == "json":
         print_json(got)
     else:
-        show_list(got, _REQUESTS, output, None, ())
+        nothing = "nothing waits for your answer" if to_decide else "there are no such requests"
+        show_list(with_moments(got, "asked_at"), _REQUESTS, output, None, (), nothing)
 
 
 @click.command("show")
@@ -190,7 +194,8 @@ def access(output: str) -> None:
     if output == "json":
         print_json(got)
     else:
-        show_list(got, _ACCESS, output, None, ())
+        told = with_moments(got, "no_new_sessions_after", "last_session_ends_by")
+        show_list(told, _ACCESS, output, None, (), "you hold nothing; ask with: gatepass request --list")
 
 
 @click.command("approve")
@@ -271,50 +276,5 @@ def _print_request(shown: Json, output: str, *, err: bool = False) -> None:
     if output == "json":
         print_json(shown)
         return
-    for line in _lines(shown):
+    for line in lines(shown):
         click.echo(line, err=err)
-
-
-def _lines(shown: Json) -> Iterable[str]:
-    yield f"{shown['id']}  {shown['state'].upper()}" + (f"  ({shown['why']})" if shown["why"] else "")
-    what = " ".join(str(part) for part in (shown["target"] or shown["flow"], shown["account_id"]) if part)
-    yield f"  what      {what}" + (f" in {shown['organization']}" if shown["organization"] else "")
-    if shown["duration"]:
-        yield f"  for       {shown['duration']}" + (
-            f", asks {shown['extension']} more" if shown["extension"] else ""
-        )
-    yield f"  who       {shown['requester']}" + (
-        f", asked by {shown['asked_by']}" if shown["asked_by"] else ""
-    )
-    if shown["reason"]:
-        yield f"  why       {_one_line(shown['reason'])}"
-    for name, value in shown["fields"].items():
-        yield f"  {name:<9} {_one_line(str(value))}"
-    yield f"  decides   {_deciders(shown)} ({shown['rule']})"
-    for decision in shown.get("decisions", ()):
-        said = f": {_one_line(decision['message'])}" if decision["message"] else ""
-        yield f"  answer    {decision['answer']} by {decision['by']} at {decision['at']}{said}"
-    for grant in shown.get("grants", ()):
-        yield f"  grant     {grant['state']}" + (f" ({grant['why']})" if grant["why"] else "")
-        if grant["no_new_sessions_after"]:
-            yield f"            no new sessions after {grant['no_new_sessions_after']}"
-            yield f"            last session ends by  {grant['last_session_ends_by']}"
-    for fact in shown.get("fact_states", ()):
-        if fact["last_error"]:
-            yield f"  error     {_one_line(fact['last_error'])}; try {fact['tries']}, next at {fact['next_try_at']}"
-    if shown.get("forecast_lateness_s", 0) >= 1:
-        yield f"  late      taken back about {shown['forecast_lateness_s']:.0f} s after its end, by the backlog now"
-    if shown.get("may"):
-        yield f"  you may   {', '.join(shown['may'])}"
-
-
-def _deciders(rule: Json) -> str:
-    """Who decides, and how many of them where one is not enough."""
-    if not rule["needed"]:
-        return "the rule itself"
-    return str(rule["approvers"]) if rule["needed"] == 1 else f"{rule['needed']} of {rule['approvers']}"
-
-
-def _one_line(text: str) -> str:
-    """Text of a person as one printable line: control characters never reach the terminal (security.md 16, 32)."""
-    return "".join(character if character.isprintable() else " " for character in text)[:200]

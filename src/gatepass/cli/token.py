@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gatepass.cli.listing import show_list
+from gatepass.cli.moments import when, with_moments
 from gatepass.cli.server import connect, output_option, print_json
 from gatepass.client import segment
 
@@ -33,7 +34,7 @@ def issue(person: str, scopes: tuple[str, ...], lasts: str, label: str, output: 
         return
     click.echo(made["token"])
     click.echo(
-        f"{made['id']} for {made['person']}, good until {made['expires_at']}; shown this once", err=True
+        f"{made['id']} for {made['person']}, good until {when(made['expires_at'])}; shown this once", err=True
     )
 
 
@@ -45,7 +46,9 @@ def list_tokens(output: str) -> None:
     if output == "json":
         print_json(got)
     else:
-        show_list([{**each, "scopes": " ".join(each["scopes"])} for each in got], _COLUMNS, output, None, ())
+        rows = [{**each, "scopes": " ".join(each["scopes"])} for each in got]
+        told = with_moments(rows, "issued_at", "expires_at", "revoked_at")
+        show_list(told, _COLUMNS, output, None, (), "there are no tokens")
 
 
 @token.command("revoke")

@@ -6,7 +6,7 @@ Every method is one transaction (or one view). What it raises is for the person:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from gatepass.access.decide import YES, Verdict, judge, require
@@ -66,6 +66,11 @@ class Desk:
             person = people.need(view, estate, caller.person)
             flows = estate.flows_for(person, asking.source(caller))
             return tuple(offer for flow in flows for offer in estate.offers(flow, person))
+
+    def accounts(self, organization: str) -> Mapping[str, str]:
+        """The organization's accounts as AWS last told them: names by id."""
+        with self._store.read() as view:
+            return {each.id: each.name for each in view.estates.accounts(organization)}
 
     def form(self, caller: Caller, ask: Ask) -> Form:
         """The form that a partly filled ask means, with what its fields offer this person now; may run code."""
@@ -199,7 +204,8 @@ class Desk:
         with self._store.read() as view:
             request = self._deciding.seen(view, caller, request_id)
             person = self._person(view, caller)
-            return looking.show(view, request, person, self._clock.now(), self._deciding.forecast)
+            estate = self._book.current(view).estate
+            return looking.show(view, estate, request, person, self._clock.now(), self._deciding.forecast)
 
     def requests(
         self,
@@ -229,4 +235,4 @@ class Desk:
         """What this person holds now, is about to hold, or is losing."""
         with self._store.read() as view:
             self._person(view, caller)
-            return looking.held(view, caller.person)
+            return looking.held(view, self._book.current(view).estate, caller.person)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gatepass.access.decide import may_cancel, may_decide, may_end, may_extend, may_see, open_to_answers
 from gatepass.access.facts import Attempt, Fact
 from gatepass.access.requests import Decision, Grant, Request
+from gatepass.access.states import GrantState
 from gatepass.desk.deciding import Forecast
-from gatepass.estate.model import ADMINS, Person
+from gatepass.estate.model import ADMINS, Estate, Person
+from gatepass.estate.naming import session_name
 from gatepass.store import RequestFilter, View
 
 _PAGE = 100
@@ -31,6 +33,8 @@ class Shown:
     """Of approve, deny, end, extend, cancel."""
     lateness: timedelta = timedelta(0)
     """How late the take-back would be by the backlog known now, were it approved now (security.md 4)."""
+    session: str = ""
+    """What laptops call the session that uses it; empty while there is nothing to use, and for groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,13 @@ class Held:
 
     grant: Grant
     request: Request
+    session: str = ""
+    """As in `Shown`."""
 
 
-def show(view: View, request: Request, person: Person, now: datetime, forecast: Forecast) -> Shown:
+def show(
+    view: View, estate: Estate, request: Request, person: Person, now: datetime, forecast: Forecast
+) -> Shown:
     """Everything about one request; the caller has checked that this person may see it."""
     grants = view.requests.grants_of(request.id)
     facts = (view.facts.get(claim.fact) for claim in request.claims)
@@ -65,7 +73,27 @@ def show(view: View, request: Request, person: Person, now: datetime, forecast: 
         facts={fact.key.text: fact for fact in facts if fact is not None},
         may=_may(request, grants, person, now),
         lateness=max(late, default=timedelta(0)),
+        session=_Sessions(view, estate).name(request, grants),
     )
+
+
+class _Sessions:
+    """Names of sessions; the accounts of an organization are read once."""
+
+    def __init__(self, view: View, estate: Estate) -> None:
+        self._view, self._estate = view, estate
+        self._accounts: dict[str, Mapping[str, str]] = {}
+
+    def name(self, request: Request, grants: Iterable[Grant]) -> str:
+        target = self._estate.targets.get(request.target or "")
+        usable = any(grant.state in (GrantState.ACTIVE, GrantState.COVERED) for grant in grants)
+        if target is None or target.type == "aws_sso_group" or request.account_id is None or not usable:
+            return ""
+        if target.organization not in self._accounts:
+            listed = self._view.estates.accounts(target.organization)
+            self._accounts[target.organization] = {each.id: each.name for each in listed}
+        accounts = self._accounts[target.organization]
+        return session_name(self._estate, request.flow, target, request.account_id, accounts)
 
 
 def _may(request: Request, grants: tuple[Grant, ...], person: Person, now: datetime) -> frozenset[str]:
@@ -114,11 +142,12 @@ def count_to_decide(view: View, person: Person) -> int:
     return sum(many for question, many in asked if may_decide(question, person).allowed)
 
 
-def held(view: View, person_id: str) -> tuple[Held, ...]:
+def held(view: View, estate: Estate, person_id: str) -> tuple[Held, ...]:
     """What a person holds, is about to hold, or is losing; newest first."""
     found = []
+    sessions = _Sessions(view, estate)
     for grant in view.requests.grants_of_person(person_id):
         request = view.requests.get(grant.request)
         if request is not None:
-            found.append(Held(grant, request))
+            found.append(Held(grant, request, sessions.name(request, [grant])))
     return tuple(found)

@@ -21,7 +21,7 @@ def plan_offered(workspace: Workspace, shown: Shown, *, prune: bool) -> SyncPlan
     lines: list[str] = []
     logins = _logins(workspace, shown, changes, lines)
     have = {key: s for s in workspace.sessions.values() if (key := _key_of(s.recipe)) is not None}
-    names = _names(shown)
+    names = {_key(each): str(each["name"]) for each in shown["sessions"]}
     for each in shown["sessions"]:
         key = _key(each)
         name = names[key]
@@ -55,30 +55,6 @@ def _logins(workspace: Workspace, shown: Shown, changes: Changes, lines: list[st
             changes["integration", name] = table
             lines.append(f"+ login {name}")
     return found
-
-
-def _names(shown: Shown) -> dict[Key, str]:
-    """`organization/target`, with the account where a target has several, with the flow where two open the same."""
-    rows = shown["sessions"]
-    places = [(r["organization"], r["short"]) for r in rows]
-    made: dict[Key, str] = {}
-    for row in rows:
-        same = [r for r in rows if (r["organization"], r["short"]) == (row["organization"], row["short"])]
-        parts = [str(row["short"])]
-        if len({r["flow"] for r in same}) > 1:
-            parts.insert(0, str(row["flow"]))
-        if len({r["account_id"] for r in same}) > 1 and places.count((row["organization"], row["short"])) > 1:
-            parts.append(_account(row, same))
-        made[_key(row)] = f"{_clean(str(row['organization']))}/{'.'.join(_clean(p) for p in parts)[:63]}"
-    return made
-
-
-def _account(row: Shown, same: list[Shown]) -> str:
-    """The account's name where it tells accounts apart, else its id."""
-    names = {r["account_id"]: str(r["account"]).removesuffix(f" ({r['account_id']})") for r in same}
-    name = names[row["account_id"]]
-    unique = bool(name) and len(set(names.values())) == len(names)
-    return name if unique else str(row["account_id"])
 
 
 def _table(each: Shown, integration: str) -> dict[str, object]:

@@ -61,11 +61,6 @@ class What:
     store_id: str = ""
 
     @property
-    def session(self) -> str:
-        """What `gatepass sync` calls the session for it on a laptop (spec/sessions.md, name template)."""
-        return f"{self.account or self.account_id}/{self.role}" if self.role and self.account_id else ""
-
-    @property
     def console(self) -> str:
         """AWS's own portal, at this account and role; the person signs in there, not here. Empty: not known."""
         if not self.store_id:

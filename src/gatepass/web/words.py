@@ -16,7 +16,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from gatepass.clock import iso
+from gatepass.clock import iso, relative, span
 from gatepass.estate.durations import format_duration
 from gatepass.estate.fields import shown
 
@@ -77,27 +77,6 @@ EVENTS: Mapping[str, str] = {
     "grant.failed": "could not be given",
     "grant.extended": "the end was moved",
 }
-
-
-def span(length: timedelta) -> str:
-    """A length in at most two units, rounded down: `2 d 3 h`, `14 min`, `40 s`."""
-    seconds = int(abs(length).total_seconds())
-    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    parts = []
-    for name, size in units:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {name}")
-        if len(parts) == 2 or (parts and name == "min"):
-            break
-    return " ".join(parts) or "0 s"
-
-
-def relative(at: datetime, now: datetime) -> str:
-    """`in 14 min`, `2 h ago`, `now`."""
-    if abs(at - now) < timedelta(seconds=1):
-        return "now"
-    return f"in {span(at - now)}" if at > now else f"{span(now - at)} ago"
 
 
 def absolute(at: datetime) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 from tests.installation import Whole
+from tests.waiting import until
 
 from gatepass.app.serve import application
 from gatepass.clock import iso
@@ -82,6 +83,8 @@ def test_the_whole_way_over_http(api: Api) -> None:
     held = api.ok("ana", "GET", "/access")["access"]
     assert [(each["state"], each["target"]) for each in held] == [("active", "tenant_foo-main")]
     assert held[0]["last_session_ends_by"] > held[0]["no_new_sessions_after"]
+    offered = until(lambda: {each["name"] for each in api.ok("ana", "GET", "/sessions")["sessions"]})
+    assert held[0]["session"] in offered, "what a page tells to type is what `gatepass sync` makes"
     assert api.whole.holds("ana")
     api.whole.settle(1800, 30)
     assert not api.whole.holds("ana")

@@ -75,7 +75,7 @@ def test_no_summary_of_a_command_is_cut_off() -> None:
     assert not [line for line in lines if re.search(r"[a-z,:]\.\.\.$", line)]
 
 
-@pytest.mark.parametrize("typed, meant", [("aproove", "approve"), ("teams who-cn", "teams who-can")])
+@pytest.mark.parametrize(("typed", "meant"), [("aproove", "approve"), ("teams who-cn", "teams who-can")])
 def test_an_unknown_command_is_answered_with_the_nearest(typed: str, meant: str) -> None:
     done = CliRunner().invoke(main, typed.split())
     assert done.exit_code == 2

@@ -101,14 +101,14 @@ source = "estate"
 """
 
 
-def offer(short: str, account: str, flow: str = "f", label: str = "") -> dict[str, str]:
+def offer(short: str, account: str, flow: str = "f") -> dict[str, str]:
     return {
+        "name": f"foo/{short}",
         "flow": flow,
         "target": f"foo-{short}",
-        "short": short,
         "organization": "foo",
         "account_id": account,
-        "account": label,
+        "account": "",
         "role_name": "Role",
     }
 
@@ -135,15 +135,6 @@ def test_s57_a_login_of_the_same_address_is_used_and_local_names_win() -> None:
     assert not any("login" in line for line in lines)
     assert lines[0].startswith("= foo/admin")
     assert "+ foo/read" in lines
-
-
-def test_s58_names_tell_accounts_and_flows_apart() -> None:
-    rows = [offer("read", "1" * 12, label="one"), offer("read", "2" * 12, label="two"), offer("x", "1" * 12)]
-    assert {"+ foo/read.one", "+ foo/read.two", "+ foo/x"} <= set(planned(*rows))
-    same = [offer("read", "1" * 12, label="one"), offer("read", "2" * 12, label="one")]
-    assert {f"+ foo/read.{'1' * 12}", f"+ foo/read.{'2' * 12}"} <= set(planned(*same))
-    flows = [offer("read", "1" * 12), offer("read", "1" * 12, flow="g")]
-    assert {"+ foo/f.read", "+ foo/g.read"} <= set(planned(*flows))
 
 
 def test_s58_what_is_no_longer_offered_goes_only_when_asked_and_known() -> None:
