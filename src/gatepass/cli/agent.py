@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import click
 
@@ -35,7 +37,10 @@ def start(foreground: bool) -> None:
         )
     if foreground:
         argv = launch_for(places()).argv
-        os.execv(argv[0], argv)  # noqa: S606  an argument list, our own interpreter
+        if sys.platform == "win32":  # there a replaced process returns to the shell at once
+            sys.exit(subprocess.call(argv))
+        else:
+            os.execv(argv[0], argv)  # noqa: S606  an argument list, our own interpreter
     pid = request(places(), "hello 1").decode().split()[1]
     say(f"the agent runs as process {pid}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -105,15 +106,23 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     import signal
 
     try:
-        child = subprocess.Popen(list(command), env=dict(environment))
+        child = subprocess.Popen(_found(command, environment), env=dict(environment))
     except OSError as error:
         raise BadInput(f"{command[0]!r} cannot be run ({error.strerror})") from error
-    passed = (signal.SIGTERM, signal.SIGHUP)
-    for number in passed:
-        signal.signal(number, lambda got, _: child.send_signal(got))
+    for number in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, number):  # Windows has no hang-up; ending a child there is always by force
+            signal.signal(getattr(signal, number), lambda got, _: child.send_signal(got))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child itself
     code = child.wait()
     return 128 - code if code < 0 else code
+
+
+def _found(command: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """The command as the system starts it: by itself Windows finds `.exe` only, and many tools are `.cmd` files."""
+    if sys.platform != "win32":
+        return list(command)
+    else:
+        return [shutil.which(command[0], path=environment.get("PATH")) or command[0], *command[1:]]
 
 
 @click.command()

@@ -50,7 +50,8 @@ def held(socket: str, name: str | None) -> Rows | None:
     """The agent's rows, or None when it does not run or will not say; through the thin client."""
     import json
 
-    from gatepass.sessions.thin import ask, connect
+    from gatepass.sessions.link import connect
+    from gatepass.sessions.thin import ask
 
     try:
         answer = ask(connect(socket), f"status {name}\n".encode() if name else b"status\n")
@@ -125,6 +126,7 @@ def _row(each: Session) -> dict[str, Any]:
 def quick(words: list[str], environment: os._Environ[str]) -> str | None:
     """The output of `status` or `session list` in their plain forms; None when it takes the whole command line."""
     from gatepass.cli.rows import as_json, as_table
+    from gatepass.sessions.link import agent_place
     from gatepass.sessions.roster import COLUMNS as LISTED
     from gatepass.sessions.where import directories
 
@@ -140,7 +142,7 @@ def quick(words: list[str], environment: os._Environ[str]) -> str | None:
     name = words[1] if len(words) > 1 else None
     if words[:1] != ["status"] or len(words) > 2 or not _plain(name):
         return None  # a name of other characters is looked at by click first
-    found = held(os.path.join(run, "agent.sock"), name)
+    found = held(agent_place(run), name)
     if found is None and name is None:
         kept = kept_rows(state, workspace)
         found = None if kept is None else [idle(row) for row in kept]

@@ -49,13 +49,15 @@ class Terminal(Person):
 
 
 def _on_terminal(text: str, *, hidden: bool) -> str:
-    """Ask on the controlling terminal, whatever stdin and stdout are."""
+    """Ask on the controlling terminal or console, whatever stdin and stdout are. Raises OSError without one."""
+    asks, answers = ("CONOUT$", "CONIN$") if sys.platform == "win32" else ("/dev/tty", "/dev/tty")
     if hidden:
         from getpass import getpass
 
-        with open("/dev/tty", "r+b", buffering=0):  # getpass would fall back to stdin and echo
+        # getpass would fall back to stdin and echo, or wait for ever for the keys of a console that is not there
+        with open(answers, "rb", buffering=0):
             return getpass(f"{text}: ")
-    with open("/dev/tty", "w", encoding="utf-8") as out, open("/dev/tty", encoding="utf-8") as into:
+    with open(asks, "w", encoding="utf-8") as out, open(answers, encoding="utf-8") as into:
         out.write(f"{text}: ")
         out.flush()
         return into.readline().strip()

@@ -10,7 +10,7 @@ from gatepass.cli.laptop import face, places, say
 from gatepass.sessions.config.shadow import config_path, find_shadows
 from gatepass.sessions.config.writer import ConfigPlan, apply, plan_install, plan_uninstall
 from gatepass.sessions.errors import BadInput
-from gatepass.sessions.launcher import install_launcher, installed_launcher, repair_launcher
+from gatepass.sessions.launcher import command, install_launcher, installed_launcher, repair_launcher
 from gatepass.sessions.workspace import load_workspace, require
 
 
@@ -42,7 +42,7 @@ def install(names: tuple[str, ...], adopt: bool, default: bool, dry_run: bool) -
     if not chosen:
         raise BadInput("there is no session to install", advice="run: gatepass session add")
     launcher = (installed_launcher(places()) or places().launcher) if dry_run else install_launcher(places())
-    plan = plan_install(config_path(os.environ), chosen, launcher, adopt=adopt, default=default)
+    plan = plan_install(config_path(os.environ), chosen, command(launcher), adopt=adopt, default=default)
     if dry_run:
         click.echo(plan.diff(), nl=False)
         return
@@ -58,7 +58,7 @@ def diff() -> None:
     workspace = load_workspace(places().workspace)
     sessions = [workspace.told(session) for session in workspace.sessions.values()]
     launcher = installed_launcher(places()) or places().launcher
-    click.echo(plan_install(config_path(os.environ), sessions, launcher).diff(), nl=False)
+    click.echo(plan_install(config_path(os.environ), sessions, command(launcher)).diff(), nl=False)
 
 
 @profiles.command()

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gatepass.sessions.cold import start
 from gatepass.sessions.errors import (
     BadInput,
     Busy,
@@ -27,8 +26,9 @@ from gatepass.sessions.errors import (
 )
 from gatepass.sessions.files import private_dir
 from gatepass.sessions.launcher import launch_for, repair_if_gone
+from gatepass.sessions.link import connect, start
 from gatepass.sessions.paths import Paths
-from gatepass.sessions.thin import ask, connect
+from gatepass.sessions.thin import ask
 
 Answer = dict[str, Any]
 HELLO_SECONDS = 5.0

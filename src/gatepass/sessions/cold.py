@@ -7,9 +7,12 @@ import _socket
 import fcntl
 import os
 import stat
+import sys
 import time
 
 from gatepass.sessions.thin import Launch, connect
+
+assert sys.platform != "win32"
 
 START_SECONDS = 10
 # The agent inherits only what it needs to reach keyring, desktop and network: no credentials of a random process.

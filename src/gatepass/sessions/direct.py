@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from gatepass.clock import SystemClock
 from gatepass.errors import GatepassError
 from gatepass.sessions.agent.control import Control
-from gatepass.sessions.agent.peer import Peer, peer_of
+from gatepass.sessions.agent.peer import me
 from gatepass.sessions.agent.process import assemble
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.agent.start import forbid_tracing, harden
@@ -54,12 +54,11 @@ def conversation_here(paths: Paths) -> Iterator[socket.socket]:
 
 
 async def _answer(service: Service, connection: socket.socket) -> None:
-    peer = peer_of(connection)
-    reader, writer = await asyncio.open_unix_connection(sock=connection)
+    reader, writer = await asyncio.open_connection(sock=connection)
     await reader.readuntil(b"\n")  # its first line says that a conversation follows
     service.keeper.recall()
     try:
-        await Control(service, reader, writer, peer, lambda: None).run()
+        await Control(service, reader, writer, me(), lambda: None).run()
     finally:
         writer.close()
 
@@ -67,7 +66,7 @@ async def _answer(service: Service, connection: socket.socket) -> None:
 async def payload(paths: Paths, name: str) -> bytes:
     """credential_process JSON, minted under locks. Raises a `SessionError`."""
     service = assembled(paths)
-    made = await service.payload(name, Peer(os.geteuid(), os.getpid()))
+    made = await service.payload(name, me())
     await asyncio.sleep(0)  # let the audit line be written
     return made
 

@@ -19,8 +19,17 @@ LOCK_WAIT_SECONDS = 120.0  # S-82
 LOCK_TELL_AFTER_SECONDS = 2.0
 
 
+# A link is refused; bytes are bytes on Windows too. What `os.open` makes is never inherited.
+_PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 # A fifo in the way must be refused, not waited for.
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)
+_LOCKED_BYTE = 1 << 30  # Windows keeps others from reading what is locked: far behind the owner line
+RENAME_SECONDS = 2.0
+
+
+def open_plain(path: Path, flags: int) -> int:
+    """A descriptor of a plain file, 0600 if it is made now; never through a link. Raises `OSError`."""
+    return os.open(path, flags | _PLAIN, 0o600)
 
 
 def private_dir(path: Path) -> Path:
@@ -39,7 +48,7 @@ def private_dir(path: Path) -> Path:
 def read_private(path: Path) -> bytes:
     """The bytes of a file of ours. Raises `FileNotFoundError`, or `Unsafe` for a link, other owner or open mode."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | _NO_LINK)
+        fd = open_plain(path, os.O_RDONLY | _AT_ONCE)
     except OSError as error:
         if path.is_symlink():
             raise Unsafe(
@@ -59,14 +68,30 @@ def read_private(path: Path) -> bytes:
 
 def _refuse_foreign(path: Path, found: os.stat_result, repair: str) -> None:
     if sys.platform == "win32":  # modes and owners are access lists there: the profile directory protects
-        return
-    if found.st_uid != os.geteuid():
+        _refuse_outside_profile(path)
+    elif found.st_uid != os.geteuid():
         raise Unsafe(
             f"{path} belongs to user id {found.st_uid}, not to you ({os.geteuid()})", advice="move it away"
         )
-    if found.st_mode & 0o077:
+    elif open_to_others(found):
         mode = stat.S_IMODE(found.st_mode)
         raise Unsafe(f"{path} has mode {mode:04o}: others can reach it", advice=f"run: {repair} {path}")
+
+
+def open_to_others(found: os.stat_result) -> bool:
+    """Whether the mode lets others in. Windows' modes say nothing of that: False."""
+    return sys.platform != "win32" and bool(found.st_mode & 0o077)
+
+
+def _refuse_outside_profile(path: Path) -> None:
+    """Windows lets the user, the system and its administrators into the profile, and nobody else."""
+    profile = os.path.realpath(os.path.expanduser("~"))
+    real = os.path.realpath(path)
+    if not os.path.normcase(real).startswith(os.path.normcase(os.path.join(profile, ""))):
+        raise Unsafe(
+            f"{path} is outside your profile {profile}, where others may read it",
+            advice="let GATEPASS_HOME, or the file's path, name a place in your profile",
+        )
 
 
 def replace(path: Path, data: bytes, mode: int = 0o600, *, durable: bool = True) -> None:
@@ -75,8 +100,7 @@ def replace(path: Path, data: bytes, mode: int = 0o600, *, durable: bool = True)
     Without `durable` nothing waits for the disk: for what can be made anew, where a power cut may leave rubbish.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
-    fd = os.open(temporary, flags, 0o600)
+    fd = open_plain(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
@@ -84,32 +108,47 @@ def replace(path: Path, data: bytes, mode: int = 0o600, *, durable: bool = True)
             os.chmod(temporary, mode)
             if durable:
                 os.fsync(fd)
-        os.replace(temporary, path)
+        rename(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
     if durable:
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
 
 
-def _sync_directory(path: Path) -> None:
-    if sys.platform == "win32":
-        return
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def rename(old: Path, new: Path) -> None:
+    """Put `old` in the place of `new`, at once. Windows refuses while somebody reads `new`: that is waited for."""
+    ends = time.monotonic() + (RENAME_SECONDS if sys.platform == "win32" else 0)
+    while True:
+        try:
+            os.replace(old, new)
+        except PermissionError:
+            if time.monotonic() >= ends:
+                raise
+            time.sleep(0.005)
+        else:
+            return
+
+
+def sync_directory(path: Path) -> None:
+    """Have the names in a directory on the disk; Windows has no such call and keeps a journal instead."""
+    if sys.platform != "win32":
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def try_lock(path: Path) -> int | None:
     """An open descriptor that holds the lock, or None when somebody else has it. The kernel frees it at our death."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    fd = open_plain(path, os.O_RDWR | os.O_CREAT)
     try:
         if sys.platform == "win32":
             import msvcrt
 
+            os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
@@ -119,7 +158,8 @@ def try_lock(path: Path) -> int | None:
         os.close(fd)
         return None
     os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()} {int(time.time())}\n".encode(), 0)  # owner line, for people (S-82)
+    os.lseek(fd, 0, os.SEEK_SET)
+    os.write(fd, f"{os.getpid()} {int(time.time())}\n".encode())  # owner line, for people (S-82)
     return fd
 
 

@@ -50,6 +50,6 @@ def identity_of(settings: Settings, login: Path) -> str:
 
     try:
         user = getpass.getuser()
-    except (KeyError, OSError) as error:
+    except (KeyError, ImportError, OSError) as error:
         raise BadInput("this user has no name", advice="set identity in [settings]") from error
     return f"{user}@{socket.gethostname()}"

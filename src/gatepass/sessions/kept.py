@@ -45,7 +45,8 @@ def note(audit: str, profile: str) -> None:
         f'"pid": {os.getpid()}, "exe": "{program}"}}\n'
     )
     try:
-        fd = os.open(audit, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        fd = os.open(audit, flags, 0o600)
     except OSError:
         return
     os.write(fd, line.encode())

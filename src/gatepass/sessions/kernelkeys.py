@@ -22,7 +22,9 @@ class KernelKeys:
     """Keys of type `user`, by name. Every call may be repeated. Raises `OSError` where the kernel has no keyring."""
 
     def __init__(self) -> None:
-        numbers = _NUMBERS.get(os.uname().machine) if sys.platform == "linux" else None
+        numbers: tuple[int, int] | None = None
+        if sys.platform == "linux":
+            numbers = _NUMBERS.get(os.uname().machine)
         if numbers is None:
             raise OSError(38, "this system has no kernel keyring that gatepass knows")
         self._add, self._control = numbers

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from gatepass.sessions.errors import BadInput, SessionError
 from gatepass.sessions.files import private_dir, replace
-from gatepass.sessions.paths import Paths, kernel_name
+from gatepass.sessions.paths import SAFE_WORD, Paths, kernel_name
 from gatepass.sessions.thin import Launch
 from gatepass.sessions.workspace import load_workspace
 
-_SAFE = re.compile(r"[A-Za-z0-9/._-]+")
 SHEBANG_LIMIT = 127
-_COLD_IMPORT = "from gatepass.sessions.thin import Launch, connect\n"
+_OWN_IMPORT = re.compile(r"^from gatepass\.sessions\.(thin|loopback) import .*\n", re.MULTILINE)
 _KEYS_IMPORT = "from gatepass.sessions.kernelkeys import KernelKeys\n"
 _BOOT = (
     "import gc, sys; gc.disable(); n = int(sys.argv[1]); sys.path[:] = sys.path + sys.argv[2:2 + n]; "
@@ -44,6 +43,8 @@ def launch_for(paths: Paths, program: str = "agent.start") -> Launch:
         *library,
         *paths.words(),
     ]
+    if paths.loopback and program == "agent.start":
+        argv += ["--transport", "loopback"]
     return Launch(str(paths.socket), str(paths.agent_lock), str(paths.log), argv)
 
 
@@ -71,6 +72,8 @@ def _direct(paths: Paths) -> str:
         "if sys.platform == 'linux':\n    exec(KEYS)\n    exec(KEPT)\n"
         f"    name, workspace, audit = {fixed}\n"
         "    if serve_kept(name + sys.argv[1], workspace, audit, sys.argv[1]):\n        os._exit(0)\n"
+        "if sys.platform == 'win32':\n"  # execv would end this process, whose output is read, at once
+        "    import subprocess\n    sys.exit(subprocess.call(ARGV + sys.argv[1:]))\n"
         "os.execv(ARGV[0], ARGV + sys.argv[1:])\n"
     )
 
@@ -81,9 +84,9 @@ def _asking_the_agent(paths: Paths) -> str:
     The cold half is text inside it: compiling it on every run would cost as much as asking the agent.
     """
     launch = launch_for(paths)
-    here = Path(__file__)
-    warm = here.with_name("thin.py").read_text(encoding="utf-8")
-    cold = here.with_name("cold.py").read_text(encoding="utf-8").replace(_COLD_IMPORT, "")
+    warm, cold = _source("thin"), _source("cold")
+    if paths.loopback:
+        warm, cold = warm + _source("loopback"), _source("loopback_cold")
     fixed = ", ".join(repr(v) for v in (launch.socket, launch.lock, launch.log, launch.argv))
     return (
         f"#!{interpreter()} -IS\n{warm}\n\nCOLD = {cold!r}\n\n\ndef cold_start(launch):\n"
@@ -92,10 +95,44 @@ def _asking_the_agent(paths: Paths) -> str:
     )
 
 
+def _source(name: str) -> str:
+    """A module of ours as a part of the launcher, which has the other parts' names already."""
+    text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    return _OWN_IMPORT.sub("", text)
+
+
+def command(launcher: Path) -> list[str]:
+    """What a tool runs: the launcher itself, or, where scripts cannot be run (Windows), its interpreter (S-38, S-39).
+
+    One process either way. A `.cmd` beside it would cost a cmd.exe on every call, a name with a space quotes that
+    cmd.exe, Go's SDK and botocore read differently: so a short name stands for it, where the disk has those.
+    """
+    if sys.platform == "win32":
+        return [_without_spaces(interpreter()), "-IS", _without_spaces(str(launcher))]
+    else:
+        return [str(launcher)]
+
+
+def _without_spaces(path: str) -> str:
+    """The path, or the short name that Windows may keep for it. Raises `BadInput` when neither can be used."""
+    if SAFE_WORD.fullmatch(path):
+        return path
+    from gatepass.sessions.windows import short_name
+
+    short = short_name(path)
+    if not SAFE_WORD.fullmatch(short):
+        raise BadInput(
+            f"tools cannot be told to run {path}: its name has a space or sign that shells read differently, "
+            "and the disk keeps no short name for it",
+            advice="have short names kept (fsutil 8dot3name), or use a profile and a Python without spaces",
+        )
+    return short
+
+
 def install_launcher(paths: Paths) -> Path:
     """Write the launcher where a path of safe characters allows it; where it is. May be repeated (S-39)."""
     shebang = f"#!{interpreter()} -IS"
-    if len(os.fsencode(shebang)) > SHEBANG_LIMIT or " " in interpreter():
+    if sys.platform != "win32" and (len(os.fsencode(shebang)) > SHEBANG_LIMIT or " " in interpreter()):
         raise BadInput(
             f"the interpreter {interpreter()} cannot start a script: its path is too long or has a space",
             advice="install gatepass with another Python",
@@ -108,9 +145,10 @@ def install_launcher(paths: Paths) -> Path:
 
 
 def _safe_place(paths: Paths) -> Path:
-    if _SAFE.fullmatch(str(paths.launcher)):
+    if sys.platform == "win32" or SAFE_WORD.fullmatch(str(paths.launcher)):
         return paths.launcher
-    return Path("/var/tmp") / f"gatepass-{os.geteuid()}" / "gatepass-credential"  # noqa: S108  0700 and checked
+    else:
+        return Path("/var/tmp") / f"gatepass-{os.geteuid()}" / "gatepass-credential"  # noqa: S108  0700 and checked
 
 
 def installed_launcher(paths: Paths) -> Path | None:

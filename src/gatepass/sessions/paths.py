@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gatepass.sessions.errors import BadInput
+from gatepass.sessions.link import agent_place
 from gatepass.sessions.where import directories
 
+# Words of a command that every shell and SDK reads alike (S-39); on Windows cmd.exe takes a slash for a switch.
+SAFE_WORD = re.compile(r"[A-Za-z0-9\\:~._-]+" if sys.platform == "win32" else r"[A-Za-z0-9/._-]+")
 SOCKET_PATH_LIMIT = 100  # bytes; sun_path holds 108 on Linux, 104 on macOS (S-31)
 
 
@@ -26,6 +30,8 @@ class Paths:
     """What may be lost: audit log, agent log, locks."""
     run: Path
     """What lives as long as the login: the agent's socket."""
+    loopback: bool = sys.platform == "win32"
+    """Whether the agent listens on loopback TCP, where there are no unix sockets (S-31)."""
 
     @property
     def workspace(self) -> Path:
@@ -41,7 +47,8 @@ class Paths:
 
     @property
     def socket(self) -> Path:
-        return self.run / "agent.sock"
+        """Where the agent is found: its socket, or the file with its port and key."""
+        return Path(agent_place(str(self.run), loopback=self.loopback))
 
     @property
     def agent_lock(self) -> Path:
@@ -84,15 +91,15 @@ class Paths:
         return tuple(str(p) for p in (self.config, self.data, self.state, self.run))
 
     @classmethod
-    def from_words(cls, words: list[str]) -> Paths:
+    def from_words(cls, words: list[str], *, loopback: bool = sys.platform == "win32") -> Paths:
         """The inverse of `words`."""
         config, data, state, run = (Path(w) for w in words)
-        return cls(config, data, state, run)
+        return cls(config, data, state, run, loopback)
 
 
 def paths_from(environment: Mapping[str, str], *, platform: str = sys.platform) -> Paths:
     """The places for this environment: `GATEPASS_HOME` for everything, otherwise the platform's own."""
-    return _checked(Paths.from_words(list(directories(environment, platform))))
+    return _checked(Paths.from_words(list(directories(environment, platform)), loopback=platform == "win32"))
 
 
 def kernel_name(paths: Paths, profile: str) -> str:
@@ -103,7 +110,7 @@ def kernel_name(paths: Paths, profile: str) -> str:
 
 
 def _checked(paths: Paths) -> Paths:
-    if len(os.fsencode(paths.socket)) >= SOCKET_PATH_LIMIT:
+    if not paths.loopback and len(os.fsencode(paths.socket)) >= SOCKET_PATH_LIMIT:
         raise BadInput(
             f"the agent's socket {paths.socket} has a path of {len(os.fsencode(paths.socket))} bytes; "
             f"fewer than {SOCKET_PATH_LIMIT} are possible",

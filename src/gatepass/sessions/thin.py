@@ -30,7 +30,7 @@ def connect(path: str) -> "_socket.socket":
     """A connected socket to this user's agent. Raises OSError; refuses a listener of another user."""
     import _socket
 
-    link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)  # type: ignore[attr-defined,unused-ignore]
     link.connect(path)
     if sys.platform == "linux":
         import posix
@@ -99,8 +99,8 @@ def refuse(text: str) -> int:
 def leave(code: int) -> None:
     """End at once: taking the interpreter apart would cost a tenth of the whole."""
     sys.stderr.flush()
-    try:
+    if sys.platform == "win32":
+        from nt import _exit  # type: ignore[attr-defined]
+    else:
         from posix import _exit
-    except ImportError:
-        sys.exit(code)
     _exit(code)

@@ -14,7 +14,7 @@ from gatepass.sessions.config.writer import Conflict, apply, plan_install, plan_
 from gatepass.sessions.errors import BadInput, Tampered
 from gatepass.sessions.model import Process, Session, StaticEndpoint
 
-LAUNCHER = Path("/data/bin/gatepass-credential")
+LAUNCHER = ["/data/bin/gatepass-credential"]
 
 
 def session(name: str, region: str | None = None) -> Session:

@@ -14,6 +14,7 @@ import secrets
 import select
 import shutil
 import subprocess
+import sys
 import urllib.parse
 from collections.abc import Callable
 
@@ -61,7 +62,7 @@ class FarTerminal:
         await NOBODY.show(shown)
 
     def _typed(self, text: str, hidden: bool) -> str:
-        fd = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        fd = os.open(self._path, os.O_RDWR | getattr(os, "O_NOCTTY", 0))
         restore = _without_echo(fd) if hidden else None
         try:
             os.write(fd, f"\r\ngatepass: {text}: ".encode())
@@ -76,13 +77,17 @@ class FarTerminal:
 
 
 def _without_echo(fd: int) -> Callable[[], None]:
-    import termios
+    """What is typed is not shown until the result is called. Windows names no terminal of another process."""
+    if sys.platform == "win32":
+        raise OSError("there is no terminal of another process here")
+    else:
+        import termios
 
-    before = termios.tcgetattr(fd)
-    quiet = [*before]
-    quiet[3] &= ~termios.ECHO
-    termios.tcsetattr(fd, termios.TCSADRAIN, quiet)
-    return lambda: termios.tcsetattr(fd, termios.TCSADRAIN, before)
+        before = termios.tcgetattr(fd)
+        quiet = [*before]
+        quiet[3] &= ~termios.ECHO
+        termios.tcsetattr(fd, termios.TCSADRAIN, quiet)
+        return lambda: termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
 class Desktop:

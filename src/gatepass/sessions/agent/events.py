@@ -12,6 +12,7 @@ from pathlib import Path
 from gatepass.clock import iso
 from gatepass.sessions.agent.peer import Peer, ancestors, program
 from gatepass.sessions.errors import scrub
+from gatepass.sessions.files import open_plain
 
 Event = dict[str, object]
 KEEP_BYTES = 8 * 1024 * 1024
@@ -59,11 +60,11 @@ class Events:
             watcher(event)
 
     def _append(self, event: Event) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
-        fd = os.open(self._path, flags, 0o600)
+        fd = open_plain(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
-            if os.fstat(fd).st_size > KEEP_BYTES:
-                os.replace(self._path, self._path.with_suffix(".old.jsonl"))
             os.write(fd, json.dumps(event).encode() + b"\n")
+            full = os.fstat(fd).st_size > KEEP_BYTES
         finally:
             os.close(fd)
+        if full:
+            os.replace(self._path, self._path.with_suffix(".old.jsonl"))

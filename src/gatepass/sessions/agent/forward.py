@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from gatepass.errors import GatepassError
-from gatepass.sessions.agent.peer import peer_of
+from gatepass.sessions.agent.peer import me, peer_of
 from gatepass.sessions.agent.protocol import OK, PROTOCOL, REQUEST_LIMIT, answer, parse_request, refusal
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.errors import BadInput, Denied
@@ -28,8 +29,14 @@ class Forward:
 
     async def open(self) -> None:
         """Begin to listen."""
-        self._server = await asyncio.start_unix_server(self._serve, str(self.place), limit=REQUEST_LIMIT + 1)
-        os.chmod(self.place, 0o600)
+        if sys.platform == "win32":
+            raise BadInput(
+                "ssh-forward needs a unix socket, which Python has not on Windows", advice="run it in WSL"
+            )
+        else:
+            place = str(self.place)
+            self._server = await asyncio.start_unix_server(self._serve, place, limit=REQUEST_LIMIT + 1)
+            os.chmod(place, 0o600)
 
     def close(self) -> None:
         """Stop at once. May be repeated."""
@@ -40,7 +47,7 @@ class Forward:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(TimeoutError, ConnectionError, asyncio.IncompleteReadError, ValueError):
             peer = peer_of(writer.get_extra_info("socket"))
-            if peer.uid == os.geteuid():
+            if peer.uid == me().uid:
                 line = await asyncio.wait_for(reader.readuntil(b"\n"), REQUEST_SECONDS)
                 try:
                     request = parse_request(line)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from gatepass.clock import Clock, SystemClock
 from gatepass.sessions.agent.codes import Codes
+from gatepass.sessions.agent.door import Door, door_of
 from gatepass.sessions.agent.events import Events
 from gatepass.sessions.agent.grantwatch import GrantWatch
 from gatepass.sessions.agent.handouts import Handouts
@@ -24,6 +25,7 @@ from gatepass.sessions.agent.headless import is_headless
 from gatepass.sessions.agent.keeper import Keeper
 from gatepass.sessions.agent.logins import Logins
 from gatepass.sessions.agent.minter import Minter
+from gatepass.sessions.agent.peer import me
 from gatepass.sessions.agent.server import Server
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.agent.start import Place, Visitor
@@ -137,17 +139,20 @@ def _server_grants(strongbox: Strongbox) -> GrantSource | None:
 
 
 async def serve(
-    paths: Paths, listener: socket.socket, clock: Clock, visitors: Sequence[Visitor] = ()
+    paths: Paths,
+    listener: socket.socket,
+    clock: Clock,
+    visitors: Sequence[Visitor] = (),
+    door: Door | None = None,
 ) -> None:
     """Answer on `listener` until told to quit or nothing needs us any more."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(32, thread_name_prefix="gatepass"))
     service = assemble(paths, clock)
     done = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, done.set)
+    _end_at_signals(loop, done)
     service.handouts.clear()
-    server = Server(service, done.set)
+    server = Server(service, done.set, door)
     await server.listen(listener)
     for visitor in visitors:
         await server.welcome(socket.socket(fileno=visitor.fd), visitor.said)
@@ -161,15 +166,22 @@ async def serve(
     service.lock()
 
 
+def _end_at_signals(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:
+    """Told to end, put away first. Windows' loop takes no signals: there Python's own handler wakes it."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(done.set))
+        else:
+            loop.add_signal_handler(number, done.set)
+
+
 async def _autostart(service: Service) -> None:
     """Mint the sessions that want it, as far as no person is needed."""
-    from gatepass.sessions.agent.peer import Peer
-
     with contextlib.suppress(SessionError):
         for session in service.workspace().sessions.values():
             if session.autostart:
                 with contextlib.suppress(SessionError):
-                    await service.start(session.name, Peer(os.geteuid(), os.getpid()))
+                    await service.start(session.name, me())
 
 
 async def _tick(service: Service, clock: Clock, done: asyncio.Event) -> None:
@@ -204,11 +216,12 @@ def run(place: Place, visitors: Sequence[Visitor]) -> None:
     """Serve until it is over, then go at once: threads that wait for a person or a dead network shall not keep us."""
     gc.enable()  # off since the first line: collecting while importing is a tenth of the start
     gc.freeze()
-    paths = Paths.from_words(list(place.directories))
+    paths = Paths.from_words(list(place.directories), loopback=bool(place.key))
     listener = socket.socket(fileno=place.listener)
     listener.setblocking(False)
+    door = door_of(listener, place.key)
     try:
-        asyncio.new_event_loop().run_until_complete(serve(paths, listener, SystemClock(), visitors))
+        asyncio.new_event_loop().run_until_complete(serve(paths, listener, SystemClock(), visitors, door))
     finally:
         if not place.activated:
             with contextlib.suppress(FileNotFoundError):

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 
 from gatepass.errors import GatepassError
 from gatepass.sessions.agent.control import Control
-from gatepass.sessions.agent.peer import Peer, peer_of
+from gatepass.sessions.agent.door import Door, SocketDoor, Stranger
+from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.agent.protocol import (
     OK,
     PROTOCOL,
@@ -31,8 +32,10 @@ LINE_LIMIT = 1024 * 1024
 class Server:
     """Serves one listening socket until closed."""
 
-    def __init__(self, service: Service, quit_: Callable[[], None]) -> None:
+    def __init__(self, service: Service, quit_: Callable[[], None], door: Door | None = None) -> None:
+        """`door` lets callers in; by default that of a unix socket."""
         self._service = service
+        self._door = door or SocketDoor()
         self._quit = quit_
         self._server: asyncio.Server | None = None
         self._verbs: dict[str, Callable[[Request, Peer], Awaitable[bytes]]] = {
@@ -50,7 +53,7 @@ class Server:
 
     async def listen(self, listener: socket.socket) -> None:
         """Begin to answer on `listener`."""
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LINE_LIMIT)
+        self._server = await asyncio.start_server(self._serve, sock=listener, limit=LINE_LIMIT)
 
     async def welcome(self, connection: socket.socket, said: bytes) -> None:
         """Take over a connection that was accepted before, with what it has said already."""
@@ -68,11 +71,9 @@ class Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            peer = peer_of(writer.get_extra_info("socket"))
-            if peer.uid != os.geteuid():
-                self._service.events.refused("connection", f"user id {peer.uid} is not yours", peer)
-                return
-            await self._answer(reader, writer, peer)
+            await self._answer(reader, writer, await self._door.admit(reader, writer))
+        except Stranger as error:
+            self._service.events.refused("connection", str(error), error.peer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return  # the other end has gone or talks nonsense: nothing to answer
         finally:

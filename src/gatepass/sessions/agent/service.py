@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
+from fnmatch import fnmatch
 from pathlib import Path
 
 from gatepass.clock import iso
@@ -16,7 +17,7 @@ from gatepass.sessions.agent.events import Events
 from gatepass.sessions.agent.handouts import Handouts
 from gatepass.sessions.agent.keeper import Keeper
 from gatepass.sessions.agent.logins import Logins
-from gatepass.sessions.agent.peer import Peer, ancestors, program, tree_of
+from gatepass.sessions.agent.peer import Peer, Tree, ancestors, program, tree_of
 from gatepass.sessions.agent.strongbox import Strongbox
 from gatepass.sessions.agent.world import Entry
 from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman
@@ -48,11 +49,12 @@ class Service:
         self.present: list[Asker] = []
         """People who said they can be asked at any time (`session watch`, the UI)."""
         self.last_call = transport.now()
-        self._confirmed: dict[tuple[str, int], datetime] = {}
+        self._confirmed: dict[tuple[str, Tree], datetime] = {}
         """Session and process tree, and until when a person's yes holds."""
-        self._refused: dict[tuple[str, int], float] = {}
+        self._refused: dict[tuple[str, Tree], float] = {}
         """When a person last said no, by the loop's clock."""
-        self._confirming: dict[tuple[str, int], asyncio.Lock] = {}
+        self._confirming: dict[tuple[str, Tree], asyncio.Lock] = {}
+        self._unnamed = itertools.count(1)
         self._opening = asyncio.Lock()
         self._prompt_file = cli_state
 
@@ -213,7 +215,9 @@ class Service:
 
         A hundred processes of a tree are one question: those who waited for the answer share it, also a no.
         """
-        key = (session.name, tree_of(peer.pid))
+        # nobody shares a yes with a process that the system does not name
+        tree = tree_of(peer.pid) or (0, next(self._unnamed))
+        key = (session.name, tree)
         clock = asyncio.get_running_loop().time
         began = clock()
         async with self._confirming.setdefault(key, asyncio.Lock()):
@@ -232,7 +236,7 @@ class Service:
                 raise Denied(f"session {session.name!r}: the use by process {peer.pid} was not confirmed")
             self._confirmed[key] = self.transport.now() + CONFIRMED_FOR
 
-    def _is_confirmed(self, key: tuple[str, int]) -> bool:
+    def _is_confirmed(self, key: tuple[str, Tree]) -> bool:
         now = self.transport.now()
         self._confirmed = {each: until for each, until in self._confirmed.items() if now < until}
         return key in self._confirmed
@@ -277,7 +281,7 @@ class Service:
 
 
 def _any(programs: Sequence[str], globs: Sequence[str]) -> bool:
-    return any(fnmatchcase(each, glob) for each in programs for glob in globs)
+    return any(fnmatch(each, glob) for each in programs for glob in globs)
 
 
 def _iso_or_none(moment: datetime | None) -> str | None:

@@ -11,8 +11,6 @@ import os
 import stat
 import sys
 
-from gatepass.sessions.cold import make_private
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,23 +32,36 @@ class Visitor:
 class Place:
     """What makes this process the agent: its directories (config, data, state, run), its lock, its listener."""
 
-    def __init__(self, directories: "Sequence[str]", lock: int, listener: int, *, activated: bool) -> None:
+    def __init__(
+        self,
+        directories: "Sequence[str]",
+        lock: int,
+        listener: int,
+        *,
+        activated: bool = False,
+        key: bytes = b"",
+    ) -> None:
         self.directories = tuple(directories)
         self.lock = lock
         self.listener = listener
         self.activated = activated
         """The system made the listener and keeps it (socket activation)."""
+        self.key = key
+        """What callers must prove to have on loopback TCP; empty: a unix socket, whose callers the kernel names."""
 
 
 def main(words: list[str]) -> None:
-    """`CONFIG DATA STATE RUN [--listen FD --lock FD]`: without descriptors it makes its own, or takes systemd's."""
+    """`CONFIG DATA STATE RUN [--listen FD --lock FD] [--transport loopback]`.
+
+    Without descriptors it makes its own, or takes systemd's.
+    """
     leave_no_core()
     try:
         place = _take_place(words)
     except OSError as error:
         sys.stderr.write(f"gatepass: the agent cannot start: {error}\n")
         sys.exit(1)
-    visitors = welcome(place)
+    visitors = [] if place.key else welcome(place)  # on loopback nothing is read before the caller's proof
     forbid_tracing()  # before the first secret is read
     from gatepass.sessions.agent.process import run
 
@@ -66,7 +77,11 @@ def harden() -> None:
 def leave_no_core() -> None:
     """No core dumps, and files nobody else can read."""
     os.umask(0o077)
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        from gatepass.sessions.windows import leave_no_dump
+
+        leave_no_dump()
+    else:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -86,15 +101,44 @@ def forbid_tracing() -> None:
 def _take_place(words: list[str]) -> Place:
     given = dict(zip(words[4::2], words[5::2], strict=True))  # argparse would take as long as all of this
     state, run = words[2:4]
-    make_private(run)
-    make_private(state)
+    if sys.platform == "win32" or given.get("--transport") == "loopback":
+        return _take_port(words[:4])
+    else:
+        from gatepass.sessions.cold import make_private
+
+        for private in (run, state):
+            make_private(private)
+        return _take_socket(words[:4], given)
+
+
+def _take_socket(directories: "Sequence[str]", given: dict[str, str]) -> Place:
+    run = directories[3]
     lock = int(given["--lock"]) if "--lock" in given else _lock(f"{run}/agent.lock")
     activated = "--listen" not in given and os.environ.get("LISTEN_PID") == str(os.getpid())
     known = activated or "--listen" in given
     listener = int(given.get("--listen", "3")) if known else _listen(f"{run}/agent.sock")
     for fd in (lock, listener):
         os.set_inheritable(fd, False)
-    return Place(words[:4], lock, listener, activated=activated)
+    return Place(directories, lock, listener, activated=activated)
+
+
+def _take_port(directories: "Sequence[str]") -> Place:
+    """A port of loopback, known by a file; whoever started us waits for that."""
+    from pathlib import Path
+
+    from gatepass.sessions.agent.port import open_port
+    from gatepass.sessions.errors import SessionError
+    from gatepass.sessions.files import private_dir
+    from gatepass.sessions.link import agent_place
+
+    try:
+        run = private_dir(Path(directories[3]))
+        private_dir(Path(directories[2]))
+    except SessionError as error:
+        raise OSError(error.line()) from error
+    lock = _lock(str(run / "agent.lock"))
+    listener, key = open_port(Path(agent_place(str(run), loopback=True)))
+    return Place(directories, lock, listener, key=key)
 
 
 def _lock(path: str) -> int:
@@ -111,7 +155,7 @@ def _lock(path: str) -> int:
 def _listen(path: str) -> int:
     if os.path.lexists(path):  # the lock is ours: nobody listens there any more
         os.unlink(path)
-    made = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    made = _socket.socket(getattr(_socket, "AF_UNIX"), _socket.SOCK_STREAM)  # noqa: B009  Windows comes in by a port
     made.bind(path)
     made.listen(1024)
     return made.detach()
@@ -152,13 +196,13 @@ def _first_words(fd: int) -> Visitor | None:
 
 
 def _is_ours(link: _socket.socket) -> bool:
-    so_peercred: int | None = getattr(_socket, "SO_PEERCRED", None)
-    if so_peercred is not None:
-        found = link.getsockopt(_socket.SOL_SOCKET, so_peercred, 12)
+    if sys.platform == "linux":
+        found = link.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
         return int.from_bytes(found[4:8], sys.byteorder) == os.geteuid()
-    from gatepass.sessions.agent.peer import is_ours
+    else:
+        from gatepass.sessions.agent.peer import me, peer_of
 
-    return is_ours(link)
+        return peer_of(link).uid == me().uid
 
 
 def _answered(place: Place, visitor: Visitor) -> bool:
@@ -198,10 +242,11 @@ def _is_locked(directories: "Sequence[str]", name: str) -> bool:
 
 def _read_private(path: str) -> bytes:
     """The bytes of a plain file of ours that nobody else can reach. Raises OSError for anything else."""
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     with open(os.open(path, flags), "rb") as file:
         found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        mine = sys.platform != "win32" and found.st_uid == os.geteuid()
+        if not mine or not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077:
             raise OSError(1, "not private")
         return file.read()
 

@@ -16,6 +16,7 @@ from gatepass.sessions.config import text
 from gatepass.sessions.config.writer import ConfigPlan, apply
 from gatepass.sessions.delivery.formats import rfc3339
 from gatepass.sessions.errors import BadInput, Unsafe
+from gatepass.sessions.files import open_to_others
 from gatepass.sessions.model import Credentials
 
 BEGIN = "# gatepass:managed expires="
@@ -110,8 +111,9 @@ def _read(path: Path) -> tuple[Path, bytes | None]:
         raw = real.read_bytes()
     except FileNotFoundError:
         return real, None
-    mode = stat.S_IMODE(real.stat().st_mode)
-    if mode & 0o077:
+    found = real.stat()
+    if open_to_others(found):
+        mode = stat.S_IMODE(found.st_mode)
         raise Unsafe(f"{real} has mode {mode:04o}: others could read it", advice=f"run: chmod 600 {real}")
     return real, raw
 

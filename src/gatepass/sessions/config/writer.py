@@ -8,17 +8,19 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gatepass.sessions.config import text
 from gatepass.sessions.config.text import Split
 from gatepass.sessions.errors import BadInput, Unsafe
-from gatepass.sessions.files import locked, private_dir
+from gatepass.sessions.files import locked, open_plain, private_dir, rename, sync_directory
 from gatepass.sessions.model import Session, StaticEndpoint
+from gatepass.sessions.paths import SAFE_WORD
 
-_COMMAND_SAFE = re.compile(r"[A-Za-z0-9/._-]+")
+_PROFILE_SAFE = re.compile(r"[A-Za-z0-9/._-]+")
 BACKUP_SUFFIX = ".gatepass.bak"
 
 
@@ -59,21 +61,29 @@ class ConfigPlan:
 
 
 def plan_install(
-    config: Path, sessions: Iterable[Session], launcher: Path, *, adopt: bool = False, default: bool = False
+    config: Path,
+    sessions: Iterable[Session],
+    command: Sequence[str],
+    *,
+    adopt: bool = False,
+    default: bool = False,
 ) -> ConfigPlan:
-    """The file with a block for exactly these sessions. Raises `Conflict`, `BadInput`, `Tampered`."""
+    """The file with a block for exactly these sessions; the profile's name follows the words of `command`.
+
+    Raises `Conflict`, `BadInput`, `Tampered`.
+    """
     path, raw = _read(config)
     parts = text.split(text.decode(raw or b""), path)
     chosen = [s for s in sessions if s.profile != "default" or default]
     names = {s.profile for s in chosen}
-    _refuse_unsafe(names, launcher)
+    _refuse_unsafe(names, command)
     parts = _adopt(parts, names) if adopt else parts
     taken = sorted({s.profile or "" for s in text.sections(parts.outside())} & names)
     if taken:
         raise Conflict(path, taken)
     if not chosen:
         return _without(path, raw, parts)
-    block = _block(chosen, launcher, parts, made=raw is None or _is_ours(parts))
+    block = _block(chosen, " ".join(command), parts, made=raw is None or _is_ours(parts))
     return ConfigPlan(path, raw, text.encode(_joined(parts, block)))
 
 
@@ -115,34 +125,35 @@ def _read(config: Path) -> tuple[Path, bytes | None]:
     return path, raw
 
 
-def _refuse_unsafe(names: Iterable[str], launcher: Path) -> None:
+def _refuse_unsafe(names: Iterable[str], command: Sequence[str]) -> None:
     """The command must mean the same to every shell and to none (S-39)."""
-    bad = sorted(n for n in names if not _COMMAND_SAFE.fullmatch(n))
+    bad = sorted(n for n in names if not _PROFILE_SAFE.fullmatch(n))
     if bad:
         raise BadInput(
             f"profiles {', '.join(map(repr, bad))} cannot be installed: a tool's shell could read them differently",
             advice="give these sessions a profile of letters, digits and /._- only",
         )
-    if not _COMMAND_SAFE.fullmatch(str(launcher)):
-        raise BadInput(f"the launcher's path {launcher} has characters that shells read differently")
+    for word in command:
+        if not SAFE_WORD.fullmatch(word):
+            raise BadInput(f"the launcher's path {word} has characters that shells read differently")
 
 
-def _block(sessions: Iterable[Session], launcher: Path, parts: Split, *, made: bool) -> list[str]:
+def _block(sessions: Iterable[Session], command: str, parts: Split, *, made: bool) -> list[str]:
     lines = [text.BEGIN]
     if made:
         lines.append(text.OURS)
     if _lacks_newline(parts):
         lines.append(text.NO_NEWLINE)
     for session in sorted(sessions, key=lambda s: s.profile):
-        lines += _section(session, launcher)
+        lines += _section(session, command)
     end = text.newline_of(parts.outside())
     return [line + end for line in [*lines, text.END]]
 
 
-def _section(session: Session, launcher: Path) -> list[str]:
+def _section(session: Session, command: str) -> list[str]:
     name = session.profile
     lines = ["[default]" if name == "default" else f"[profile {name}]"]
-    lines.append(f"credential_process = {launcher} {name}")
+    lines.append(f"credential_process = {command} {name}")
     if session.region is not None:
         lines.append(f"region = {session.region}")
     if isinstance(session.recipe, StaticEndpoint):
@@ -207,23 +218,20 @@ def _write(path: Path, before: bytes | None, after: bytes, *, backup: bool) -> N
 
 def _replace(target: Path, data: bytes, mode: int, like: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fd = open_plain(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
             file.flush()
-            os.fchmod(fd, mode)
-            with contextlib.suppress(OSError):  # another owner is kept where we may
-                found = like.stat()
-                os.fchown(fd, found.st_uid, found.st_gid)
+            if sys.platform != "win32":  # there, the directory's access list holds for what is made in it
+                os.fchmod(fd, mode)
+                with contextlib.suppress(OSError):  # another owner is kept where we may
+                    found = like.stat()
+                    os.fchown(fd, found.st_uid, found.st_gid)
             os.fsync(fd)
-        os.replace(temporary, target)
+        rename(temporary, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    directory = os.open(target.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_directory(target.parent)
