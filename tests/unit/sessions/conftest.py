@@ -13,6 +13,9 @@ from tests.canaries import canary, private_place
 from tests.unit.sessions.fake_aws import FakeAws, endpoints, serving
 from tests.waiting import until
 
+from gatepass.clock import SystemClock
+from gatepass.sessions.agent.process import assemble
+from gatepass.sessions.agent.service import Service
 from gatepass.sessions.client import request
 from gatepass.sessions.edit import edit_workspace
 from gatepass.sessions.errors import SessionError
@@ -86,6 +89,13 @@ DEV: dict[str, object] = {
     "role_arn": "arn:aws:iam::222222222222:role/developer",
     "via": "gateway",
 }
+
+
+@pytest.fixture
+def service(paths: Paths, fake: FakeAws, write: Callable[[Tables], None], key_vault: Vault) -> Service:
+    private_dir(paths.state)
+    write({("session", "gateway"): GATEWAY})
+    return assemble(paths, SystemClock())
 
 
 @pytest.fixture

@@ -10,17 +10,12 @@ from pathlib import Path
 
 import pytest
 from tests.unit.sessions.conftest import GATEWAY, Tables, run
-from tests.unit.sessions.fake_aws import FakeAws
 
-from gatepass.clock import SystemClock
 from gatepass.sessions.agent.peer import Peer
-from gatepass.sessions.agent.process import assemble
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.errors import Denied, Locked, NeedsHuman
-from gatepass.sessions.files import private_dir
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.shown import Shown
-from gatepass.sessions.vault.store import Vault
 
 Write = Callable[[Tables], None]
 ME = Peer(os.geteuid(), os.getpid())
@@ -39,13 +34,6 @@ class Yes:
 
     async def show(self, shown: Shown) -> None:
         raise AssertionError("nothing to show")
-
-
-@pytest.fixture
-def service(paths: Paths, fake: FakeAws, write: Write, key_vault: Vault) -> Service:
-    private_dir(paths.state)
-    write({("session", "gateway"): GATEWAY})
-    return assemble(paths, SystemClock())
 
 
 def test_s32_allow_names_the_programs_that_may_have_it(service: Service, write: Write, paths: Paths) -> None:

@@ -7,8 +7,10 @@ and other users of the machine are refused; where it does not say (a bridge), re
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import json
 import secrets
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -18,7 +20,7 @@ from gatepass.sessions.agent.http import Answer, Asked, listen
 from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.delivery.formats import rfc3339
-from gatepass.sessions.errors import SessionError
+from gatepass.sessions.errors import BadInput, SessionError
 from gatepass.sessions.workspace import require
 
 ROOT = "/latest/meta-data"
@@ -29,10 +31,21 @@ TOKENS = 1000
 
 
 async def open_imds(service: Service, name: str, peer: Peer, host: str, port: int) -> Endpoint:
-    """Serve one session as an instance's role. Raises `BadInput` for an address that is not local."""
+    """Serve one session as an instance's role.
+
+    Raises `BadInput` for an address that is not local, and for loopback where the system does not say whose a
+    connection is: every user of the machine would have the credentials.
+    """
     session = require(service.workspace(), name)
     region = service.workspace().region_of(session) or ""
-    metadata = Metadata(service, session.name, region, peer, local_hosts(host), service.transport.now)
+    hosts = local_hosts(host)
+    if ipaddress.ip_address(host).is_loopback and sys.platform != "linux":
+        raise BadInput(
+            "this system does not say whose a connection on loopback is: every user of the machine would have "
+            f"the credentials of {name!r}",
+            advice=f"use: gatepass endpoint {name}",
+        )
+    metadata = Metadata(service, session.name, region, peer, hosts, service.transport.now)
     server = await listen(metadata.answer, host, port)
     return Endpoint(host, server.sockets[0].getsockname()[1], "", server)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -54,7 +53,6 @@ class Service:
         self._refused: dict[tuple[str, Tree], float] = {}
         """When a person last said no, by the loop's clock."""
         self._confirming: dict[tuple[str, Tree], asyncio.Lock] = {}
-        self._unnamed = itertools.count(1)
         self._opening = asyncio.Lock()
         self._prompt_file = cli_state
 
@@ -205,7 +203,8 @@ class Service:
                 f"this is {programs[0] if programs else 'an unknown program'}",
                 advice=f"change it: gatepass session edit {session.name} allow=",
             )
-        if session.confirm and _any(programs, session.confirm):
+        unseen = not program(peer.pid)  # it may be any of those whose use must be confirmed
+        if session.confirm and (unseen or _any(programs, session.confirm)):
             await self._confirm(session, peer, asker, must=True)
         elif session.prod and settings.confirm_prod and not session.confirm:
             await self._confirm(session, peer, asker, must=False)
@@ -215,26 +214,37 @@ class Service:
 
         A hundred processes of a tree are one question: those who waited for the answer share it, also a no.
         """
-        # nobody shares a yes with a process that the system does not name
-        tree = tree_of(peer.pid) or (0, next(self._unnamed))
+        tree = tree_of(peer.pid)
+        if tree is None:  # nobody shares a yes with a process that the system does not name
+            if await self._says_yes(session, peer, asker, "once", must=must) is False:
+                raise _not_confirmed(session, peer)
+            return
         key = (session.name, tree)
         clock = asyncio.get_running_loop().time
         began = clock()
         async with self._confirming.setdefault(key, asyncio.Lock()):
             if self._is_confirmed(key):
                 return
-            said = None
+            said: bool | None = False
             if self._refused.get(key, 0.0) < began:
-                person = self.present[-1] if self.present else asker
-                if not self._is_asked(session, person, asker, must=must):
-                    return
-                what = f"{program(peer.pid) or 'a program'} (process {peer.pid})"
-                text = f"{what} wants session {session.name!r}; type yes to allow it for an hour"
-                said = await person.ask("confirm", text, "gatepass session watch")
-            if said is None or said.strip().lower() != "yes":
+                said = await self._says_yes(session, peer, asker, "for an hour", must=must)
+            if said is None:
+                return
+            if not said:
                 self._refused[key] = clock()
-                raise Denied(f"session {session.name!r}: the use by process {peer.pid} was not confirmed")
+                raise _not_confirmed(session, peer)
             self._confirmed[key] = self.transport.now() + CONFIRMED_FOR
+
+    async def _says_yes(
+        self, session: Session, peer: Peer, asker: Asker, how_long: str, *, must: bool
+    ) -> bool | None:
+        """What the person says; None where there is nobody to ask and need not be."""
+        person = self.present[-1] if self.present else asker
+        if not self._is_asked(session, person, asker, must=must):
+            return None
+        what = f"{program(peer.pid) or 'a program'} (process {peer.pid or 'unknown'})"
+        text = f"{what} wants session {session.name!r}; type yes to allow it {how_long}"
+        return (await person.ask("confirm", text, "gatepass session watch")).strip().lower() == "yes"
 
     def _is_confirmed(self, key: tuple[str, Tree]) -> bool:
         now = self.transport.now()
@@ -278,6 +288,10 @@ class Service:
         if not self.strongbox.is_open:
             await self.unlock(passphrase)
             self.keeper.person_acted()
+
+
+def _not_confirmed(session: Session, peer: Peer) -> Denied:
+    return Denied(f"session {session.name!r}: the use by process {peer.pid or 'unknown'} was not confirmed")
 
 
 def _any(programs: Sequence[str], globs: Sequence[str]) -> bool:
