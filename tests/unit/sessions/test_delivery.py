@@ -425,25 +425,57 @@ def test_imports_stay_light(short_tmp: Path) -> None:
         assert not loaded & set(heavy), (words, loaded & set(heavy))
 
 
+OPEN, NONE = ("xdg-open",), ()
+
+
 @pytest.mark.parametrize(
-    ("variables", "headless"),
+    ("variables", "openers", "headless"),
     [
-        ({"DISPLAY": ":0"}, False),
-        ({"WAYLAND_DISPLAY": "w"}, False),
-        ({"BROWSER": "x"}, False),
-        ({}, True),
-        ({"DISPLAY": ":0", "SSH_CONNECTION": "1.2.3.4"}, True),
-        ({"BROWSER": "x", "SSH_CONNECTION": "1.2.3.4"}, True),
+        ({"DISPLAY": ":0"}, OPEN, False),
+        ({"WAYLAND_DISPLAY": "w"}, OPEN, False),
+        ({"WAYLAND_DISPLAY": "w"}, ("firefox",), False),
+        ({"DISPLAY": ":0"}, NONE, True),
+        ({"DISPLAY": ":0"}, ("w3m", "lynx", "www-browser"), True),
+        ({"DISPLAY": ":0", "BROWSER": "mine --new %s"}, ("mine",), False),
+        ({"DISPLAY": ":0", "BROWSER": "gone:mine"}, ("mine",), False),
+        ({"DISPLAY": ":0", "BROWSER": "gone"}, NONE, True),
+        ({"DISPLAY": ":0", "BROWSER": "gone"}, OPEN, False),
+        ({"BROWSER": "wslview"}, ("wslview",), False),
+        ({"BROWSER": "'"}, OPEN, True),
+        ({}, OPEN, True),
+        ({"DISPLAY": ":0", "SSH_CONNECTION": "1.2.3.4"}, OPEN, True),
+        ({"BROWSER": "mine", "SSH_CONNECTION": "1.2.3.4"}, ("mine",), True),
     ],
 )
-def test_s50_headless(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], headless: bool) -> None:
+def test_s50_headless(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    variables: dict[str, str],
+    openers: tuple[str, ...],
+    headless: bool,
+) -> None:
+    """No display, a login by SSH, or neither BROWSER nor an opener: each alone means the device flow."""
     from gatepass.sessions.agent.headless import is_headless
 
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
+    for opener in openers:
+        (tmp_path / opener).write_text("#!/bin/sh\n")
+        (tmp_path / opener).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert is_headless() is headless
+
+
+def test_s50_macos_and_windows_open_pages_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gatepass.sessions.agent.headless import is_headless
+
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    for platform in ("darwin", "win32"):
+        monkeypatch.setattr("sys.platform", platform)
+        assert not is_headless()
 
 
 def test_s78_the_region_of_sts(monkeypatch: pytest.MonkeyPatch) -> None:
