@@ -200,7 +200,7 @@ def _commands(laptop: Laptop, base1: list[str]) -> Iterator[Figure]:
     shutil.copy(laptop.paths.workspace, home / "g" / "workspace.toml")
     program = _installed_here(base1[0])
     environment = {"HOME": str(home), "GATEPASS_HOME": str(home / "g"), "PATH": "/usr/bin:/bin"}
-    for words in (["--help"], ["session", "list"], ["status"], ["completion", "bash"]):
+    for words in (["--help"], ["--version"], ["session", "list"], ["status"], ["completion", "bash"]):
 
         def run(words: list[str] = words) -> None:
             done = subprocess.run([program, *words], env=environment, capture_output=True, check=False)

@@ -9,11 +9,11 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 import uvicorn
 
+from gatepass import __version__
 from gatepass.api import Health, Parts, build_api
 from gatepass.app.aws_names import AwsNames
 from gatepass.app.build import Installation, build
@@ -111,7 +111,7 @@ def application(
         issued_decide=installation.settings.deciding_tokens == "issued",
     )
     health = Health(installation.health.problems, installation.health.metrics)
-    app = build_api(parts, health, installation.clock, version("gatepass"))
+    app = build_api(parts, health, installation.clock, __version__)
     route = installation.faces.route
     if route is not None:
         app.add_route("/slack/events", route.serve, methods=["POST"], include_in_schema=False)

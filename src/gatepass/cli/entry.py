@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
+from gatepass import __version__
+
 
 def main() -> None:
     """Run the command line; ends the process."""
@@ -35,6 +37,8 @@ def quick(words: list[str]) -> str | None:
         from gatepass.cli.frontpage import TEXT
 
         return TEXT
+    if words == ["--version"]:
+        return f"gatepass, version {__version__}\n"
     if words[:1] == ["status"] or words[:2] == ["session", "list"]:
         from gatepass.cli.glance import quick as glance
 

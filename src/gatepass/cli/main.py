@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gatepass import __version__
 from gatepass.cli.outcomes import exit_code, report
 from gatepass.cli.sections import SectionedGroup
 from gatepass.errors import GatepassError
@@ -87,6 +88,6 @@ class GatepassGroup(SectionedGroup):
 
 
 @click.group(cls=GatepassGroup, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="gatepass")
+@click.version_option(__version__)
 def main() -> None:
     """The self-hosted gate to AWS: ask for access, decide, hold it, and see it end."""

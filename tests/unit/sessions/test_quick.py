@@ -141,6 +141,7 @@ def test_6_2_help_is_clicks_help(monkeypatch: pytest.MonkeyPatch) -> None:
     """`make check` holds the page to click too; narrow terminals get their own lines."""
     monkeypatch.setenv("COLUMNS", "80")
     assert entry.quick(["--help"]) == entry.quick(["-h"]) == by_click(["--help"])
+    assert entry.quick(["--version"]) == by_click(["--version"])
     monkeypatch.setenv("COLUMNS", "60")
     assert entry.quick(["--help"]) is None
     monkeypatch.setenv("COLUMNS", "200")
@@ -150,7 +151,7 @@ def test_6_2_help_is_clicks_help(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["status"], ["session", "list"], ["prompt", "bash"], ["completion", "zsh"]],
+    [["--help"], ["--version"], ["status"], ["session", "list"], ["prompt", "bash"], ["completion", "zsh"]],
     ids=" ".join,
 )
 def test_s92_what_is_typed_all_day_imports_no_click(paths: Paths, write: Write, words: list[str]) -> None:
