@@ -22,6 +22,7 @@ from gatepass.app.settings import Settings, SettingsError
 from gatepass.engine.points import Point, nothing
 from gatepass.errors import GatepassError
 from gatepass.estate.model import Estate
+from gatepass.estate.outline import counted
 from gatepass.estate.sources import load_directory
 from gatepass.handlers.looking import require_sound
 
@@ -192,9 +193,8 @@ def _apply(installation: Installation, estate: Estate, say: Say) -> None:
     applied = installation.applying.apply("serve", estate)
     for change in applied.changes:
         say(str(change))
-    say(
-        f"estate version {applied.number}: {len(estate.organizations)} organization(s), {len(estate.flows)} flow(s)"
-    )
+    holds = f"{counted(len(estate.organizations), 'organizations')}, {counted(len(estate.flows), 'flows')}"
+    say(f"estate version {applied.number}: {holds}")
 
 
 def can_answer(settings: Settings) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gatepass.cli.server import connect, output_option, print_json
+from gatepass.estate.outline import counted
 from gatepass.estate.sources import load_directory, read_sources
 
 
@@ -31,6 +32,6 @@ def apply(estate: Path, end_grants: bool, output: str) -> None:
         click.echo(f"perhaps not meant: {fault}", err=True)
     click.echo(f"version {done['version']} is in force" + ("" if done["changes"] else "; nothing changed"))
     if done["ended"]:
-        click.echo(f"{done['ended']} grant(s) are being taken back")
+        click.echo(f"taking back {counted(done['ended'], 'grants')}")
     for name in done["kept_connectors"]:
         click.echo(f"the connector of {name} is kept until the last of its access is gone")

@@ -16,7 +16,7 @@ import click
 from gatepass.estate import Estate, EstateError, format_duration, load, load_directory, read_sources
 from gatepass.estate.expansion import expanded
 from gatepass.estate.format import json_schema
-from gatepass.estate.outline import Line, limit, oddities, outline
+from gatepass.estate.outline import Line, counted, limit, oddities, outline
 from gatepass.estate.starters import KINDS, STARTER, Wanted, flow_file
 
 BAD_INPUT = 2
@@ -103,7 +103,7 @@ def _check_code(estate: Estate) -> None:
         click.echo(f"{'' if fault.serious else 'perhaps not meant: '}{fault}", err=True)
     serious = sum(1 for fault in found if fault.serious)
     if serious:
-        click.echo(f"{_count(serious, 'faults')}; nothing was applied", err=True)
+        click.echo(f"{counted(serious, 'faults')}; nothing was applied", err=True)
         sys.exit(BAD_INPUT)
 
 
@@ -114,7 +114,7 @@ def _refuse(error: EstateError, output: str) -> NoReturn:
         click.echo(json.dumps({"ok": False, "faults": faults}, indent=1, ensure_ascii=False))
     for fault in error.faults:
         click.echo(str(fault), err=True)
-    click.echo(f"{_count(len(error.faults), 'faults')}; nothing was applied", err=True)
+    click.echo(f"{counted(len(error.faults), 'faults')}; nothing was applied", err=True)
     sys.exit(BAD_INPUT)
 
 
@@ -142,8 +142,8 @@ def _as_json(estate: Estate) -> dict[str, Any]:
 
 def _as_text(estate: Estate) -> list[str]:
     lines = outline(estate)
-    counted = (_count(len(getattr(estate, name)), name) for name in ("organizations", "targets", "flows"))
-    text = [f"version {estate.digest[:12]}: {len(estate.people)} people, {', '.join(counted)}"]
+    contents = (counted(len(getattr(estate, name)), name) for name in ("organizations", "targets", "flows"))
+    text = [f"version {estate.digest[:12]}: {len(estate.people)} people, {', '.join(contents)}"]
     for name in (*estate.organizations, ""):
         mine = [line for line in lines if line.organization == name]
         if mine or name:
@@ -173,10 +173,6 @@ def _grouped(estate: Estate, lines: list[Line]) -> Iterator[str]:
             most = f"; at most {limit(line)}" if line.at_most else ""
             flow = f"{estate.flows[line.flow].label} ({line.flow})"
             yield f"      {flow}: asked by {line.asked_by}; decided by {line.decided_by}{most}"
-
-
-def _count(number: int, plural: str) -> str:
-    return f"{number} {plural if number != 1 else plural[:-1]}"
 
 
 @click.command()

@@ -7,6 +7,7 @@ import click
 from gatepass.cli.listing import show_list
 from gatepass.cli.server import connect, output_option, print_json
 from gatepass.client import segment
+from gatepass.estate.outline import counted
 
 _COLUMNS = ("id", "label", "email", "role", "groups", "active")
 
@@ -34,7 +35,7 @@ def disable(person: str, why: str) -> None:
     Requests, grants, tokens and sessions.
     """
     ended = connect().post(f"/v1/people/{segment(person)}/disable", {"why": why})["ended"]
-    click.echo(f"{person} is disabled; {ended} grant(s) are being taken back")
+    click.echo(f"{person} is disabled; taking back {counted(ended, 'grants')}")
 
 
 @people.command("enable")

@@ -13,6 +13,7 @@ from gatepass.desk.ending import Ending
 from gatepass.errors import Conflict, GatepassError
 from gatepass.estate.change import Change, Held, Orphan, buried, changes, orphans
 from gatepass.estate.model import Estate
+from gatepass.estate.outline import counted
 from gatepass.estate.wire import to_plain
 from gatepass.store import EstateVersion, Store, Tombstone, Tx
 
@@ -106,7 +107,7 @@ class Applying:
 
     def _put(self, tx: Tx, by: str, estate: Estate, number: int, applied: Applied) -> Applied:
         source = json.dumps(to_plain(estate), ensure_ascii=False, separators=(",", ":")).encode()
-        summary = f"{len(applied.changes)} change(s), {applied.ended} grant(s) ended"
+        summary = f"{counted(len(applied.changes), 'changes')}, {counted(applied.ended, 'grants')} ended"
         fields: dict[str, Value] = {"version": number, "hash": estate.digest, "by": by, "summary": summary}
         version = EstateVersion(number, estate.digest, source, tx.now, by)
         tx.estates.apply(version, Event("estate.applied", None, fields))

@@ -58,7 +58,12 @@ def _rules_of(flow: Flow, target: Target | None) -> Iterator[Rule]:
 
 def _askers(flow: Flow, rule: Rule) -> str:
     asked = flow.decide.ask.words()
-    return f"{asked}, and also {rule.ask.words()}" if rule.ask else asked
+    return f"{asked}, of these only {rule.ask.words()}" if rule.ask else asked
+
+
+def counted(number: int, plural: str) -> str:
+    """`1 grant`, `2 grants`."""
+    return f"{number} {plural if number != 1 else plural[:-1]}"
 
 
 def gives(target: Target) -> str:
