@@ -35,6 +35,8 @@ from gatepass.sim import Settings, build
 from gatepass.sim.server import SimServer
 
 RUNS = 25
+CROWDS = 11
+"""Runs of a hundred processes: one crowd takes half a second, and its ratio to one quiet interpreter varies."""
 MINT_SECONDS = 0.25
 KEY_ID, SECRET = "AKIABENCHGATEWAY0001", "bench-secret-of-the-gateway-user-0000001"
 _ROLE = "arn:aws:iam::222222222222:role/developer"
@@ -163,9 +165,9 @@ def _crowd(laptop: Laptop, server: SimServer, base0: list[str]) -> Iterator[Figu
             os.waitpid(client, 0)
         return len({file.read_bytes() for file in files})
 
-    reference, warm = beside(lambda: run_process(base0), lambda: hundred("dev"), runs=3)
+    reference, warm = beside(lambda: run_process(base0), lambda: hundred("dev"), runs=CROWDS)
     yield Figure("100 processes, warm (<= 80 B0)", warm, "ms", reference, "B0")
-    empty, warm_again = beside(lambda: at_once(base0), lambda: hundred("dev"), runs=3)
+    empty, warm_again = beside(lambda: at_once(base0), lambda: hundred("dev"), runs=CROWDS)
     yield Figure("  beside 100 interpreters that do nothing", warm_again, "ms", empty, "those")
     before = sum(record.operation == "AssumeRole" for record in server.sim.calls)
     began = time.perf_counter()
