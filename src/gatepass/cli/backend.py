@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from gatepass.cli.laptop import places
 from gatepass.sessions.client import Person, conversation
-from gatepass.sessions.delivery.browser import open_browser
+from gatepass.sessions.delivery.browser import open_browser, open_secretly
 
 Row = dict[str, Any]
 Ask = Callable[[str, str], str]
@@ -57,4 +57,4 @@ class AgentBackend:
         """Open the console in the browser."""
         with conversation(places(), _AtScreen(ask)) as talk:
             url = talk.call("console", name=name)
-        open_browser(url)
+        open_secretly(url)

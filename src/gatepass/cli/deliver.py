@@ -14,6 +14,7 @@ import click
 from gatepass.cli.laptop import face, places, say
 from gatepass.cli.person import Terminal
 from gatepass.cli.pick import picked, session_argument, sessions
+from gatepass.sessions.config.shadow import without_default
 from gatepass.sessions.delivery.formats import (
     FORMATS,
     about,
@@ -88,6 +89,7 @@ def exec_(ask: bool, reason: str, by_env: bool, fd: int | None, name: str, comma
         else:
             talk.call("start", name=session.name)
             environment |= endpoint_variables(talk.call("endpoint", names=[session.name]), session)
+            environment |= _default_kept_out()
         code = _run(command, environment)
     sys.exit(code)
 
@@ -99,6 +101,16 @@ def endpoint_variables(opened: Mapping[str, Any], session: Session) -> dict[str,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN": opened["token"],
         **about(session),
     }
+
+
+def _default_kept_out() -> dict[str, str]:
+    """So that the child gets this session's credentials and not those of `[default]`; said when there are such."""
+    kept_out = without_default(os.environ)
+    for variable in kept_out:
+        say(
+            f"[default] has credentials of its own, which tools prefer: {variable}={os.devnull} for this command"
+        )
+    return kept_out
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -229,7 +241,7 @@ def console(
       gatepass console dev --print
     """
     from gatepass.sessions.client import conversation
-    from gatepass.sessions.delivery.browser import open_browser
+    from gatepass.sessions.delivery.browser import open_secretly
 
     name = picked(name)
     person = Terminal(fd=fd, stdin=False)
@@ -250,7 +262,7 @@ def console(
         raise BadInput(
             "there is no browser here", advice="run it with --print and open the address elsewhere"
         )
-    open_browser(url, container=container, profile=browser_profile)
+    open_secretly(url, container=container, profile=browser_profile)
     say(f"opened the console as {name}")
 
 
@@ -287,7 +299,9 @@ def ssm(
     with conversation(places(), Terminal(fd=fd, stdin=False)) as talk:
         talk.call("start", name=session.name)
         opened = talk.call("endpoint", names=[session.name])
-        environment = without_credentials(os.environ) | endpoint_variables(opened, session)
+        environment = (
+            without_credentials(os.environ) | endpoint_variables(opened, session) | _default_kept_out()
+        )
         if region is not None:
             environment |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
         command = list_command() if instance is None else start_command(instance, document, parameters)

@@ -11,6 +11,7 @@ from gatepass.sessions.config.shadow import config_path, find_shadows
 from gatepass.sessions.errors import SessionError
 from gatepass.sessions.files import private_dir
 from gatepass.sessions.launcher import launcher_faults
+from gatepass.sessions.providers.transport import foreign_endpoints
 from gatepass.sessions.vault.store import read_sealed
 from gatepass.sessions.workspace import load_workspace
 
@@ -30,6 +31,8 @@ def laptop_faults() -> Iterator[str]:
         yield error.line()
         return
     yield from launcher_faults(paths)
+    for name in foreign_endpoints(os.environ):
+        yield f"{name} leads neither to AWS nor to this machine: the agent does not follow it; set [settings.endpoints]"
     if any(s.kind in ("iam-user", "sso-role") for s in workspace.sessions.values()):
         try:
             read_sealed(paths.vault)

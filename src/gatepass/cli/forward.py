@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
 import sys
@@ -59,7 +58,7 @@ def ssh_forward(
 
 def _set_up(host: str, options: tuple[str, ...], sessions: list[Session]) -> str:
     """The private directory on the host, with what its tools need."""
-    from gatepass.sessions.delivery.forwarding import SETUP, setup_script
+    from gatepass.sessions.delivery.forwarding import SETUP, place_of, setup_script
 
     words = ["ssh", *(w for o in options for w in ("-o", o)), "--", host, *SETUP]
     try:
@@ -75,9 +74,9 @@ def _set_up(host: str, options: tuple[str, ...], sessions: list[Session]) -> str
         raise BadInput("there is no ssh here", advice="install OpenSSH's client") from error
     except subprocess.TimeoutExpired as error:
         raise Upstream(f"{host} did not answer for {SETUP_SECONDS} s") from error
-    lines = done.stdout.split()
-    if done.returncode != 0 or not lines or not os.path.isabs(lines[-1]):
+    place = place_of(done.stdout)
+    if done.returncode != 0 or place is None:
         raise Upstream(
             f"{host} could not be prepared (ssh ended with {done.returncode})", advice=f"try: ssh {host}"
         )
-    return lines[-1]
+    return place

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from gatepass.cli.laptop import face, places, say
-from gatepass.sessions.errors import BadInput, SessionError
-from gatepass.sessions.importing.found import Found, drop_broken_chains, new_only
+from gatepass.sessions.errors import BadInput, SessionError, plain
+from gatepass.sessions.importing.found import Found, drop_broken_chains, new_only, without_programs
 from gatepass.sessions.workspace import load_workspace, toml_key, toml_value
 
 SOURCES = ("aws", "granted", "leapp", "aws-sso-cli", "aws-vault")
@@ -42,7 +42,7 @@ def import_(
     workspace = load_workspace(places().workspace)
     found = drop_broken_chains(new_only(_read(source, path), workspace), workspace.sessions)
     for group, name in sorted(found.tables):
-        click.echo(f"+ {group} {name} ({found.tables[group, name]['kind']})")
+        click.echo(plain(f"+ {group} {name} ({found.tables[group, name]['kind']})"))
     for line in found.skipped:
         say(f"skipped {line}")
     if dry_run:
@@ -101,7 +101,7 @@ def _granted(path: Path | None) -> Found:
     files = sorted(root.rglob("config")) if root.is_dir() else [root]
     if not files or not files[0].exists():
         raise BadInput(f"there is no registry of granted at {root}", advice="name its directory")
-    return read_aws(b"\n".join(_bytes(file) for file in files), b"")
+    return without_programs(read_aws(b"\n".join(_bytes(file) for file in files), b""))
 
 
 def _there(path: Path, whose: str) -> bytes:

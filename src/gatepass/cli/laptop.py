@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from gatepass.errors import GatepassError
-from gatepass.sessions.errors import BadInput, SessionError, scrub
+from gatepass.sessions.errors import BadInput, SessionError, plain, scrub
 from gatepass.sessions.paths import Paths, paths_from
 
 P = ParamSpec("P")
@@ -52,8 +52,8 @@ def _said(error: OSError) -> str:
 
 
 def say(text: str) -> None:
-    """One line for the person, on stderr."""
-    click.echo(text, err=True)
+    """Lines for the person, on stderr; what came from AWS or a file stays text (security.md 32)."""
+    click.echo("\n".join(plain(line) for line in text.split("\n")), err=True)
 
 
 def read_secret(prompt: str, fd: int | None, *, confirm: bool = False) -> str:

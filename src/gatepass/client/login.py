@@ -66,6 +66,8 @@ class _Listener(HTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Listener
+    timeout = 5.0
+    """A connection that a browser opened ahead, or anybody, must not keep the one that counts waiting."""
 
     def do_GET(self) -> None:
         where = urlsplit(self.path)

@@ -133,16 +133,22 @@ def _drain(
             return
         account_id = account["accountId"]
         try:
-            roles = list(_role_pages(portal, pacer, account_id))
+            roles = [
+                FoundRole(
+                    account_id,
+                    account.get("accountName", ""),
+                    account.get("emailAddress", ""),
+                    role["roleName"],
+                )
+                for role in _role_pages(portal, pacer, account_id)
+            ]
         except SessionError as error:
             progress.failed[account_id] = error.line()
             continue
-        progress.roles.extend(
-            FoundRole(
-                account_id, account.get("accountName", ""), account.get("emailAddress", ""), role["roleName"]
-            )
-            for role in roles
-        )
+        except Exception as error:  # noqa: BLE001  a thread's edge: what ends it would pass for an empty account
+            progress.failed[account_id] = f"the portal's answer cannot be used ({type(error).__name__})"
+            continue
+        progress.roles.extend(roles)
         progress.done.add(account_id)
 
 

@@ -128,7 +128,9 @@ def _separator(out: list[str]) -> str:
 
 
 def _render(key: TableName, table: Table) -> str:
-    rows = [f'[{key[0]}."{key[1]}"]'] + [f"{toml_key(k)} = {toml_value(v)}" for k, v in table.items()]
+    rows = [f"[{key[0]}.{toml_value(key[1])}]"] + [
+        f"{toml_key(k)} = {toml_value(v)}" for k, v in table.items()
+    ]
     return "\n".join(rows) + "\n"
 
 
@@ -145,7 +147,10 @@ def _check_only_these_changed(
             tables.pop(name, None)
         else:
             tables[name] = _plain(table)
-    found: dict[str, Any] = tomllib.loads(after)
+    try:
+        found: dict[str, Any] = tomllib.loads(after)
+    except tomllib.TOMLDecodeError as error:  # half a surrogate pair, for example
+        raise BadInput(f"a value cannot be written into {path} ({error})", advice="change it") from error
     if {k: v for k, v in found.items() if v != {}} != {k: v for k, v in expected.items() if v != {}}:
         raise Bug(
             f"changing {len(changes)} tables of {path} would change others too; nothing was written",

@@ -14,20 +14,26 @@ from gatepass.errors import GatepassError
 # Access keys are unmistakable; long unbroken runs of base64 are tokens or secret keys (S-30).
 _KEY_ID = re.compile(r"\bA[KS]IA[A-Z0-9]{16}\b")
 _LONG = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_=-]{40,}(?![A-Za-z0-9+/_=-])")
+_HEX = re.compile(r"[a-z]*=?(?:[0-9a-f]{40,}|[0-9A-F]{40,})")
 
 
 def scrub(text: str) -> str:
     """`text` without anything that looks like an access key, a secret key or a token (S-30), on one line."""
     text = _KEY_ID.sub("<access key>", text)
     text = _LONG.sub(_hide_unless_readable, text)
+    return plain(text)
+
+
+def plain(text: str) -> str:
+    """`text` as one line that a terminal shows and does not obey: no control characters (security.md 32)."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _hide_unless_readable(match: re.Match[str]) -> str:
-    """Paths and dashed names are long too; a secret mixes cases and digits."""
+    """Paths and dashed names are long too; a secret mixes cases and digits, or is hexadecimal."""
     run = match.group()
     mixed = any(c.islower() for c in run) and any(c.isupper() for c in run) and any(c.isdigit() for c in run)
-    return "<secret>" if mixed or len(run) > 200 else run
+    return "<secret>" if mixed or len(run) > 200 or _HEX.fullmatch(run) else run
 
 
 class SessionError(GatepassError):

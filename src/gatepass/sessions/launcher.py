@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import sys
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def interpreter() -> str:
 
 def launch_for(paths: Paths, program: str = "agent.start") -> Launch:
     """How the agent of these places is reached and started; `direct` is the program without one."""
-    library = [p for p in sys.path if p and os.path.isdir(p) and not _is_standard(p)]
+    library = [p for p in sys.path if p and not _is_standard(p) and _is_lasting(p)]
     source = str(Path(__file__).resolve().parents[2])
     library = [source, *(p for p in library if p != source)]
     argv = [
@@ -52,6 +53,22 @@ def _is_standard(path: str) -> bool:
     standard = os.path.dirname(os.path.realpath(os.__file__))
     real = os.path.realpath(path)
     return real == standard or real == os.path.join(standard, "lib-dynload") or real.endswith(".zip")
+
+
+def _is_lasting(path: str) -> bool:
+    """Whether an agent that starts some day, anywhere, may import from this directory.
+
+    Not from where this command happens to be run (`python -m`, `PYTHONPATH`), and from nowhere that everybody can
+    write to: what they put there later would run with the vault open.
+    """
+    here = os.path.realpath(path) == os.path.realpath(os.getcwd())
+    if here and os.path.basename(path) not in ("site-packages", "dist-packages"):
+        return False
+    try:
+        found = os.stat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and (sys.platform == "win32" or not found.st_mode & stat.S_IWOTH)
 
 
 def launcher_text(paths: Paths) -> str:
@@ -138,23 +155,34 @@ def install_launcher(paths: Paths) -> Path:
             advice="install gatepass with another Python",
         )
     target = _safe_place(paths)
+    if target is None:
+        raise BadInput(
+            f"the launcher's path {paths.launcher} has characters that shells read differently",
+            advice="set GATEPASS_HOME to a directory of yours whose path has letters, digits and /._- only",
+        )
     private_dir(target.parent)
     private_dir(paths.state)
     replace(target, launcher_text(paths).encode(), mode=0o700)
     return target
 
 
-def _safe_place(paths: Paths) -> Path:
-    if sys.platform == "win32" or SAFE_WORD.fullmatch(str(paths.launcher)):
+def _safe_place(paths: Paths) -> Path | None:
+    """Where the launcher goes: a path that every shell reads alike, in a directory that only we can put a file into.
+
+    Never below a directory that is everybody's, like /var/tmp: the system cleans up there, and then anybody may make
+    what every tool of ours would run.
+    """
+    if sys.platform == "win32":
         return paths.launcher
     else:
-        return Path("/var/tmp") / f"gatepass-{os.geteuid()}" / "gatepass-credential"  # noqa: S108  0700 and checked
+        places = (paths.launcher, Path.home() / ".gatepass" / "bin" / paths.launcher.name)
+        return next((place for place in places if SAFE_WORD.fullmatch(str(place))), None)
 
 
 def installed_launcher(paths: Paths) -> Path | None:
     """Where the launcher is, if it is."""
     place = _safe_place(paths)
-    return place if place.is_file() else None
+    return place if place is not None and place.is_file() else None
 
 
 def launcher_faults(paths: Paths) -> list[str]:

@@ -14,6 +14,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}")
 PROFILE = re.compile(r"[A-Za-z0-9._@+/-]{1,128}")
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+# Nothing that a shell, a config file or a terminal reads as more than text.
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!&*+,;=%-]+")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 
 Check = Callable[[object], Any]
@@ -135,7 +137,7 @@ def _source_identity(value: object) -> str:
 
 def _url(value: object) -> str:
     text = _text(value)
-    if not re.fullmatch(r"https?://[^\s'\"\\]+", text):
+    if not _ADDRESS.fullmatch(text):
         raise ValueError(f"found {text!r}; allowed: an address starting with https://")
     return text
 

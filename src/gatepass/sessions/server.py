@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -104,11 +105,11 @@ def _is_account(row: dict[str, Any], recipe: Grant) -> bool:
 
 
 def command_for(recipe: Grant, *, account: bool = False) -> str:
-    """What a person runs to ask for it, naming the account where the flow asks for one."""
+    """What a person runs to ask for it, naming the account where the flow asks for one. May be pasted as it is."""
     if recipe.flow is None:
         return "gatepass request FLOW"
-    more = f" --field {ACCOUNT}={recipe.account_id}" if account else ""
-    return f"gatepass request {recipe.flow} --target {recipe.target}{more}"
+    more = ["--field", f"{ACCOUNT}={recipe.account_id}"] if account else []
+    return shlex.join(["gatepass", "request", recipe.flow, "--target", str(recipe.target), *more])
 
 
 def view_of(shown: dict[str, Any], recipe: Grant | None, seen: GrantView | None = None) -> GrantView:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gatepass.sessions.errors import BadInput
+from gatepass.sessions.errors import BadInput, plain
 from gatepass.sessions.model import Integration, Session, SsoRole, Workspace
 
 FIELDS = (
@@ -38,7 +38,7 @@ class SyncPlan:
 
     def text(self) -> str:
         """One line per change, then the sum."""
-        return "".join(f"{line}\n" for line in self.lines)
+        return "".join(f"{plain(line)}\n" for line in self.lines)
 
 
 def plan_sync(workspace: Workspace, found: Mapping[str, Sequence[Role]], *, prune: bool) -> SyncPlan:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from http.client import HTTPConnection
 
 import pytest
 from tests.unit.sessions.conftest import DEV, GATEWAY, Tables
@@ -20,7 +22,8 @@ from gatepass.sessions.agent.desktop import Page
 from gatepass.sessions.agent.endpoint import local_hosts
 from gatepass.sessions.agent.http import Answer, Asked, listen
 from gatepass.sessions.client import conversation, request
-from gatepass.sessions.errors import BadInput
+from gatepass.sessions.delivery.browser import open_secretly
+from gatepass.sessions.errors import BadInput, Upstream
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.vault.store import Vault
 
@@ -204,3 +207,42 @@ def test_s72_tokens_do_not_fill_the_memory() -> None:
     assert len(metadata._tokens) == imds.TOKENS
     assert metadata._knows(last)
     assert metadata._token("9" * 5000).status.startswith("400")
+
+
+SIGN_IN = "https://signin.aws.amazon.com/federation?SigninToken=canary"
+
+
+def led_to(address: str) -> str | None:
+    """Where an address leads a browser, which is not followed."""
+    host, _, path = address.removeprefix("http://").partition("/")
+    connection = HTTPConnection(host, timeout=LONG)
+    with contextlib.closing(connection):
+        connection.request("GET", f"/{path}")
+        answer = connection.getresponse()
+        answer.read()
+        return answer.getheader("Location")
+
+
+def test_i17_the_sign_in_address_is_in_nobody_s_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a browser is started with is in `ps`; for 15 minutes the address signs in whoever has it."""
+    seen: list[str | None] = []
+
+    def browser(address: str) -> bool:
+        host = address.rpartition("/")[0]
+        seen.extend([address, led_to(f"{host}/guess"), led_to(address), led_to(address)])
+        return True
+
+    monkeypatch.setattr("webbrowser.open", browser)
+    open_secretly(SIGN_IN)
+    assert "canary" not in str(seen[0])
+    assert seen[1:] == [None, SIGN_IN, None], "only by its secret, and once"
+
+
+def test_i17_another_user_is_not_led_to_the_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatepass.sessions.delivery.browser.is_strangers", lambda caller, listener: True)
+    monkeypatch.setattr("gatepass.sessions.delivery.browser.COMES_SECONDS", 0.01)
+    taken: list[str | None] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: taken.append(led_to(address)) is None)
+    with pytest.raises(Upstream, match="did not come"):
+        open_secretly(SIGN_IN)
+    assert taken == [None]

@@ -19,7 +19,7 @@ from gatepass.errors import GatepassError
 from gatepass.sessions.agent.asker import NOBODY
 from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.agent.service import Service
-from gatepass.sessions.errors import BadInput, Locked, NeedsHuman, SessionError, Upstream, scrub
+from gatepass.sessions.errors import BadInput, Locked, NeedsHuman, SessionError, Upstream, plain, scrub
 from gatepass.sessions.model import Credentials, Grant, IamUser, Role
 from gatepass.sessions.plan import Step
 from gatepass.sessions.shown import Shown
@@ -122,7 +122,7 @@ class Control:
         self._asked += 1
         future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._questions[self._asked] = future
-        self._send({"id": number, "ask": {"n": self._asked, "kind": kind, "text": text}})
+        self._send({"id": number, "ask": {"n": self._asked, "kind": kind, "text": plain(text)}})
         value = await future
         if value is None:
             return await NOBODY.ask(kind, text, command)

@@ -22,6 +22,7 @@ from gatepass.sessions.agent.asker import NOBODY, Asker
 from gatepass.sessions.agent.headless import is_headless
 from gatepass.sessions.agent.http import Answer, Asked, listen
 from gatepass.sessions.agent.peer import Peer, terminal_of
+from gatepass.sessions.errors import plain
 from gatepass.sessions.shown import Shown
 
 ANSWER_SECONDS = 120.0
@@ -65,7 +66,7 @@ class FarTerminal:
         fd = os.open(self._path, os.O_RDWR | getattr(os, "O_NOCTTY", 0))
         restore = _without_echo(fd) if hidden else None
         try:
-            os.write(fd, f"\r\ngatepass: {text}: ".encode())
+            os.write(fd, f"\r\ngatepass: {plain(text)}: ".encode())
             ready, _, _ = select.select([fd], [], [], ANSWER_SECONDS)
             return os.read(fd, 65536).decode("utf-8", "replace").strip() if ready else ""
         except OSError:

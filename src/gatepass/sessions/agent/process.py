@@ -38,7 +38,7 @@ from gatepass.sessions.identity import identity_of
 from gatepass.sessions.learned import Learned
 from gatepass.sessions.model import Workspace
 from gatepass.sessions.paths import Paths
-from gatepass.sessions.providers.transport import Transport
+from gatepass.sessions.providers.transport import Transport, foreign_endpoints
 from gatepass.sessions.workspace import load_workspace
 
 TICK_SECONDS = 5.0
@@ -216,6 +216,9 @@ def run(place: Place, visitors: Sequence[Visitor]) -> None:
     """Serve until it is over, then go at once: threads that wait for a person or a dead network shall not keep us."""
     gc.enable()  # off since the first line: collecting while importing is a tenth of the start
     gc.freeze()
+    for name in foreign_endpoints(os.environ):
+        sys.stderr.write(f"gatepass agent: {name} is not followed; set it in [settings.endpoints]\n")
+        del os.environ[name]
     paths = Paths.from_words(list(place.directories), loopback=bool(place.key))
     listener = socket.socket(fileno=place.listener)
     listener.setblocking(False)

@@ -26,6 +26,8 @@ from gatepass.sessions.agent.service import Service
 from gatepass.sessions.errors import BadInput, NeedsHuman, Upstream, scrub
 
 GET_SECONDS = 55.0  # S-49
+REQUEST_SECONDS = 10.0
+"""For the first line: connections that say nothing must not use up the agent's files."""
 LINE_LIMIT = 1024 * 1024
 
 
@@ -74,14 +76,15 @@ class Server:
             await self._answer(reader, writer, await self._door.admit(reader, writer))
         except Stranger as error:
             self._service.events.refused("connection", str(error), error.peer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return  # the other end has gone or talks nonsense: nothing to answer
         finally:
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer) -> None:
         try:
-            line = await reader.readuntil(b"\n")
+            async with asyncio.timeout(REQUEST_SECONDS):
+                line = await reader.readuntil(b"\n")
             request = parse_request(line[: REQUEST_LIMIT + 1])
             if request.words == (PROTOCOL,) and request.verb == "control":
                 await Control(self._service, reader, writer, peer, self._quit).run()
@@ -95,7 +98,7 @@ class Server:
                 writer.write(await self._verbs[request.verb](request, peer))
         except GatepassError as error:
             writer.write(refusal(error))
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             raise
         except Exception as error:  # noqa: BLE001  the outer edge: one line for the caller, the rest for the log
             sys.stderr.write(f"gatepass agent: {type(error).__name__}: {scrub(str(error))}\n")

@@ -56,6 +56,7 @@ def main(words: list[str]) -> None:
     Without descriptors it makes its own, or takes systemd's.
     """
     leave_no_core()
+    _leave_directory()
     try:
         place = _take_place(words)
     except OSError as error:
@@ -66,6 +67,16 @@ def main(words: list[str]) -> None:
     from gatepass.sessions.agent.process import run
 
     run(place, visitors)
+
+
+def _leave_directory() -> None:
+    """Go home: some tool's directory, which may be anybody's, must not decide what a relative command or file means."""
+    for place in (os.environ.get("HOME", "/"), "/"):
+        try:
+            os.chdir(place)
+        except OSError:
+            continue
+        return
 
 
 def harden() -> None:

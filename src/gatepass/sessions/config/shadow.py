@@ -60,6 +60,26 @@ def find_shadows(profiles: Iterable[str], environment: Mapping[str, str]) -> lis
     return found
 
 
+def without_default(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables that keep the credentials of `[default]` from a child: SDKs prefer them to an endpoint (3.1, S-41).
+
+    Empty where `[default]` has none; otherwise the file that has them is not read at all by the child.
+    """
+    files = {"AWS_CONFIG_FILE": config_path, "AWS_SHARED_CREDENTIALS_FILE": credentials_path}
+    return {
+        variable: os.devnull
+        for variable, path in files.items()
+        if any(_gives(section) for section in text.sections(_read(path(environment))))
+    }
+
+
+def _gives(section: text.Section) -> bool:
+    return section.header == "default" and any(
+        key in (*_KEYS, *_ROLE, "credential_process", "login_session") or key.startswith("sso_")
+        for key in section.keys
+    )
+
+
 def _in_environment(names: list[str], environment: Mapping[str, str]) -> list[Shadow]:
     profile = environment.get("AWS_PROFILE") or environment.get("AWS_DEFAULT_PROFILE")
     if not environment.get("AWS_ACCESS_KEY_ID"):

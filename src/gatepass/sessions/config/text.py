@@ -5,6 +5,7 @@ Bytes are taken as Latin-1 text, which maps every byte to one character and back
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ END = "# <<< gatepass managed <<<"
 NO_NEWLINE = "# gatepass: the line before this block had no line end"
 OURS = "# gatepass: this file was made by gatepass"
 ADOPTED = "#gatepass-adopted# "
+_CUT = re.compile("[=:]")
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,8 @@ def sections(lines: list[str]) -> list[Section]:
     for number, line in enumerate(lines):
         name = _header(line)
         if name is None:
-            if start >= 0 and (pair := _pair(line)) is not None:
-                keys[pair[0]] = pair[1]
+            if start >= 0 and (found_pair := pair(line)) is not None:
+                keys[found_pair[0]] = found_pair[1]
             continue
         if start >= 0:
             found.append(Section(header, start, number, keys))
@@ -102,13 +104,12 @@ def _header(line: str) -> str | None:
     return text[1 : text.rindex("]")].strip()
 
 
-def _pair(line: str) -> tuple[str, str] | None:
+def pair(line: str) -> tuple[str, str] | None:
+    """Key and value of a line, cut at the first `=` or `:` as SDKs cut it; None for comments and what is indented."""
     if line[:1] in " \t#;\r\n" or not line.strip():
         return None
-    key, equals, value = line.partition("=")
-    if not equals:
-        key, equals, value = line.partition(":")
-    return (key.strip().lower(), value.strip()) if equals else None
+    cut = _CUT.search(line)
+    return (line[: cut.start()].strip().lower(), line[cut.end() :].strip()) if cut else None
 
 
 def profile_of(header: str) -> str | None:

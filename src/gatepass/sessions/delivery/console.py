@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -86,10 +87,9 @@ def login_url(partition: Partition, region: str, wish: ConsoleWish, token: str, 
 def destination(partition: Partition, region: str, wish: ConsoleWish) -> str:
     """The console page: what was asked for, otherwise a service's home or the console's, in the region."""
     if wish.destination is not None:
-        host = urllib.parse.urlsplit(wish.destination).hostname or ""
-        if not wish.destination.startswith("https://") or not (
-            host == partition.console or host.endswith("." + partition.console)
-        ):
+        # by its letters, not by a parser: browsers take a backslash for a slash, and what is before an @ for a name
+        inside = rf"https://([a-z0-9-]+\.)*{re.escape(partition.console)}([/?#][!-\[\]-~]*)?"
+        if not re.fullmatch(inside, wish.destination):
             raise BadInput(
                 f"--destination: found {wish.destination!r}; allowed: https addresses of {partition.console}"
             )
@@ -97,6 +97,8 @@ def destination(partition: Partition, region: str, wish: ConsoleWish) -> str:
     service = wish.service or "console"
     if not service.replace("-", "").isalnum():
         raise BadInput(f"--service: found {service!r}; allowed: a service name like ec2")
+    if not re.fullmatch(r"[a-z0-9-]+", region):
+        raise BadInput(f"--region: found {region!r}; allowed: a region like eu-west-1")
     return f"https://{region}.{partition.console}/{service}/home?region={region}"
 
 

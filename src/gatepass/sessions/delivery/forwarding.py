@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from gatepass.sessions import thin
 from gatepass.sessions.model import Session, StaticEndpoint
 
+_PLACE = re.compile(r"/[A-Za-z0-9._/+@-]*gatepass\.[A-Za-z0-9]+")
 SETUP = ("sh", "-s")
 """Run there, with `setup_script` as its input; prints the directory it made."""
 _ASK = """
@@ -47,9 +49,21 @@ def setup_script(sessions: Sequence[Session]) -> str:
         if session.region is not None:
             lines += [f"region = {session.region}"]
         if isinstance(session.recipe, StaticEndpoint):
-            lines += [f"endpoint_url = {session.recipe.endpoint_url}"]
+            lines += [f"endpoint_url = {_here(session.recipe.endpoint_url)}"]
     lines += ["GATEPASS_CONFIG", "echo $d"]
     return "\n".join(lines) + "\n"
+
+
+def _here(text: str) -> str:
+    """Text for a here-document whose variables the far shell expands: it stays text."""
+    return re.sub(r"([\\$`])", r"\\\1", text)
+
+
+def place_of(said: str) -> str | None:
+    """The directory that the far machine says it made, or None: what it says goes into ssh's own arguments, where a
+    colon would make it forward something else."""
+    words = said.split()
+    return words[-1] if words and _PLACE.fullmatch(words[-1]) else None
 
 
 def far_command(place: str, first: Session, command: Sequence[str]) -> str:

@@ -145,7 +145,8 @@ def comment_out_keys(credentials: bytes, profiles: set[str]) -> bytes:
         if clean_name(name) not in profiles:
             continue
         for number in range(section.start + 1, section.end):
-            key = lines[number].partition("=")[0].strip().lower()
+            pair = text.pair(lines[number].lstrip(" \t"))
+            key = pair[0] if pair is not None else ""
             if key in ("aws_access_key_id", "aws_secret_access_key"):
                 ending = lines[number][len(lines[number].rstrip("\r\n")) :]
                 lines[number] = f"# {key}: moved to gatepass's vault{ending}"

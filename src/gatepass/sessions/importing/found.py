@@ -34,6 +34,20 @@ def clean_name(text: str) -> str:
     return "/".join(part[:63] for part in parts)
 
 
+def without_programs(found: Found) -> Found:
+    """Without what runs a program or sends a file: a registry that others write must not make anything run."""
+    runs = {
+        key: table
+        for key, table in found.tables.items()
+        if table.get("kind") == "process" or {"token_file", "token_command"} & table.keys()
+    }
+    tables = {key: table for key, table in found.tables.items() if key not in runs}
+    skipped = [
+        f"{name}: it runs a program or sends a file; add it by hand if you want that" for _, name in runs
+    ]
+    return Found(tables, found.skipped + skipped, found.keys, found.keys_elsewhere)
+
+
 def new_only(found: Found, workspace: Workspace) -> Found:
     """Without what the workspace has already; those are named as skipped, never overwritten."""
     have: set[TableName] = {("session", name) for name in workspace.sessions}

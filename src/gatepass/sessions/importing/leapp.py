@@ -63,7 +63,17 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def read_leapp(workspace: dict[str, Any]) -> Found:
-    """Sessions and integrations of a Leapp workspace. Keys stay in Leapp's own keychain items."""
+    """Sessions and integrations of a Leapp workspace. Keys stay in Leapp's own keychain items. Raises `BadInput`."""
+    try:
+        return _read(workspace)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise BadInput(
+            f"Leapp's workspace lacks something that Leapp writes ({type(error).__name__}: {str(error)[:80]})",
+            advice="let Leapp write it anew",
+        ) from error
+
+
+def _read(workspace: dict[str, Any]) -> Found:
     found = Found()
     profiles = {p["id"]: p["name"] for p in workspace.get("profiles", [])}
     centers: dict[str, str] = {}

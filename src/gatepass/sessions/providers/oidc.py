@@ -6,10 +6,13 @@ A `Token` is what is kept in the vault. Blocking; the callback server lives only
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
+import re
 import secrets
 import socket
+import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gatepass.clock import Clock, from_ms, iso, to_ms
+from gatepass.sessions.agent.peer import is_strangers
 from gatepass.sessions.errors import Denied, NeedsHuman, SessionError, StaleParent, Upstream
 from gatepass.sessions.model import Integration
 from gatepass.sessions.partitions import partition_of_region
@@ -29,6 +33,8 @@ EARLY = timedelta(minutes=15)
 LOGIN_LIMIT = timedelta(minutes=10)
 _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 _CALLBACK = "/oauth/callback"
+REQUEST_SECONDS = 5.0
+"""For one request to the callback: a connection that says nothing must not keep the browser's waiting."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,9 @@ class Oidc:
             {**client, "startUrl": self._integration.start_url},
             "starting the login",
         )
-        show(Shown(begun.get("verificationUriComplete") or begun["verificationUri"], begun["userCode"]))
+        show(
+            Shown(_page(begun.get("verificationUriComplete") or begun["verificationUri"]), begun["userCode"])
+        )
         interval = float(begun.get("interval") or 5)
         ends = self._clock.monotonic() + min(float(begun["expiresIn"]), self._limit.total_seconds())
         while self._clock.monotonic() < ends:
@@ -218,6 +226,13 @@ class Oidc:
             raise AwsRefused(error.message, aws_code="ExpiredTokenException", advice=error.advice) from error
 
 
+def _page(url: str) -> str:
+    """An address that a browser may be given: a web page, not a file, a program's scheme or an option."""
+    if not re.fullmatch(r"https?://[!-~]+", url):
+        raise Upstream(f"the login's address cannot be used: {url!r}", advice="log in again")
+    return url
+
+
 def needs_login(integration: Integration, held: Token | None = None) -> NeedsHuman:
     """The one way to say that a person must log in; `held` is the login that is no use any more, if any."""
     why = ""
@@ -266,8 +281,9 @@ class Callback:
 
     def wait(self, seconds: float) -> str:
         """The code. A request with another state is answered 400 and ends the login: somebody interferes."""
-        self._socket.settimeout(seconds)
+        ends = time.monotonic() + seconds
         while True:
+            self._socket.settimeout(max(ends - time.monotonic(), 0.001))
             try:
                 connection, _ = self._socket.accept()
             except TimeoutError as error:
@@ -275,7 +291,9 @@ class Callback:
                     "the login was not finished in time", advice="run: gatepass login"
                 ) from error
             with connection:
-                connection.settimeout(30)
+                connection.settimeout(REQUEST_SECONDS)
+                if is_strangers(connection.getpeername(), connection.getsockname()):
+                    continue  # who saw the address in the browser's arguments shall not log us in as somebody else
                 path, query = _request(connection)
                 if path != _CALLBACK:  # a browser also asks for its icon
                     _respond(connection, "404 Not Found", "Not here.")
@@ -297,14 +315,15 @@ class Callback:
 
 def _request(connection: socket.socket) -> tuple[str, dict[str, str]]:
     data = b""
-    try:
-        while b"\r\n\r\n" not in data and len(data) < 16384:
+    ends = time.monotonic() + REQUEST_SECONDS
+    with contextlib.suppress(
+        OSError
+    ):  # a connection that a browser opened ahead and left: the next one is it
+        while b"\r\n\r\n" not in data and len(data) < 16384 and time.monotonic() < ends:
             more = connection.recv(4096)
             if not more:
                 break
             data += more
-    except OSError as error:
-        raise Upstream("the browser's answer could not be read", advice="log in again") from error
     words = data.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
     target = urllib.parse.urlsplit(words[1] if len(words) == 3 and words[0] == "GET" else "")
     return target.path, dict(urllib.parse.parse_qsl(target.query))
@@ -316,4 +335,5 @@ def _respond(connection: socket.socket, status: str, text: str) -> None:
         f"HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
         "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
     )
-    connection.sendall(head.encode() + body)
+    with contextlib.suppress(OSError):  # whoever asked has gone
+        connection.sendall(head.encode() + body)

@@ -17,13 +17,14 @@ LIMIT = 100_000  # characters STS takes
 def read_assertion(text: str) -> tuple[datetime | None, tuple[tuple[str, str], ...]]:
     """The assertion's SessionNotOnOrAfter and its (role, provider) pairs. Raises `BadInput`."""
     try:
-        raw = base64.b64decode("".join(text.split()), validate=True)
+        xml = base64.b64decode("".join(text.split()), validate=True).decode("utf-8")
     except (binascii.Error, ValueError) as error:
-        raise BadInput("the SAML assertion is not base64") from error
-    if len(text) > LIMIT or b"<!" in raw:  # no document types: entities could be made to explode
+        raise BadInput("the SAML assertion is not base64 of UTF-8 text") from error
+    # No document types: entities could be made to explode. Nor what the parser could read in another encoding.
+    if len(text) > LIMIT or "<!" in xml or "\0" in xml:
         raise BadInput("the SAML assertion is too large or carries a document type")
     try:
-        root = ElementTree.fromstring(raw)  # noqa: S314  document types were refused above
+        root = ElementTree.fromstring(xml)  # noqa: S314  document types were refused above
     except ElementTree.ParseError as error:
         raise BadInput("the SAML assertion is not XML") from error
     ends = [e.get("SessionNotOnOrAfter") for e in root.iter(f"{_ASSERTION}AuthnStatement")]

@@ -42,6 +42,35 @@ _ADVICE = {
 }
 
 
+_AWS_HOSTS = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.aws",
+    ".api.amazonwebservices.com.cn",
+)
+
+
+def foreign_endpoints(environment: Mapping[str, str]) -> list[str]:
+    """The variables that would lead calls to a host neither AWS's nor this machine's.
+
+    An agent keeps the environment of whatever tool happened to start it: a project's setting, or worse, must not
+    decide for days where tokens and keys are sent. Such addresses belong into `[settings.endpoints]`.
+    """
+    from urllib.parse import urlsplit
+
+    found = []
+    for name, value in environment.items():
+        if name.startswith("AWS_ENDPOINT_URL"):
+            try:
+                host = urlsplit(value).hostname or ""
+            except ValueError:
+                host = ""
+            if host not in ("localhost", "127.0.0.1", "::1") and not host.endswith(_AWS_HOSTS):
+                found.append(name)
+    return sorted(found)
+
+
 class AwsRefused(Upstream):
     """AWS answered with an error that is neither a refusal nor stale credentials; `aws_code` is its name."""
 
