@@ -17,7 +17,9 @@ from gatepass.desk.asking import ACCOUNT
 from gatepass.estate.fields import Field
 from gatepass.estate.model import Offer
 from gatepass.slack import forms
+from gatepass.slack.filled import read_state, submitted
 from gatepass.slack.forms import TARGET, Form
+from gatepass.slack.modals import sent_view
 from gatepass.slack.text import Block
 from gatepass.slack.visitors import TurnedAway, Visitor
 
@@ -88,7 +90,7 @@ class Asking:
 
     def changed(self, visitor: Visitor, view: Mapping[str, Any], name: str) -> Form:
         """The form after a field changed that reshapes it: another target, or the flow's `on_change`."""
-        before, state = self.again(visitor, view), forms.read_state(view)
+        before, state = self.again(visitor, view), read_state(view)
         flow = before.offer.flow.name
         if name == TARGET:
             target = str(state.pop(TARGET, before.target or ""))
@@ -100,7 +102,7 @@ class Asking:
         return self._reshaped(visitor, before, state, name)
 
     def _reshaped(self, visitor: Visitor, before: Form, state: dict[str, object], name: str) -> Form:
-        given = forms.submitted(before.fields, state, before)
+        given = submitted(before.fields, state, before)
         ask = Ask(before.offer.flow.name, before.target, _organization(before.offer), given)
         after = _formed(before.offers, self._desk.changed(visitor.caller, ask, name))
         moved = {n for n in {*given, *after.values} if after.values.get(n) != given.get(n)}
@@ -109,24 +111,22 @@ class Asking:
     def send(self, visitor: Visitor, view: Mapping[str, Any]) -> Block:
         """Make the request. Raises `BadAsk` with every fault; the same modal sent twice makes one request (I9)."""
         _no_guests(visitor)
-        meta, state = _meta(view), forms.read_state(view)
+        meta, state = _meta(view), read_state(view)
         target = state.pop(TARGET, meta.get("t"))
         known = self.remembered(str(view["id"]))
-        fields = forms.submitted(
-            known.fields if known is not None else self._fields(visitor, meta), state, known
-        )
+        fields = submitted(known.fields if known is not None else self._fields(visitor, meta), state, known)
         ask = Ask(str(meta["f"]), str(target) if target else None, None if target else meta.get("o"), fields)
         body = hashlib.sha256(json.dumps([ask.flow, ask.target, fields], sort_keys=True).encode()).hexdigest()
         request = self._desk.ask(visitor.caller, ask, Repeat("slack.ask", f"{view['id']}:{body[:16]}", body))
         offer = known.offer if known is not None else self.form(visitor, ask.flow, ask.target).offer
-        return forms.sent_view(request.id, offer)
+        return sent_view(request.id, offer)
 
     def _fields(self, visitor: Visitor, meta: Mapping[str, Any]) -> tuple[Field, ...]:
         return self.form(visitor, str(meta["f"]), meta.get("t")).fields
 
     def with_faults(self, visitor: Visitor, view: Mapping[str, Any], bad: BadAsk) -> Form:
         """The form again, with what was wrong beside the fields."""
-        form, state = self.again(visitor, view), forms.read_state(view)
+        form, state = self.again(visitor, view), read_state(view)
         faults = {each.field: f"{each.found}; allowed: {each.allowed}" for each in bad.faults}
         return replace(form, values=state, faults=faults, revisions=_bumped(form.revisions, set(faults)))
 

@@ -17,7 +17,9 @@ from gatepass.clock import Clock
 from gatepass.desk import Desk, Held, NotFound, Repeat, Said
 from gatepass.errors import Conflict
 from gatepass.estate.model import Estate
-from gatepass.slack import cards, forms
+from gatepass.slack import cards
+from gatepass.slack.elements import modal
+from gatepass.slack.modals import LENGTHS, more_view
 from gatepass.slack.text import Block, button, context, date, escape, section
 from gatepass.slack.visitors import TurnedAway, Visitor
 
@@ -128,7 +130,7 @@ class Answers:
         """The choice of more time, up to what the request's rule allows."""
         request = self._desk.show(visitor.caller, Pressed("extend", value, "", "").request).request
         cap = request.terms.max_duration or timedelta(0)
-        return forms.more_view(value, [each for each in forms.LENGTHS if each <= cap] or [cap])
+        return more_view(value, [each for each in LENGTHS if each <= cap] or [cap])
 
     def extend(self, visitor: Visitor, pressed: Pressed, seconds: int) -> str:
         """Ask for more time."""
@@ -147,7 +149,7 @@ class Answers:
         for request in [r for r in waiting if r.state in ("asked", "pending")][:20]:
             blocks.append(section(f"*{escape(_name(estate, request))}* · {request.state} · `{request.id}`"))
             blocks.append(_row(button("cancel", "Withdraw", cards.value_of(request))))
-        return forms.modal("My access", blocks or [section("You hold nothing and wait for nothing.")])
+        return modal("My access", blocks or [section("You hold nothing and wait for nothing.")])
 
     def _held(self, held: Held, estate: Estate) -> list[Block]:
         grant, request = held.grant, held.request
@@ -173,7 +175,7 @@ class Answers:
             f"Groups: {escape(groups)}",
             f"Slack: `{team}` / `{visitor.user}`" + (" (guest)" if visitor.guest else ""),
         ]
-        return forms.modal("Who am I?", [section("\n".join(lines))])
+        return modal("Who am I?", [section("\n".join(lines))])
 
 
 def _row(*buttons: Block) -> Block:

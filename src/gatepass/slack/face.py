@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from datetime import timedelta
@@ -22,14 +21,17 @@ from slack_sdk import WebClient
 
 from gatepass.clock import Clock
 from gatepass.desk import BadAsk, Desk
-from gatepass.engine.ports import TryLater
 from gatepass.errors import GatepassError
 from gatepass.notify.words import plain
 from gatepass.slack import forms
 from gatepass.slack.asking import Asking, errors
 from gatepass.slack.client import SlackClient, SlackFault
 from gatepass.slack.deciding import Answers, Memory, Pressed, press_key
+from gatepass.slack.elements import CHANGE, FIELD, matching, message
+from gatepass.slack.filled import read_state
 from gatepass.slack.forms import Form
+from gatepass.slack.modals import ANSWER, MORE, answer_view, problem_view
+from gatepass.slack.screens import LOADING, OURS, Body, Screens, Work
 from gatepass.slack.settings import SlackSettings
 from gatepass.slack.sink import Links
 from gatepass.slack.text import Block, escape, section
@@ -38,18 +40,11 @@ from gatepass.slack.visitors import Visitor, Visitors
 log = logging.getLogger(__name__)
 
 SHORTCUT = "gatepass_request"
-LONGEST_WAIT = 30.0
-"""Seconds that a call for a person waits when Slack asks for a pause; then it is given up."""
-_OVERTAKEN = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
-"""Seconds between tries to show something in a view that an acknowledgement has yet to make."""
-_LOADING = forms.message("gatepass", ":hourglass_flowing_sand: One moment…")
-_SENDING = forms.message("Sending", ":hourglass_flowing_sand: Your request is being checked…")
+_SENDING = message("Sending", ":hourglass_flowing_sand: Your request is being checked…")
 _HELP = """*{command} req [flow]*  ask for access
 *{command} mine*  what you hold and wait for
 *{command} whoami*  who gatepass takes you for
 *{command} help*  this"""
-Body = dict[str, Any]
-Work = Callable[[Visitor], Any]
 
 
 class SlackFace:
@@ -67,11 +62,10 @@ class SlackFace:
         threads: int = 16,
     ) -> None:
         self.settings = settings
-        self._slack = slack
-        self._clock = clock
         self._asking = Asking(desk)
         self._answers = Answers(desk, memory, clock)
         self._visitors = Visitors(settings, slack, links, clock)
+        self._screens = Screens(slack, self._visitors, clock, self._asking.remember)
         self._forms = ThreadPoolExecutor(threads, thread_name_prefix="slack-forms")
         self._acts = ThreadPoolExecutor(threads, thread_name_prefix="slack-acts")
         self._listeners = ThreadPoolExecutor(2 * threads, thread_name_prefix="slack-listen")
@@ -104,7 +98,7 @@ class SlackFace:
         )
         app.command(self.settings.command)(self.on_command)
         app.global_shortcut(SHORTCUT)(self.on_shortcut)
-        app.action(re.compile(f"^{forms.CHANGE}"))(self.on_change)
+        app.action(re.compile(f"^{CHANGE}"))(self.on_change)
         app.action("gatepass:extend")(self.on_extend)
         app.action(re.compile("^gatepass:(deny|approve_with|approve_less)$"))(self.on_message_wanted)
         app.action(re.compile("^gatepass:"))(self.on_press)
@@ -112,8 +106,8 @@ class SlackFace:
         app.options(re.compile(".*"))(self.on_options)
         app.view(forms.CHOOSER)(self.on_chosen)
         app.view(forms.FORM)(self.on_form)
-        app.view(forms.ANSWER)(self.on_answer)
-        app.view(forms.MORE)(self.on_more)
+        app.view(ANSWER)(self.on_answer)
+        app.view(MORE)(self.on_more)
         return app
 
     # -- words and shortcuts
@@ -137,61 +131,26 @@ class SlackFace:
         ack()
         self._open(body, lambda visitor: self._asking.begin(visitor, ""))
 
-    def _open(self, body: Body, work: Callable[[Visitor], Block | Form]) -> None:
+    def _open(self, body: Body, work: Work) -> None:
         """A modal at once, while the trigger lives; what it shows, when it is there."""
-        self._forms.submit(self._guarded, self._open_now, body, work)
-
-    def _open_now(self, body: Body, work: Callable[[Visitor], Block | Form]) -> None:
-        opened = self._politely("views_open", trigger_id=body["trigger_id"], view=_LOADING)["view"]
-        self._show(str(opened["id"]), body, work)
-
-    def _show(
-        self, view_id: str, body: Body, work: Callable[[Visitor], Block | Form], mark: str = ""
-    ) -> None:
-        try:
-            shown = work(self._visitors.visitor(body))
-        except GatepassError as problem:
-            shown = forms.problem_view(problem)
-        except Exception:
-            self._put(view_id, forms.problem_view(_ours()), mark)
-            raise
-        self._put(view_id, shown, mark)
-
-    def _put(self, view_id: str, shown: Block | Form, mark: str = "") -> None:
-        """Show it. `mark`: the external id that the acknowledgement gave the view; until Slack knows it, what we
-        show would be overwritten by the acknowledgement that it overtook."""
-        if isinstance(shown, Form):
-            self._asking.remember(view_id, shown)
-            shown = forms.form_view(shown)
-        if not mark:
-            self._politely("views_update", view_id=view_id, view=shown)
-            return
-        for pause in _OVERTAKEN:
-            try:
-                self._politely("views_update", external_id=mark, view=shown)
-                return
-            except SlackFault as fault:
-                if fault.error != "not_found":
-                    raise
-            threading.Event().wait(pause)
-        raise SlackFault("views_update", "the acknowledgement's view did not appear")
+        self._forms.submit(self._guarded, self._screens.open, body, work)
 
     # -- forms
 
     def on_chosen(self, ack: Ack, body: Body, view: Body) -> None:
-        flow = str(forms.read_state(view).get("flow", ""))
-        mark = _marked(ack, _LOADING)
+        flow = str(read_state(view).get("flow", ""))
+        mark = _marked(ack, LOADING)
         self._later(self._forms, body, view, lambda visitor: self._asking.form(visitor, flow), mark)
 
     def on_change(self, ack: Ack, body: Body) -> None:
         ack()
         view, action = body["view"], body["actions"][0]
-        name = str(action["action_id"]).removeprefix(forms.CHANGE)
+        name = str(action["action_id"]).removeprefix(CHANGE)
         self._later(self._forms, body, view, lambda visitor: self._asking.changed(visitor, view, name))
 
     def on_options(self, ack: Ack, body: Body) -> None:
         """Type-ahead: from the form that was opened; read again, within the time there is, when that is forgotten."""
-        name = re.sub(f"^({forms.FIELD}|{forms.CHANGE})", "", str(body.get("action_id", "")))
+        name = re.sub(f"^({FIELD}|{CHANGE})", "", str(body.get("action_id", "")))
         form = self._asking.remembered(str((body.get("view") or {}).get("id", "")))
         if form is None:
             form = self._within(self._forms.submit(self._read_again, body))
@@ -213,10 +172,10 @@ class SlackFace:
         except BadAsk as bad:
             ack(response_action="errors", errors=errors(view, bad))
         except GatepassError as problem:
-            ack(response_action="update", view=forms.problem_view(problem))
+            ack(response_action="update", view=problem_view(problem))
         except Exception:  # the face's outer edge: the person is told, the log has it
             log.exception("slack: a submission broke off")
-            ack(response_action="update", view=forms.problem_view(_ours()))
+            ack(response_action="update", view=problem_view(OURS))
         else:
             ack(response_action="update", view=sent)
 
@@ -227,11 +186,11 @@ class SlackFace:
         except BadAsk as bad:
             shown = self._asking.with_faults(self._visitors.visitor(body), view, bad)
         except GatepassError as problem:
-            shown = forms.problem_view(problem)
+            shown = problem_view(problem)
         except Exception:
-            self._put(str(view["id"]), forms.problem_view(_ours()), mark)
+            self._screens.put(str(view["id"]), problem_view(OURS), mark)
             raise
-        self._put(str(view["id"]), shown, mark)
+        self._screens.put(str(view["id"]), shown, mark)
 
     # -- buttons
 
@@ -243,9 +202,9 @@ class SlackFace:
     def on_message_wanted(self, ack: Ack, body: Body) -> None:
         ack()
         pressed = _pressed(body)
-        view = forms.answer_view(pressed.action, pressed.value, pressed.where)
+        view = answer_view(pressed.action, pressed.value, pressed.where)
         trigger = body["trigger_id"]
-        self._acts.submit(self._guarded, self._politely, "views_open", trigger_id=trigger, view=view)
+        self._acts.submit(self._guarded, self._screens.call, "views_open", trigger_id=trigger, view=view)
 
     def on_extend(self, ack: Ack, body: Body) -> None:
         ack()
@@ -258,20 +217,20 @@ class SlackFace:
     def on_answer(self, ack: Ack, body: Body, view: Body) -> None:
         ack()
         meta = json.loads(view["private_metadata"])
-        state = forms.read_state(view)
-        message, seconds = str(state.get("message", "")), str(state.get("for", ""))
+        state = read_state(view)
+        text, seconds = str(state.get("message", "")), str(state.get("for", ""))
         lasts = timedelta(seconds=int(seconds)) if seconds.isdecimal() else None
         pressed = Pressed(str(meta["a"]), str(meta["v"]), str(meta["w"]), str(view["id"]))
-        self._tell(body, lambda visitor: self._answers.press(visitor, pressed, message, lasts), pressed.where)
+        self._tell(body, lambda visitor: self._answers.press(visitor, pressed, text, lasts), pressed.where)
 
     def on_more(self, ack: Ack, body: Body, view: Body) -> None:
-        by = str(forms.read_state(view).get("by", ""))
+        by = str(read_state(view).get("by", ""))
         seconds = int(by) if by.isdecimal() else 0
         mark = _marked(ack, _SENDING)
         pressed = Pressed("extend", str(json.loads(view["private_metadata"])["v"]), "", str(view["id"]))
 
         def extend(visitor: Visitor) -> Block:
-            return forms.message("More time", self._answers.extend(visitor, pressed, seconds))
+            return message("More time", self._answers.extend(visitor, pressed, seconds))
 
         self._later(self._acts, body, view, extend, mark)
 
@@ -282,10 +241,10 @@ class SlackFace:
         pool: ThreadPoolExecutor,
         body: Body,
         view: Body,
-        work: Callable[[Visitor], Block | Form],
+        work: Work,
         mark: str = "",
     ) -> None:
-        pool.submit(self._guarded, self._show, str(view["id"]), body, work, mark)
+        pool.submit(self._guarded, self._screens.show, str(view["id"]), body, work, mark)
 
     def _tell(self, body: Body, work: Callable[[Visitor], str], where: str = "") -> None:
         self._acts.submit(self._guarded, self._tell_now, body, work, where)
@@ -298,14 +257,14 @@ class SlackFace:
             words = f":warning: {escape(plain(str(problem), 2500))}"
         container = body.get("container") or {}
         if not where and container.get("type") == "view":
-            self._show(str(container["view_id"]), body, lambda visitor: self._after(visitor, words))
+            self._screens.show(str(container["view_id"]), body, lambda visitor: self._after(visitor, words))
             return
         user = str(body["user"]["id"])
         channel = where.partition(":")[0] or str(container.get("channel_id", ""))
         try:
-            self._politely("chat_postEphemeral", channel=channel, user=user, text=words)
+            self._screens.call("chat_postEphemeral", channel=channel, user=user, text=words)
         except GatepassError:
-            self._politely("chat_postMessage", channel=user, text=words)
+            self._screens.call("chat_postMessage", channel=user, text=words)
 
     def _after(self, visitor: Visitor, words: str) -> Block:
         view = self._answers.mine(visitor)
@@ -316,14 +275,6 @@ class SlackFace:
             return work.result(self.settings.patience)
         except (NotYet, GatepassError):
             return None
-
-    def _politely(self, method: str, **arguments: Any) -> Mapping[str, Any]:
-        """A call for a person who waits: one pause that Slack asks for is kept, then it is tried once more."""
-        try:
-            return self._slack.call(method, **arguments)
-        except TryLater as later:
-            self._clock.sleep(min(later.after.total_seconds(), LONGEST_WAIT))
-            return self._slack.call(method, **arguments)
 
     def _guarded(self, work: Callable[..., Any], *arguments: Any, **named: Any) -> None:
         """The pools' outer edge: nothing is lost without a word in the log."""
@@ -347,14 +298,10 @@ def _pressed(body: Body) -> Pressed:
 
 def _options(form: Form, name: str, query: str) -> list[Block]:
     if name == forms.TARGET:
-        return forms.matching(forms.target_options(form.offers), query)
+        return matching(forms.target_options(form.offers), query)
     each = next((f for f in form.fields if f.name == name), None)
     choices = form.choices(each) if each is not None else None
-    return forms.matching(choices or (), query)
-
-
-def _ours() -> GatepassError:
-    return GatepassError("something went wrong in gatepass", advice="try again; its log says what it was")
+    return matching(choices or (), query)
 
 
 def _marked(ack: Ack, view: Block) -> str:

@@ -12,7 +12,9 @@ from gatepass.clock import SystemClock
 from gatepass.desk import Option
 from gatepass.estate.fields import FIELD_TYPES, Field
 from gatepass.estate.sources import load_directory
-from gatepass.slack.forms import Form, form_view, matching, option_value, read_state, submitted
+from gatepass.slack.elements import matching, option_value
+from gatepass.slack.filled import read_state, submitted
+from gatepass.slack.forms import Form, form_view
 from gatepass.slack.preview import preview
 from gatepass.slack.text import OPTIONS, escape
 from gatepass.testing.slack_hands import _state
