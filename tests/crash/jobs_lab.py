@@ -20,7 +20,7 @@ from gatepass.app.keys import Keys
 from gatepass.app.serve import serve, work
 from gatepass.app.settings import Settings
 from gatepass.cli.teams_server import body_of
-from gatepass.clock import SystemClock
+from gatepass.clock import Clock, SystemClock
 from gatepass.estate.sources import load_directory
 from gatepass.sim import Settings as SimSettings
 from gatepass.sim import Simulator, session, two_tenants
@@ -48,7 +48,7 @@ def numbers(count: int) -> dict[str, str]:
     return {f"a{number:03}": str(600000000000 + number) for number in range(count)}
 
 
-def world(folder: Path, count: int, held_before: Sequence[str] = ()) -> Simulator:
+def world(folder: Path, count: int, held_before: Sequence[str] = (), clock: Clock | None = None) -> Simulator:
     """The seeds' tenants, and an organization of `count` accounts that gatepass's host may enter. In `held_before` a
     role of the wanted name exists that lets somebody else in."""
     keys = Keys.open(Settings(data_dir=folder).key)
@@ -73,7 +73,7 @@ def world(folder: Path, count: int, held_before: Sequence[str] = ()) -> Simulato
     described["roles"] += [
         {"account": number, "name": "deployer", "trusted_by": FORMER} for number in held_before
     ]
-    return build_world(described, SystemClock(), SimSettings(rates={}, operation_seconds=0))
+    return build_world(described, clock or SystemClock(), SimSettings(rates={}, operation_seconds=0))
 
 
 def planned(folder: Path, sim: Simulator, count: int) -> Json:

@@ -93,6 +93,15 @@ KINDS: Mapping[str, Mapping[str, Level]] = {
     "job.asked": {"job": P, "kind": P, "by": P, "items": P},
     "job.stopped": {"job": P, "by": P, "items": P},
     "job.ended": {"job": P, "items": P, "complete": P},
+    "teams.drift": {
+        "job": P,
+        "accounts": P,
+        "unread": P,
+        "standing": P,
+        "new": P,
+        "gone": P,
+        "repaired": P,
+    },
     "teams.write": {
         "job": P,
         "actor": P,

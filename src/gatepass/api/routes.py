@@ -61,6 +61,18 @@ class Applies(Protocol):
         ...
 
 
+class Drifts(Protocol):
+    """Compares AWS with the declared teams; the composition root has it."""
+
+    def start(self, caller: Caller) -> Json:
+        """Looks at once, or joins the look that is under way."""
+        ...
+
+    def show(self, caller: Caller) -> Json:
+        """What the last look found, and whether one is under way."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the routes hand words to."""
@@ -69,6 +81,7 @@ class Parts:
     office: Office
     applier: Applier
     applies: Applies
+    drifts: Drifts
     aws: AwsTells
     issued_decide: bool = False
     """Whether answers count that come by a token somebody else issued: where nobody can sign in, and in the demo."""
@@ -375,3 +388,13 @@ def _teams(router: APIRouter, parts: Parts, bearer: Any) -> None:
     def stop_apply(job_id: str, who: Bearer = bearer) -> Json:
         """Begin no further account; those that are being worked on end. Sending the plan again goes on."""
         return parts.applies.stop(who.need("admin"), job_id)
+
+    @router.get("/teams/drift", tags=["teams"])
+    def drift(who: Bearer = bearer) -> Json:
+        """What the last comparison of AWS with the declared teams found, and whether one is under way."""
+        return parts.drifts.show(who.need("admin"))
+
+    @router.post("/teams/drift", status_code=202, tags=["teams"])
+    def look(who: Bearer = bearer) -> Json:
+        """Compare now: what the estate says to repair is repaired. A comparison that is under way is joined."""
+        return parts.drifts.start(who.need("admin"))

@@ -15,6 +15,7 @@ from gatepass.access.requests import Claim
 from gatepass.app.applies import TeamsApplies
 from gatepass.app.channels import Announcers, Channels
 from gatepass.app.checkpoints import sinks
+from gatepass.app.drift import EstateDrift, TeamsDrifts
 from gatepass.app.estates import EstateInventory, EstateReaches, FileApplier
 from gatepass.app.health import LoggedAlarms, ProcessHealth
 from gatepass.app.keys import Keys
@@ -31,7 +32,10 @@ from gatepass.desk.deciding import Forecast
 from gatepass.desk.following import CHANNEL, CodeFollows, Following
 from gatepass.desk.office import Office
 from gatepass.engine import forecast
-from gatepass.engine.jobs_loop import JobLoop
+from gatepass.engine.drift_schedule import DriftSchedule
+from gatepass.engine.jobs_drift import KIND as DRIFT
+from gatepass.engine.jobs_drift import TeamsDrift
+from gatepass.engine.jobs_loop import JobLoop, Work
 from gatepass.engine.jobs_loop import Pace as JobPace
 from gatepass.engine.jobs_loop import Runner as JobRunner
 from gatepass.engine.jobs_teams import KIND, TeamsApply
@@ -72,6 +76,7 @@ class Installation:
     engine: Engine
     jobs: JobLoop
     applies: TeamsApplies
+    drifts: TeamsDrifts
     health: ProcessHealth
     faces: Faces
     alarms: AlarmTeller
@@ -115,7 +120,8 @@ def build(
     external_id, new_secret = ground.keys.external_id, lambda: secrets.token_urlsafe(32)
     office = Office(store, clock, book, ids, new_secret, rules.ending, external_id)
     applying = Applying(store, book, rules.ending)
-    jobs = _jobs(settings, store, clock, ground.core.settings.worker, source)
+    schedule = DriftSchedule(store, clock, EstateDrift(book).watched, ground.alarms)
+    jobs = _jobs(ground, schedule)
     return Installation(
         settings=settings,
         clock=clock,
@@ -131,6 +137,7 @@ def build(
         engine=engine,
         jobs=jobs,
         applies=TeamsApplies(store, clock, office, jobs.wake),
+        drifts=TeamsDrifts(store, office, schedule, jobs.wake),
         health=ProcessHealth(store, clock, engine, ground.alarms),
         faces=told.face(desk, clock),
         alarms=told.alarms,
@@ -264,23 +271,34 @@ def _engine_settings(settings: Settings) -> EngineSettings:
     )
 
 
-def _jobs(
-    settings: Settings, store: Store, clock: Clock, worker: str, source: botocore.session.Session | None
-) -> JobLoop:
+def _jobs(ground: _Ground, schedule: DriftSchedule) -> JobLoop:
     """The jobs of this process. What runs them is imported when there is one: it takes seconds."""
-
-    def enter(compiled: Compiled, role: str) -> Calls:
-        return calls_for(compiled, clock, source=source, apply_role=role)
+    settings, store, clock = ground.settings, ground.store, ground.clock
+    worker = ground.core.settings.worker
 
     def begin() -> JobRunner:
         from gatepass.engine.jobs import Runner as DbosRunner
 
-        works = {KIND: TeamsApply(store, clock, worker, enter)}
         direct = settings.listen_database_url or settings.database
-        return DbosRunner(direct, worker, works, settings.job_threads)
+        return DbosRunner(direct, worker, works(ground), settings.job_threads)
 
     pace = JobPace(dead_after=settings.dead_after)
-    return JobLoop(store, clock, worker, begin, pace, shared=not settings.database.startswith("sqlite"))
+    shared = not settings.database.startswith("sqlite")
+    return JobLoop(store, clock, worker, begin, pace, shared=shared, schedule=schedule.once)
+
+
+def works(ground: _Ground) -> dict[str, Work]:
+    """What the jobs of each kind do."""
+    store, clock, worker = ground.store, ground.clock, ground.core.settings.worker
+
+    def enter(compiled: Compiled, role: str) -> Calls:
+        return calls_for(compiled, clock, source=ground.source, apply_role=role)
+
+    declared = EstateDrift(ground.book).declared
+    return {
+        KIND: TeamsApply(store, clock, worker, enter),
+        DRIFT: TeamsDrift(store, clock, worker, declared, enter),
+    }
 
 
 def _forecaster(settings: Settings) -> Forecast:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gatepass.app.drift import require_comparable
 from gatepass.app.keys import Keys
 from gatepass.aws import organizations
 from gatepass.aws.door import Door, Reach
@@ -97,6 +98,7 @@ class FileApplier:
     def apply(self, caller: Caller, files: dict[str, str], *, end_grants: bool) -> dict[str, Any]:
         """What was applied, in words."""
         estate = load(files)
+        require_comparable(estate)
         odd = require_sound(self.runner, estate)
         applied = self.applying.apply(caller.person, estate, end_grants=end_grants)
         return {

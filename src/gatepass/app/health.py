@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 
+from gatepass.app.drift import figures
 from gatepass.clock import Clock
 from gatepass.engine.loop import Engine
 from gatepass.errors import GatepassError
@@ -90,6 +91,7 @@ class ProcessHealth:
             with self._store.read() as view:
                 now = self._clock.now()
                 backlog, workers = view.fleet.backlog(now), view.fleet.workers()
+                drift = list(figures(view))
         except GatepassError:
             return
         yield "# TYPE gatepass_due gauge"
@@ -106,6 +108,7 @@ class ProcessHealth:
                 yield f'gatepass_oldest_due_seconds{{scope="{_label(each.scope)}"}} {late}'
         yield "# TYPE gatepass_workers gauge"
         yield f"gatepass_workers {len(workers)}"
+        yield from drift
 
 
 def _label(text: str) -> str:

@@ -17,6 +17,7 @@ from gatepass import __version__
 from gatepass.api import Health, Parts, build_api
 from gatepass.app.aws_names import AwsNames
 from gatepass.app.build import Installation, build
+from gatepass.app.drift import require_comparable
 from gatepass.app.portal import Pages
 from gatepass.app.settings import Settings, SettingsError
 from gatepass.engine.points import Point, nothing
@@ -108,6 +109,7 @@ def application(
         installation.office,
         installation.applier,
         installation.applies,
+        installation.drifts,
         names,
         issued_decide=installation.settings.deciding_tokens == "issued",
     )
@@ -186,6 +188,7 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def _apply(installation: Installation, estate: Estate, say: Say) -> None:
+    require_comparable(estate)
     for fault in require_sound(installation.runner, estate):
         say(f"odd: {fault}")
     if any(flow.implementation is not None for flow in estate.flows.values()):

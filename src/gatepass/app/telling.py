@@ -18,6 +18,7 @@ from gatepass.app.slack_rows import SLACK, SlackRows
 from gatepass.clock import Clock
 from gatepass.desk import Book, Desk
 from gatepass.desk.coding import About
+from gatepass.engine.jobs_drift import CHANNEL as DRIFT
 from gatepass.engine.ports import Notifier, TryLater, Undeliverable
 from gatepass.errors import GatepassError, Unavailable
 from gatepass.handlers import Ask, Unanswered
@@ -26,6 +27,7 @@ from gatepass.notify import (
     CARD,
     AlarmTeller,
     Dispatcher,
+    DriftNotifier,
     MailServer,
     MailSink,
     OutboxAnnouncer,
@@ -147,15 +149,14 @@ def telling(settings: Settings, store: Store, clock: Clock, book: Book) -> Telli
     slack = slack_settings(settings)
     rows = SlackRows(store, book, slack.team if slack is not None else "")
     web = httpx.Client(follow_redirects=False)
-    sinks: dict[str, Sink] = {
-        "webhook": WebhookSink(lambda reference: resolve(reference, "webhook secret"), web)
-    }
-    client = None
+    sinks: dict[str, Sink] = {"webhook": WebhookSink(_webhook_secret, web)}
+    client, in_slack = None, None
     if slack is not None:
         from gatepass.slack import SlackClient, SlackSink
 
         client = SlackClient.of(slack.bot_token, clock, slack.base_url)
-        sinks[SLACK] = SlackSink(client, rows)
+        sinks[SLACK] = sink = SlackSink(client, rows)
+        in_slack = sink.say
     mail = _mail(settings)
     if mail is not None:
         sinks["mail"] = MailSink(mail)
@@ -165,9 +166,10 @@ def telling(settings: Settings, store: Store, clock: Clock, book: Book) -> Telli
 
     page = settings.url + PAGE if settings.public_url else ""
     dispatcher = Dispatcher(store, clock, book, routing, sinks, page)
-    notifiers = dict.fromkeys((*sinks, TIMER), dispatcher)
-    announcer = OutboxAnnouncer(book, routing, settings.remind_after)
     alarms = AlarmTeller(alarm_ways(settings, client, mail, web, clock))
+    drift = DriftNotifier(store, clock, book, alarms.say, in_slack, mail, web, _webhook_secret)
+    notifiers: dict[str, Notifier] = {**dict.fromkeys((*sinks, TIMER), dispatcher), DRIFT: drift}
+    announcer = OutboxAnnouncer(book, routing, settings.remind_after)
     return Telling(announcer, notifiers, rows, client, slack, web, alarms)
 
 
@@ -205,6 +207,10 @@ def slack_settings(settings: Settings) -> SlackSettings | None:
         command=settings.slack_command,
         base_url=settings.slack_url,
     )
+
+
+def _webhook_secret(reference: str) -> str:
+    return resolve(reference, "webhook secret")
 
 
 def _mail(settings: Settings) -> MailServer | None:

@@ -55,6 +55,7 @@ def check(estate: Path | None, expand: bool, schema: bool, live: bool, output: s
     except EstateError as error:
         _refuse(error, output)
     _check_code(loaded)
+    _check_teams(loaded)
     if live:
         _ask_aws(loaded, output)
     elif expand:
@@ -63,6 +64,21 @@ def check(estate: Path | None, expand: bool, schema: bool, live: bool, output: s
         click.echo(json.dumps(_as_json(loaded), indent=1, ensure_ascii=False))
     else:
         click.echo("\n".join(_as_text(loaded)))
+
+
+def _check_teams(estate: Estate) -> None:
+    """The teams that the server is to compare with AWS: every fault in them, as `apply` would tell it."""
+    if estate.drift is None:
+        return
+    from gatepass.engine.declared import compiled_drift  # only who watches drift pays for importing it
+    from gatepass.teams.running import TeamsError
+
+    try:
+        compiled_drift(estate.drift)
+    except TeamsError as faulty:
+        advice = f"\n  next: {faulty.advice}" if faulty.advice else ""
+        click.echo(f"gatepass: {faulty.message}{advice}", err=True)
+        raise SystemExit(BAD_INPUT) from None
 
 
 def _ask_aws(estate: Estate, output: str) -> None:

@@ -13,7 +13,7 @@ SECTIONS = {
         "diff": "gatepass.cli.teams_diff:diff",
         "plan": "gatepass.cli.teams_apply:plan",
         "apply": "gatepass.cli.teams_apply:apply",
-        "drift": "gatepass.cli.teams_apply:drift",
+        "drift": "gatepass.cli.teams_drift:drift",
     },
     "Ask who reaches what": {
         "who-can": "gatepass.cli.teams_queries:who_can",

@@ -1,4 +1,4 @@
-"""`gatepass teams plan`, `apply`, `drift`: the declaration against live accounts."""
+"""`gatepass teams plan`, `apply`: the declaration against live accounts."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from gatepass.teams.apply import Manner, Result, Written, report_json
 from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.entering import calls_for
 from gatepass.teams.model import Compiled
-from gatepass.teams.plan import Action, Options, Plan, estate_hash, plan_json
+from gatepass.teams.plan import Options, Plan, estate_hash, plan_json
 from gatepass.teams.plan_words import plan_lines
 from gatepass.teams.running import (
     PlanFile,
     apply_file,
-    apply_plan,
+    estate_name,
     known_accounts,
     plan_live,
     read_plan,
@@ -46,7 +46,8 @@ from gatepass.teams.running import (
 F = Callable[..., Any]
 
 
-def _planning(command: F) -> F:
+def planning(command: F) -> F:
+    """Adds the options of planning against live accounts."""
     options = (
         click.option("--account", "accounts", multiple=True, help="Only this account; repeatable."),
         click.option("--team", "teams", multiple=True, help="Only what concerns this team; repeatable."),
@@ -78,8 +79,8 @@ def _planning(command: F) -> F:
     return command
 
 
-def _made(wanted: Wanted, more: dict[str, Any]) -> tuple[Plan, PlanFile, Compiled]:
-    """Reads the accounts and plans; `more` are the values of `_planning`."""
+def planned(wanted: Wanted, more: dict[str, Any]) -> tuple[Plan, PlanFile, Compiled]:
+    """Reads the accounts and plans; `more` are the values of `planning`. Lints go to stderr."""
     compiled = compile_wanted(wanted)
     acknowledged: tuple[str, ...] = more.pop("acknowledge")
     refuse_faulty(compiled, acknowledged)
@@ -91,7 +92,7 @@ def _made(wanted: Wanted, more: dict[str, Any]) -> tuple[Plan, PlanFile, Compile
     calls = calls_for(compiled, clock, apply_role=role)
     actors: tuple[str, ...] = more.pop("break_glass")
     options = Options(
-        estate=more.pop("managed_by") or _estate(compiled),
+        estate=more.pop("managed_by") or estate_name(compiled),
         actors=(calls.identity(), *actors) if actors else (),
         used_within=timedelta(days=more.pop("used_within")),
         **more,
@@ -102,16 +103,9 @@ def _made(wanted: Wanted, more: dict[str, Any]) -> tuple[Plan, PlanFile, Compile
     return made, PlanFile(wanted, options, now, only, apply_role=role, acknowledged=acknowledged), compiled
 
 
-def _estate(compiled: Compiled) -> str:
-    names = sorted(
-        organization.name for organization in compiled.resources.organizations if organization.name
-    )
-    return "+".join(names) or "gatepass"
-
-
 @click.command("plan")
 @declaration
-@_planning
+@planning
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the plan for `apply`.")
 @click.option("--detailed-exitcode", is_flag=True, help="2 when something would change.")
 @click.option(
@@ -139,7 +133,7 @@ def plan(
       gatepass teams plan --estate estate --out plan.json
       gatepass teams plan --team platform --detailed-exitcode
     """
-    made, file, compiled = _made(wanted, more)
+    made, file, compiled = planned(wanted, more)
     if request_quota and made.too_long:
         calls = calls_for(compiled, SystemClock(), apply_role=file.apply_role)
         for number, value in request_quotas(calls, made).items():
@@ -195,7 +189,7 @@ def apply(
             lines.flush()
 
         phases = (1, 2) if phase is None else (int(phase),)
-        manner = Manner(phases=phases, audit=heard, progress=_progress)
+        manner = Manner(phases=phases, audit=heard, progress=show_progress)
         report = apply_file(calls, clock, file, manner, file.acknowledged)
     if output == "json":
         print_json(report_json(report))
@@ -207,69 +201,7 @@ def apply(
     raise SystemExit(DONE if report.is_complete else FAILURE)
 
 
-def _progress(result: Result) -> None:
+def show_progress(result: Result) -> None:
+    """One change that ended, on stderr."""
     reason = f": {result.reason}" if result.reason else ""
     click.echo(f"{result.outcome:9} {result.change.action:7} {result.change.id}{reason}", err=True)
-
-
-@click.command("drift")
-@declaration
-@_planning
-@click.option("--enforce", is_flag=True, help="Repair at once what is declared enforce: true.")
-@output("table", "json")
-def drift(wanted: Wanted, enforce: bool, output: str, **more: Any) -> None:
-    """Say where live accounts differ from what was applied.
-
-    Trust, attachments, deleted or dangling, foreign trust.
-
-    Exit 2 when something differs. Changes nothing unless --enforce; `plan` and `apply` repair the rest.
-    """
-    made, file, compiled = _made(wanted, more)
-    found = drift_of(made)
-    if enforce:
-        clock = SystemClock()
-        calls = calls_for(compiled, clock, apply_role=file.apply_role)
-        apply_plan(
-            calls, clock, compiled, enforced(made), Manner(progress=_progress, plan_id=f"enforce-{file.id}")
-        )
-    if output == "json":
-        print_json({"drift": found, "unread": dict(made.unread)})
-    else:
-        for item in found:
-            click.echo(
-                f"{item['class']:20} {item['id']}{': ' + str(item['detail']) if item['detail'] else ''}"
-            )
-        click.echo("no drift" if not found else f"{len(found)} differences")
-    if made.unread:
-        raise SystemExit(FAILURE)
-    raise SystemExit(BAD_INPUT if found else DONE)
-
-
-def enforced(plan: Plan) -> Plan:
-    """Only what is declared `enforce: true` (T-88)."""
-    kept = [
-        change if getattr(change.wanted, "enforce", False) else replace(change, action=Action.NONE)
-        for change in plan.changes
-    ]
-    return replace(plan, changes=tuple(kept))
-
-
-def drift_of(plan: Plan) -> list[dict[str, Any]]:
-    """The classes of T-88."""
-    found: list[dict[str, Any]] = []
-    for change in plan.changes:
-        if change.action is Action.NONE or change.step:
-            continue
-        names = [field.name for field in change.fields]
-        kind = "deleted" if change.live is None else "undeclared" if change.wanted is None else "changed"
-        if change.live is not None and change.wanted is not None:
-            kind = "changed trust" if "trust" in names else kind
-            kind = "changed attachments" if "policies" in names and "trust" not in names else kind
-        detail = ", ".join(names) if change.live is not None else ""
-        found.append({"class": kind, "id": change.id, "detail": detail or change.reason})
-    found += [
-        {"class": "dangling principal", "id": arn, "detail": ", ".join(ids)}
-        for arn, ids in plan.dangling.items()
-    ]
-    found += [{"class": "foreign trust", "id": arn, "detail": ""} for arn in plan.foreign]
-    return found

@@ -21,6 +21,8 @@ from gatepass.store.jobs import ItemState, JobItem
 log = logging.getLogger(__name__)
 Work = Callable[[str, int, str], None]
 """(job, phase, item): does it and keeps what came of it in the item's row. May run again after a crash."""
+CONCLUSION = "conclusion"
+"""The item that says what came of all others: never left out, whatever became of them."""
 GENERATIONS = 3
 """How often an item is given to the engine before somebody must look."""
 
@@ -91,8 +93,11 @@ class JobLoop:
         pace: Pace,
         *,
         shared: bool,
+        schedule: Callable[[], object] = lambda: None,
     ) -> None:
-        """`begin` starts the engine; `shared`: other processes may die and leave their items to us."""
+        """`begin` starts the engine; `shared`: other processes may die and leave their items to us; `schedule` makes
+        the jobs whose time has come."""
+        self._schedule = schedule
         self._store = store
         self._clock = clock
         self._worker = worker
@@ -127,6 +132,7 @@ class JobLoop:
 
     def once(self) -> int:
         """One round; how many jobs are open."""
+        self._schedule()
         with self._store.read() as view:
             jobs = view.jobs.open()
         if jobs and self._runner is None:
@@ -208,6 +214,8 @@ def _due(kind: str, item: JobItem) -> Due:
 
 def _barred(item: JobItem, items: Iterable[JobItem]) -> bool:
     """Nothing is revoked where grants did not succeed, nor anywhere once what others rely on is missing (T-79)."""
+    if item.item == CONCLUSION:
+        return False
     earlier = [other for other in items if other.phase < item.phase]
     return any(other.stops or (other.item == item.item and not other.complete) for other in earlier)
 

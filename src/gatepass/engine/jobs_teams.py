@@ -12,11 +12,12 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from gatepass.access.events import Event
 from gatepass.clock import Clock
+from gatepass.engine.declared import as_named, lay_out, place_of, refuse
 from gatepass.errors import GatepassError, Unavailable
 from gatepass.store import Store
 from gatepass.store.jobs import ItemState, JobItem
@@ -34,19 +35,13 @@ from gatepass.teams.running import (
     only_planned,
     plan_live,
     read_plan,
-    refuse_faulty,
 )
 from gatepass.teams.wire import compiled_json
 
 KIND = "teams-apply"
-MOST_FILES = 2000
 _MAKE_ONE = "make one with gatepass teams plan --out"
 _OF_CENTER = frozenset({"permission-set", "assignment", "directory-group"})
 _GOOD = frozenset({str(Outcome.DONE), str(Outcome.UNCHANGED)})
-
-
-class NoDeclaration(TeamsError):
-    """The files of the declaration did not come with the plan, or their names cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +106,14 @@ def opened(sent: Sent) -> Opened:
             raise StalePlan(
                 "the declaration sent is not the one that was planned", advice="plan again and read it"
             )
-    refuse_faulty(compiled, file.acknowledged)
-    teams = {
-        f"{role.account.id}/role/{role.name}" for role in compiled.resources.roles if role.kind == "team"
-    }
-    return Opened(file, compiled, frozenset(teams), changes)
+    refuse(compiled, file.acknowledged, root)
+    return Opened(file, compiled, team_changes(compiled), changes)
+
+
+def team_changes(compiled: Compiled) -> frozenset[str]:
+    """Ids of the changes that make teams."""
+    roles = compiled.resources.roles
+    return frozenset(f"{role.account.id}/role/{role.name}" for role in roles if role.kind == "team")
 
 
 def _changes(sent: Sent) -> dict[str, tuple[int, str]]:
@@ -126,32 +124,16 @@ def _changes(sent: Sent) -> dict[str, tuple[int, str]]:
 
 
 def _laid_out(root: Path, sent: Sent) -> PlanFile:
-    if not sent.files or len(sent.files) > MOST_FILES:
-        raise NoDeclaration(
-            f"{len(sent.files)} files of the declaration came with the plan; 1 to {MOST_FILES} are needed",
-            advice="send it with: gatepass teams apply PLANFILE --server",
-        )
-    for kind in ("relative", "absolute"):
-        (root / kind).mkdir()
-    for name, text in sent.files.items():
-        place = _place(root, name)
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text, encoding="utf-8")
-        except (OSError, ValueError) as odd:
-            found = getattr(odd, "strerror", "") or "it is not text"
-            raise NoDeclaration(
-                f"no file can be called {name[:200]!r}: {found}", advice="name files as the plan does"
-            ) from odd
+    lay_out(root, sent.files)
     kept = root / "plan.json"
     kept.write_text(json.dumps(sent.plan), encoding="utf-8")
     file = _read(kept)
     wanted = file.wanted
     moved = replace(
         wanted,
-        paths=tuple(_place(root, str(path)) for path in wanted.paths),
-        context=_place(root, str(wanted.context)) if wanted.context else None,
-        base=_place(root, str(wanted.base)) if wanted.base else None,
+        paths=tuple(place_of(root, str(path)) for path in wanted.paths),
+        context=place_of(root, str(wanted.context)) if wanted.context else None,
+        base=place_of(root, str(wanted.base)) if wanted.base else None,
     )
     return replace(file, wanted=moved)
 
@@ -176,23 +158,10 @@ def _read(kept: Path) -> PlanFile:
     return file
 
 
-def _place(root: Path, name: str) -> Path:
-    """Where a file of the declaration lies: below `root`, whatever its name is."""
-    path = PurePosixPath(name)
-    if ".." in path.parts or "\x00" in name:
-        raise NoDeclaration(
-            f"{name!r} leads out of the folder it was planned from", advice="plan from a folder above it"
-        )
-    if path.is_absolute():
-        return root / "absolute" / path.relative_to(path.anchor)
-    return root / "relative" / path
-
-
 def _hash(compiled: Compiled, root: Path) -> str:
     """As `estate_hash`, with the places as they were where the plan was made."""
     text = json.dumps(compiled_json(compiled), sort_keys=True, default=str)
-    text = text.replace(f"{root}/relative/", "").replace(f"{root}/absolute/", "/")
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(as_named(text, root).encode()).hexdigest()
 
 
 def apply_account(
@@ -272,7 +241,7 @@ class TeamsApply:
 
         def heard(written: Written) -> None:
             with self.store.write() as tx:
-                tx.audit(_event(job, written))
+                tx.audit(write_event(job, written))
 
         manner = Manner(audit=heard, patience=self.patience)
         answer = apply_account(plan, calls, self.clock, (phase, item), manner)
@@ -295,7 +264,8 @@ class TeamsApply:
             return self._last[1], self._last[2]
 
 
-def _event(job: str, written: Written) -> Event:
+def write_event(job: str, written: Written) -> Event:
+    """A write for the audit (T-87)."""
     fields = {
         "job": job,
         "actor": written.actor,

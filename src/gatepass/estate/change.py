@@ -18,6 +18,7 @@ _SINGULAR = {
     "strategies": "strategy",
     "environments": "environment",
     "flows": "flow",
+    "drift": "the watch for drift",
 }
 
 
@@ -71,6 +72,13 @@ def changes(old: Estate, new: Estate) -> tuple[Change, ...]:
     found = [change for section in SECTIONS for change in _in_section(section, old, new)]
     if old.teams != new.teams:
         found.append(Change("changed", "environments", "teams", (f"directory: {old.teams} -> {new.teams}",)))
+    if old.drift != new.drift:
+        kind: Literal["added", "removed", "changed"] = "added" if old.drift is None else "changed"
+        details = (
+            () if old.drift is None else tuple(_differences("", canonical(old.drift), canonical(new.drift)))
+        )
+        gone = new.drift is None
+        found.append(Change("removed" if gone else kind, "drift", "of teams", () if gone else details))
     return tuple(found)
 
 

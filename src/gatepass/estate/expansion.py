@@ -10,6 +10,7 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
+from gatepass.estate.drift import Drift
 from gatepass.estate.durations import format_duration
 from gatepass.estate.fields import MAX_LENGTH, Field, FieldValue
 from gatepass.estate.format import VERSION
@@ -28,6 +29,7 @@ from gatepass.estate.model import (
     Who,
     normalise_email,
 )
+from gatepass.estate.notify import NOTICES, Notify, Reach
 from gatepass.estate.yaml import write
 
 Entry = dict[str, Any]
@@ -66,8 +68,36 @@ def long_form(estate: Estate) -> Entry:
         },
         "flows": {name: _flow(each) for name, each in estate.flows.items()},
     }
-    teams = {"teams": estate.teams} if estate.teams else {}
-    return {"gatepass": VERSION, **{name: dict(each) for name, each in sections.items() if each}, **teams}
+    more = _given(teams=estate.teams, drift=_drift(estate.drift) if estate.drift else None)
+    return {"gatepass": VERSION, **{name: dict(each) for name, each in sections.items() if each}, **more}
+
+
+def _drift(drift: Drift) -> Entry:
+    return _given(
+        every=drift.every,
+        notify=[_reach(each) for each in drift.notify],
+        enter_by=drift.enter_by,
+        managed_by=drift.managed_by,
+        acknowledge=list(drift.acknowledge),
+        context=drift.context,
+    )
+
+
+def _notify(notify: Notify) -> Entry:
+    return _given(
+        ask=[_reach(each) for each in notify.ask],
+        tell=[{**_reach(each), **_events(each)} for each in notify.tell],
+    )
+
+
+def _reach(reach: Reach) -> Entry:
+    slack = reach.slack[0] if len(reach.slack) == 1 else list(reach.slack)
+    hook = {"url": reach.webhook.url, "secret": reach.webhook.secret} if reach.webhook else None
+    return _given(slack=slack, mail=list(reach.mail), webhook=hook, timeout=reach.timeout)
+
+
+def _events(reach: Reach) -> Entry:
+    return {} if reach.events == frozenset(NOTICES) else {"events": sorted(reach.events)}
 
 
 def _given(**values: Any) -> Entry:
@@ -127,6 +157,7 @@ def _flow(flow: Flow) -> Entry:
         implementation=flow.implementation.path if flow.implementation else None,
         vars=dict(flow.vars),
         additional_header_text=flow.additional_header_text,
+        notify=_notify(flow.notify),
     )
     if flow.hosts:
         entry["hosts"] = sorted(flow.hosts)

@@ -5,6 +5,7 @@ Reading, the published JSON schema and the reference in docs/estate.md all come 
 
 from __future__ import annotations
 
+from gatepass.estate.format_drift import DRIFT
 from gatepass.estate.format_entities import ENTITY_TARGET, ENVIRONMENT, INTEGRATION, STRATEGY
 from gatepass.estate.format_flows import FLOW
 from gatepass.estate.format_organizations import ORGANIZATION
@@ -53,6 +54,7 @@ ESTATE = Record(
             Text(says="a directory within the estate", pattern=r"(?!/)[\w./-]+", code="teams_path"),
             "Where the standing trust between teams, roles and accounts is declared; read by `gatepass teams`.",
         ),
+        "drift": Key(DRIFT, "The server compares AWS with the folder `teams/`.", default="it does not"),
     },
 )
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gatepass.estate.draft import Draft
+from gatepass.estate.drift import FOLDER
 from gatepass.estate.format import ESTATE, VERSION
 from gatepass.estate.model import Estate
+from gatepass.estate.read_drift import read_drift
 from gatepass.estate.read_flows import read_flows
 from gatepass.estate.read_organizations import read_organizations
 from gatepass.estate.read_people import read_people
@@ -49,13 +51,14 @@ def _build(draft: Draft) -> Estate:
         environments=draft.environments,
         flows=draft.flows,
         teams=draft.root.get("teams"),
+        drift=read_drift(draft),
     )
 
 
 def _parsed(sources: Mapping[str, str], faults: list[Fault]) -> list[Node]:
     roots = []
     for file, text in sorted(sources.items()):
-        if not file.endswith(YAML_ENDINGS):
+        if not file.endswith(YAML_ENDINGS) or file.startswith(FOLDER):
             continue
         node = parse(file, text, faults)
         if node is None:
@@ -123,7 +126,8 @@ def _refuse_secrets(root: Node, sources: Mapping[str, str], faults: list[Fault])
                     Fault("literal_secret", child.place, where, "a secret written out", allowed, advice)
                 )
     for file, text in sources.items():
-        if file.endswith(YAML_ENDINGS):
+        declared = file.startswith(FOLDER)
+        if file.endswith(".xml" if declared else YAML_ENDINGS):  # metadata is certificates
             continue
         for number, line in enumerate(text.splitlines(), 1):
             if kind := looks_like(line):

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Literal
 
 from gatepass.estate.canonical import digest
+from gatepass.estate.drift import Drift
 from gatepass.estate.fields import Code, Field
 from gatepass.estate.notify import Notify
 
@@ -318,6 +319,8 @@ class Estate:
     flows: Mapping[str, Flow]
     teams: str | None = None
     """Where the teams are declared, within the estate's directory."""
+    drift: Drift | None = None
+    """How AWS is compared with what the teams declare; None: not by the server."""
 
     @cached_property
     def digest(self) -> str:

@@ -18,12 +18,13 @@ def read_notify(draft: Draft, item: Item | None) -> Notify:
     if item is None:
         return Notify()
     return Notify(
-        ask=tuple(_reach(draft, each) for each in item.elements("ask")),
-        tell=tuple(_reach(draft, each) for each in item.elements("tell")),
+        ask=tuple(read_reach_to(draft, each) for each in item.elements("ask")),
+        tell=tuple(read_reach_to(draft, each) for each in item.elements("tell")),
     )
 
 
-def _reach(draft: Draft, item: Item) -> Reach:
+def read_reach_to(draft: Draft, item: Item) -> Reach:
+    """One way to reach somebody; a fault when it names nobody."""
     slack = _slack(draft, item)
     webhook = item.item("webhook")
     if not (slack or item.has("slack") or item.has("mail") or webhook):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
+from gatepass.estate.drift import FOLDER
 from gatepass.estate.loader import YAML_ENDINGS, load
 from gatepass.estate.model import Estate
 from gatepass.estate.yaml import MAX_TEXT, EstateError, Fault, Place
 
 ENDINGS = (*YAML_ENDINGS, ".py")
+DECLARED = (*YAML_ENDINGS, ".json", ".xml")
+"""What a declaration of teams is made of; the metadata of SAML providers lies beside it."""
+_WATCHED = re.compile(r"""^\{?\s{0,2}"?drift"?\s*:""", re.MULTILINE)
 MAX_FILES = 1000
 
 
@@ -33,7 +38,8 @@ def _from_here(fault: Fault, path: Path) -> Fault:
 def read_sources(path: Path) -> dict[str, str]:
     """Every YAML and Python file of an estate: text by its path within the estate, `/` between parts.
 
-    Hidden directories and the directory `teams` (which `gatepass teams` reads) are left out. A link that leads out of
+    Hidden directories are left out, and so is the directory `teams` (which `gatepass teams` reads) unless `drift` says
+    that the server compares AWS with it. A link that leads out of
     the directory is refused, as is a file that is too large or not UTF-8. Raises `EstateError`.
     """
     if not path.exists():
@@ -48,6 +54,8 @@ def read_sources(path: Path) -> dict[str, str]:
         text = _text(file, root, name, faults)
         if text is not None:
             sources[name] = text
+    if path.is_dir() and any(_WATCHED.search(text) for text in sources.values()):
+        sources |= _declared(root, faults)
     if not faults and not any(name.endswith(YAML_ENDINGS) for name in sources):
         faults.append(_fault("estate.yaml", "there is no YAML file", "make one with: gatepass init DIR"))
     if len(sources) > MAX_FILES:
@@ -67,6 +75,19 @@ def _files(path: Path, root: Path) -> list[Path]:
         if len(found) > MAX_FILES:
             break
     return [file for file in found if path.is_dir() or file == path or file.suffix == ".py"]
+
+
+def _declared(root: Path, faults: list[Fault]) -> dict[str, str]:
+    """The files of the teams, as every `gatepass teams` reads them."""
+    found = {}
+    for file in sorted((root / FOLDER).rglob("*")):
+        name = file.relative_to(root).as_posix()
+        hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
+        if file.name.endswith(DECLARED) and file.is_file() and not hidden:
+            text = _text(file, root, name, faults)
+            if text is not None:
+                found[name] = text
+    return found
 
 
 def _text(file: Path, root: Path, name: str, faults: list[Fault]) -> str | None:

@@ -6,6 +6,7 @@ Below the faces, so that Slack says the same words as mail.
 
 from gatepass.notify.alarms import AlarmTeller, by_mail, by_webhook
 from gatepass.notify.announcer import OutboxAnnouncer
+from gatepass.notify.drift import DriftNotifier
 from gatepass.notify.mail import MailServer, MailSink
 from gatepass.notify.notice import CARD, EVENT, Notice, Sink, Sinks
 from gatepass.notify.notifier import Dispatcher
@@ -17,6 +18,7 @@ __all__ = [
     "EVENT",
     "AlarmTeller",
     "Dispatcher",
+    "DriftNotifier",
     "MailServer",
     "MailSink",
     "Notice",

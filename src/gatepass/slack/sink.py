@@ -53,6 +53,11 @@ class SlackSink:
         posted = self._post(notice, channel, blocks)
         return ref(notice, channel=posted["channel"], ts=posted["ts"])
 
+    def say(self, recipient: str, words: str) -> None:
+        """Words that are about no request: in a channel, to a person (`@ana`) or several (`@ana+@ben`)."""
+        text = fit(escape(words), 3000)
+        self.slack.call("chat_postMessage", channel=self._channel(recipient), text=text, unfurl_links=False)
+
     def _card(self, notice: Notice) -> str:
         before = next((read_ref(m) for m in reversed(notice.history) if read_ref(m).get("ts")), None)
         if before is None and notice.request.final:

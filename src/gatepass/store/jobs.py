@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, true, update
 
 from gatepass.access.events import Event
 from gatepass.clock import from_ms, to_ms
@@ -80,6 +80,28 @@ class JobReads:
         """Id and kind of the jobs that are not over, oldest first."""
         query = select(jobs.c.id, jobs.c.kind).where(jobs.c.ended_at.is_(None)).order_by(jobs.c.made_at)
         return tuple((row["id"], row["kind"]) for row in self._link.all(query))
+
+    def last(self, kind: str, item: str, *, complete: bool = False) -> JobItem | None:
+        """The newest item of this name in jobs of one kind that ended with something to say; `complete`: that did all
+        it had to. None: there is none."""
+        query = (
+            select(job_items)
+            .join(jobs, jobs.c.id == job_items.c.job)
+            .where(jobs.c.kind == kind, job_items.c.item == item, job_items.c.worker.is_not(None))
+            .where(job_items.c.complete.is_(True) if complete else true())
+            .order_by(jobs.c.made_at.desc(), jobs.c.id.desc())
+            .limit(1)
+        )
+        row = self._link.one(query)
+        return None if row is None else _item(row)
+
+    def made(self, kind: str) -> tuple[datetime, datetime] | None:
+        """When the oldest and the newest job of a kind were made; None: there is none."""
+        query = select(func.min(jobs.c.made_at).label("first"), func.max(jobs.c.made_at).label("last"))
+        row = self._link.one(query.where(jobs.c.kind == kind))
+        if row is None or row["first"] is None:
+            return None
+        return from_ms(row["first"]), from_ms(row["last"])
 
     def items(self, job_id: str) -> tuple[JobItem, ...]:
         """All items of a job, by phase and name."""
@@ -166,6 +188,19 @@ class Jobs(JobReads):
         return (
             self._link.run(update(job_items).where(*open_).values(**values, ended_at=to_ms(self._now))) == 1
         )
+
+    def forget(self, kind: str, keep: int) -> int:
+        """Drop jobs of a kind that are over, but for the newest `keep`; how many."""
+        newest = select(jobs.c.id).where(jobs.c.kind == kind).order_by(jobs.c.made_at.desc()).limit(keep)
+        kept = [row["id"] for row in self._link.all(newest)]
+        over = select(jobs.c.id).where(
+            jobs.c.kind == kind, jobs.c.ended_at.is_not(None), jobs.c.id.not_in(kept)
+        )
+        old = [row["id"] for row in self._link.all(over)]
+        if old:
+            self._link.run(delete(job_items).where(job_items.c.job.in_(old)))
+            self._link.run(delete(jobs).where(jobs.c.id.in_(old)))
+        return len(old)
 
     def end(self, job_id: str) -> bool:
         """The job is over. False: it was before."""

@@ -6,6 +6,7 @@ Asked of the one evaluator over the principals that are known; patterns are show
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +30,8 @@ from gatepass.teams.patterns import RESERVED, has_wildcard
 SESSION = "gatepass"
 ANY_ROLE = "arn:aws:iam::000000000000:role/any"
 """A trust policy names no resource: it is about the role it belongs to."""
+EVERYBODY = "*"
+_ACCOUNT = re.compile("[0-9]{12}")
 SUFFIX = "0" * 16
 """Stands for the 16 hexadecimal digits of a permission set's role."""
 
@@ -93,6 +96,7 @@ _ACTIONS = {
 
 def _allows(policy: Policy, arn: str) -> bool:
     principal, _, detail = arn.partition(" ")
+    principal = ANY_ROLE if principal == EVERYBODY else principal
     resource = principal.split(":", 5)[5] if principal.count(":") >= 5 else ""
     action = _ACTIONS.get(resource.partition("/")[0], "sts:AssumeRole")
     caller = _caller(principal, resource)
@@ -110,7 +114,8 @@ def _caller(principal: str, resource: str) -> Caller:
 
 
 def _named(trust: Document | None) -> set[str]:
-    """Principals a document names: exact ARNs, and one witness for every pattern of a permission set."""
+    """Principals a document names: exact ARNs, one witness for every pattern of a permission set, and for an account (or
+    everybody) the open set of its roles (T-93)."""
     found: set[str] = set()
     statements = (trust or {}).get("Statement", ())
     for statement in [statements] if isinstance(statements, dict) else statements:
@@ -119,8 +124,23 @@ def _named(trust: Document | None) -> set[str]:
             witness = witness_of(arn)
             if witness is not None:
                 found.add(witness)
+        found.update(_principals(statement))
         found.update(_federated(statement))
     return found
+
+
+def _principals(statement: Document) -> Iterable[str]:
+    said = statement.get("Principal", ())
+    said = said.get("AWS", ()) if isinstance(said, dict) else said
+    for principal in [said] if isinstance(said, str) else said:
+        if principal == EVERYBODY:
+            yield EVERYBODY
+        elif _ACCOUNT.fullmatch(principal):
+            yield f"arn:aws:iam::{principal}:role/*"
+        elif principal.endswith(":root"):
+            yield f"{principal.removesuffix('root')}role/*"
+        elif ":role/" in principal or ":user/" in principal:
+            yield principal
 
 
 def _federated(statement: Document) -> Iterable[str]:

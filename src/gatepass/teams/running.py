@@ -197,6 +197,12 @@ def request_quotas(calls: Calls, plan: Plan) -> dict[str, int]:
     return needed
 
 
+def estate_name(compiled: Compiled) -> str:
+    """What the tag `gatepass:managed` says where nobody says otherwise: the organizations' names."""
+    organizations = compiled.resources.organizations
+    return "+".join(sorted(each.name for each in organizations if each.name)) or "gatepass"
+
+
 def actors(calls: Calls, compiled: Compiled) -> tuple[str, ...]:
     """Who must keep a way in: whoever applies, and the declared break-glass principals."""
     declared = [arn for organization in compiled.resources.organizations for arn in organization.break_glass]
@@ -355,7 +361,7 @@ def read_plan(path: Path) -> PlanFile:
             datetime.fromisoformat(value["made_at"].replace("Z", "+00:00")),
             None if value["accounts"] is None else tuple(value["accounts"]),
             value["estate_hash"],
-            {change["id"]: _planned(change) for change in value["changes"]},
+            {change["id"]: planned_from(change) for change in value["changes"]},
             value.get("apply_role", ""),
             tuple(value.get("acknowledged", ())),
         )
@@ -365,7 +371,8 @@ def read_plan(path: Path) -> PlanFile:
         ) from error
 
 
-def _planned(change: Mapping[str, Any]) -> Planned:
+def planned_from(change: Mapping[str, Any]) -> Planned:
+    """One change of a plan document (`change_json`)."""
     action, before = Action(change["action"]), change["before"]
     if before is not None:
         before = {

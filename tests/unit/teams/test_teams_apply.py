@@ -12,9 +12,9 @@ import pytest
 from tests.unit.teams.declared import without_center
 from tests.unit.teams.sim_iam import SimIam
 
-from gatepass.cli.teams_apply import enforced
 from gatepass.teams.apply import Manner, Outcome, Report
 from gatepass.teams.declaration import Wanted, compile_wanted
+from gatepass.teams.drift import enforced
 from gatepass.teams.kinds import REVOKED
 from gatepass.teams.model import Compiled
 from gatepass.teams.plan import Action, Options, Plan

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from gatepass.aws.accounts import Accounts
-from gatepass.cli.teams_apply import drift_of
 from gatepass.sim import Simulator, build, session
 from gatepass.teams.apply import Report
 from gatepass.teams.declaration import Wanted, compile_wanted
+from gatepass.teams.drift import differences
 from gatepass.teams.entering import calls_for
 from gatepass.teams.model import Compiled
 from gatepass.teams.plan import Action, Options, Plan
@@ -84,7 +84,7 @@ def test_drift_by_hand_is_shown_and_repaired(world: World) -> None:
     assert grant.name == revocation.name == "eg-plat-gbl-dev-admin"
     assert grant.meaning.gains == ("arn:aws:iam::111111111111:role/eg-core-gbl-identity-admin",)
     assert revocation.meaning.loses == ("arn:aws:iam::111111111111:role/eg-core-gbl-identity-viewer",)
-    assert [item["id"] for item in drift_of(world.plan())] == [revocation.id]
+    assert [each.id for each in differences(world.plan())] == [revocation.id]
     assert world.apply().is_complete
     assert world.plan().is_empty
 
