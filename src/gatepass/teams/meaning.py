@@ -114,7 +114,7 @@ def _caller(principal: str, resource: str) -> Caller:
 
 
 def _named(trust: Document | None) -> set[str]:
-    """Principals a document names: exact ARNs, one witness for every pattern of a permission set, and for an account (or
+    """Principals a document names: exact ARNs, a witness for every pattern of a permission set, and for an account (or
     everybody) the open set of its roles (T-93)."""
     found: set[str] = set()
     statements = (trust or {}).get("Statement", ())
