@@ -37,6 +37,7 @@ check: $(READY)  ## lint, types, layers, locks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python scripts/check_platforms.py
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/check_locks.py
 	@$(BIN)/python scripts/front_page.py --check

@@ -10,8 +10,8 @@ import click
 
 def handler_faults() -> Iterator[str]:
     """Print the walls that can be put up around implementations; one line when they are below the floor."""
-    if importlib.util.find_spec("pydantic") is None:
-        return  # a laptop: no flow runs here
+    if any(importlib.util.find_spec(name) is None for name in ("pydantic", "fcntl")):
+        return  # a laptop, or Windows: no flow runs here
     from gatepass.handlers import Runner
 
     with Runner() as runner:

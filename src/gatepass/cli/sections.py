@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import click
 
+from gatepass.errors import GatepassError
+
 Sections = Mapping[str, Mapping[str, str]]
 """Section of the help page -> command -> `module:attribute`; in a section what is typed first, or most, comes first."""
 
@@ -27,7 +29,15 @@ class SectionedGroup(click.Group):
         if place is None:
             return None
         module, attribute = place.split(":")
-        command = getattr(importlib.import_module(module), attribute)
+        try:
+            command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("gatepass"):
+                raise
+            raise GatepassError(
+                f"gatepass {cmd_name} needs {error.name}, which this installation has not",
+                advice="install what the server needs, on Linux: pip install 'gatepass[server]'",
+            ) from error
         assert isinstance(command, click.Command)
         return command
 
