@@ -109,36 +109,49 @@ def test_h6_every_module_is_imported_where_windows_has_not_what_posix_has(env: d
     )  # the start over a unix socket; and the server's, which say so
 
 
+ROLE = [f"{key}={value}" for key, value in DEV.items() if key != "kind"]
+Command = tuple[list[str], str | None]
+
+
+def workspace(fake: FakeAws, env: dict[str, str], settings: str = "") -> tuple[Path, Path, Path, Path]:
+    """A workspace that addresses the fake, where Windows has it; all four places."""
+    places = [Path(each) for each in directories(env, "win32")]
+    places[0].mkdir(parents=True, mode=0o700)
+    head = f'version = 1\n[settings]\n{settings}region = "eu-west-1"\nidentity = "dana@example.com"\n'
+    lines = "".join(f'{k} = "{v}"\n' for k, v in endpoints(fake).items())
+    (places[0] / "workspace.toml").write_text(f"{head}[settings.endpoints]\n{lines}")
+    return places[0], places[1], places[2], places[3]
+
+
+def story(env: dict[str, str], *commands: Command) -> str:
+    """What these commands said, one after the other."""
+    code = f"BEFORE = {BEFORE!r}\n{COMMANDS}"
+    done = windows("exec(sys.argv.pop(1))", code, json.dumps(commands), env=env)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def codes(told: str) -> list[str]:
+    return re.findall(r"^-> (\d)", told, re.MULTILINE)
+
+
 def test_h6_a_whole_story_over_loopback(fake: FakeAws, env: dict[str, str], short_tmp: Path) -> None:
     """Vault, sessions, profiles, launcher cold and locked, unlocked, warm; `exec`, `status`, the end."""
-    config, data, state, run = (Path(each) for each in directories(env, "win32"))
-    config.mkdir(parents=True, mode=0o700)
-    settings = (
-        'version = 1\n[settings]\nregion = "eu-west-1"\nidentity = "dana@example.com"\n[settings.endpoints]\n'
-    )
-    text = settings + "".join(f'{k} = "{v}"\n' for k, v in endpoints(fake).items())
-    (config / "workspace.toml").write_text(text)
-    role = [f"{key}={value}" for key, value in DEV.items() if key != "kind"]
+    _, data, state, run = workspace(fake, env)
     passphrase = "correct horse battery"
-
-    def story(*commands: tuple[list[str], str | None]) -> str:
-        code = f"BEFORE = {BEFORE!r}\n{COMMANDS}"
-        done = windows("exec(sys.argv.pop(1))", code, json.dumps(commands), env=env)
-        assert "Traceback" not in done.stderr, done.stderr
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
-
     told = story(
+        env,
         (["vault", "init", "--provider", "passphrase"], f"{passphrase}\n"),
         (["session", "add", "gateway", "iam-user", "--without-keys"], None),
-        (["session", "add", "dev", "role", *role], None),
+        (["session", "add", "dev", "role", *ROLE], None),
         (["vault", "status"], None),
         (["profiles", "install"], None),
         (["profiles", "repair"], None),
         (["doctor"], None),
         (["handlers", "test"], None),
     )
-    assert re.findall(r"^-> (\d)", told, re.MULTILINE) == ["0"] * 7 + ["1"], told
+    assert codes(told) == ["0"] * 7 + ["1"], told
     assert "gatepass handlers needs fcntl" in told
     assert (data / "vault.bin").is_file()
     installed = (Path(env["HOME"]) / ".aws" / "config").read_text()
@@ -155,6 +168,7 @@ def test_h6_a_whole_story_over_loopback(fake: FakeAws, env: dict[str, str], shor
     assert "gatepass vault unlock" in locked.stderr
     port = (run / "agent.port").read_text()
     told = story(
+        env,
         (["vault", "unlock"], f"{passphrase}\n"),
         (["session", "secret", "gateway"], f"{GATEWAY_KEY}\n{GATEWAY_SECRET}\n"),
         (["session", "start", "dev"], None),
@@ -164,7 +178,7 @@ def test_h6_a_whole_story_over_loopback(fake: FakeAws, env: dict[str, str], shor
         (["status"], None),
         (["agent", "status"], None),
     )
-    assert re.findall(r"^-> (\d)", told, re.MULTILINE) == ["0"] * 8, told
+    assert codes(told) == ["0"] * 8, told
     assert "AWS_CONTAINER_CREDENTIALS_FULL_URI" in told
     assert "agent.port" in told
     warm = windows(LAUNCH, str(launcher), "dev", env=env, plain=True)
@@ -172,8 +186,33 @@ def test_h6_a_whole_story_over_loopback(fake: FakeAws, env: dict[str, str], shor
     assert (run / "agent.port").read_text() == port  # one agent all the way
     pid = re.search(r"^process +(\d+)", told, re.MULTILINE)
     assert pid is not None
-    assert "stopped" in story((["agent", "stop"], None))
+    assert "stopped" in story(env, (["agent", "stop"], None))
     end_process(int(pid[1]))
     assert not (run / "agent.port").exists()
     assert (state / "audit.jsonl").is_file()
     assert GATEWAY_SECRET not in installed + (state / "agent.log").read_text()
+
+
+@pytest.mark.long
+def test_h6_without_an_agent_and_what_windows_cannot(
+    fake: FakeAws, env: dict[str, str], short_tmp: Path
+) -> None:
+    """S-36 over the sealed file; S-28: nothing private outside the profile; what is refused says why."""
+    _, data, _, run = workspace(fake, env, "agent = false\n")
+    told = story(
+        env,
+        (["vault", "init", "--provider", "keyfile", "--key-file", f"{env['HOME']}/keys/key"], None),
+        (["session", "add", "gateway", "iam-user"], f"{GATEWAY_KEY}\n{GATEWAY_SECRET}\n"),
+        (["session", "add", "dev", "role", *ROLE], None),
+        (["profiles", "install"], None),
+        (["exec", "dev", "--", "true"], None),
+        (["vault", "init", "--replace", "--provider", "keyfile", "--key-file", f"{short_tmp}/key"], None),
+        (["endpoint", "dev", "--imds"], None),
+        (["ssh-forward", "host", "-s", "dev"], None),
+    )
+    assert codes(told) == ["0"] * 5 + ["1", "2", "2"], told
+    for said in ("is outside your profile", "every user of the machine", "run it in WSL"):
+        assert said in told
+    done = windows(LAUNCH, str(data / "bin" / "gatepass-credential"), "dev", env=env, plain=True)
+    assert json.loads(done.stdout)["Version"] == 1, done.stderr
+    assert not (run / "agent.port").exists()
