@@ -19,7 +19,7 @@ def is_headless() -> bool:
     """
     if os.environ.get("SSH_CONNECTION"):
         return True
-    if sys.platform in ("darwin", "win32"):
+    if _has_own_desktop():
         return False
     import shutil  # costs the agent's start otherwise
 
@@ -27,6 +27,10 @@ def is_headless() -> bool:
         return False
     has_display = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     return not has_display or not any(shutil.which(name) for name in _OPENERS)
+
+
+def _has_own_desktop() -> bool:
+    return sys.platform in ("darwin", "win32")
 
 
 def _names_a_program(browser: str) -> bool:
