@@ -80,6 +80,9 @@ class EstateBody(Body):
 
     files: dict[str, str]
     end_grants: bool = False
+    """End what the new estate has no place for, and what people lose by it."""
+    agreed: bool = False
+    """What people hold or wait for may end because they lose it: their group, or that they are here."""
 
 
 class DisableBody(Body):

@@ -22,6 +22,7 @@ STATUS: Mapping[str, int] = {
     "not_found": 404,
     "conflict": 409,
     "estate_in_use": 409,
+    "estate_ends_access": 409,
     "bad_fields": 422,
     "bad_cursor": 422,
     "idempotency_key_reused": 422,

@@ -40,7 +40,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 class Applier(Protocol):
     """Checks and applies an estate; the composition root has it, for it reads files and knows the connectors."""
 
-    def apply(self, caller: Caller, files: dict[str, str], *, end_grants: bool) -> Json:
+    def apply(self, caller: Caller, files: dict[str, str], *, end_grants: bool, agreed: bool) -> Json:
         """What was applied, in words. Raises errors that name every fault."""
         ...
 
@@ -320,8 +320,9 @@ def _within(who: Bearer, person: str) -> bool:
 def _admin(router: APIRouter, parts: Parts, bearer: Any) -> None:
     @router.post("/estate", tags=["admin"])
     def apply(body: bodies.EstateBody, who: Bearer = bearer) -> Json:
-        """Apply an estate as one version, or not at all."""
-        return parts.applier.apply(who.need("admin"), body.files, end_grants=body.end_grants)
+        """Apply an estate as one version, or not at all. What people would lose is named, unless it is agreed."""
+        caller = who.need("admin")
+        return parts.applier.apply(caller, body.files, end_grants=body.end_grants, agreed=body.agreed)
 
     @router.get("/organizations", tags=["admin"])
     def organizations(who: Bearer = bearer) -> Json:

@@ -95,16 +95,19 @@ class FileApplier:
     applying: Applying
     runner: Runner
 
-    def apply(self, caller: Caller, files: dict[str, str], *, end_grants: bool) -> dict[str, Any]:
+    def apply(
+        self, caller: Caller, files: dict[str, str], *, end_grants: bool, agreed: bool
+    ) -> dict[str, Any]:
         """What was applied, in words."""
         estate = load(files)
         require_comparable(estate)
         odd = require_sound(self.runner, estate)
-        applied = self.applying.apply(caller.person, estate, end_grants=end_grants)
+        applied = self.applying.apply(caller.person, estate, end_grants=end_grants, agreed=agreed)
         return {
             "version": applied.number,
             "changes": [str(change) for change in applied.changes],
             "ended": applied.ended,
+            "ends": list(applied.ends),
             "kept_connectors": list(applied.buried),
             "odd": [str(fault) for fault in odd],
         }

@@ -194,8 +194,8 @@ def _apply(installation: Installation, estate: Estate, say: Say) -> None:
     if any(flow.implementation is not None for flow in estate.flows.values()):
         say(f"flows' Python runs isolated: {installation.runner.level}")
     applied = installation.applying.apply("serve", estate)
-    for change in applied.changes:
-        say(str(change))
+    for line in (*map(str, applied.changes), *applied.ends):
+        say(line)
     holds = f"{counted(len(estate.organizations), 'organizations')}, {counted(len(estate.flows), 'flows')}"
     say(f"estate version {applied.number}: {holds}")
 

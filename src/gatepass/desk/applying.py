@@ -10,6 +10,7 @@ from gatepass.access.events import Event, Value
 from gatepass.access.requests import Grant
 from gatepass.desk.book import Book
 from gatepass.desk.ending import Ending
+from gatepass.desk.gate import why_ended
 from gatepass.errors import Conflict, GatepassError
 from gatepass.estate.change import Change, Held, Orphan, buried, changes, orphans
 from gatepass.estate.model import Estate
@@ -32,7 +33,20 @@ class EstateInUse(GatepassError):
         )
 
 
+class EstateEndsAccess(GatepassError):
+    """People lose by the new estate what they hold or wait for, and nobody agreed to it. Nothing was applied."""
+
+    code = "estate_ends_access"
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__(
+            "\n".join(self.lines), advice="if that is meant, apply it with: gatepass apply ESTATE --yes"
+        )
+
+
 _TRIES = 3
+_MOST_SHOWN = 50
 
 
 class _Begun(Conflict):
@@ -49,6 +63,8 @@ class Applied:
     """Grants that were ended because what they need is gone."""
     buried: tuple[str, ...]
     """Organizations whose connector is kept until the last fact there is gone."""
+    ends: tuple[str, ...] = ()
+    """In words: what people hold or wait for, and lose by it within a minute."""
 
 
 class Applying:
@@ -59,12 +75,13 @@ class Applying:
         self._book = book
         self._ending = ending
 
-    def apply(self, by: str, estate: Estate, *, end_grants: bool = False) -> Applied:
-        """Apply a loaded estate in one transaction. Raises `EstateInUse`, or `Conflict` when somebody was faster."""
+    def apply(self, by: str, estate: Estate, *, end_grants: bool = False, agreed: bool = True) -> Applied:
+        """Apply a loaded estate in one transaction. Raises `EstateInUse`, or `Conflict` when somebody was faster; and
+        unless it is `agreed`, `EstateEndsAccess` when people lose what they hold or wait for."""
         for _ in range(_TRIES):
             try:
                 with self._store.write() as tx:
-                    applied = self._apply(tx, by, estate, end_grants=end_grants)
+                    applied = self._apply(tx, by, estate, end_grants=end_grants, agreed=agreed)
             except _Begun as begun:
                 last = begun
                 continue
@@ -72,7 +89,7 @@ class Applying:
             return applied
         raise last
 
-    def _apply(self, tx: Tx, by: str, estate: Estate, *, end_grants: bool) -> Applied:
+    def _apply(self, tx: Tx, by: str, estate: Estate, *, end_grants: bool, agreed: bool) -> Applied:
         """Facts are locked before the estate is held, for whoever begins access holds its fact when it asks for the
         estate; what began in between is seen then, and its fact is not among those: all of it is tried again."""
         number = tx.estates.current_number()
@@ -88,6 +105,9 @@ class Applying:
         lost = self._lost(tx, old, estate)
         if lost and not end_grants:
             raise EstateInUse(orphan for _, orphan in lost)
+        ends = _ends(tx, old, estate)
+        if ends and not (agreed or end_grants):
+            raise EstateEndsAccess(ends)
         if not held.issuperset(grant.fact for grant, _ in lost):
             raise _Begun("access began while the estate was applied", advice="apply it again")
         for organization in left:
@@ -95,7 +115,7 @@ class Applying:
             kept = to_plain(connector)
             tx.estates.bury(Tombstone(connector.instance_arn, organization.name, kept, number, tx.now))
         ended = self._ending.end_grants(tx, [grant for grant, _ in lost], why="estate", by=by)
-        done = Applied(number + 1, changes(old, estate), ended, names)
+        done = Applied(number + 1, changes(old, estate), ended, names, ends)
         return self._put(tx, by, estate, number + 1, done)
 
     def _lost(self, tx: Tx, old: Estate, new: Estate) -> list[tuple[Grant, Orphan]]:
@@ -125,3 +145,37 @@ class Applying:
             target=request.target,
             account_id=request.account_id,
         )
+
+
+def _ends(tx: Tx, old: Estate, new: Estate) -> tuple[str, ...]:
+    """What the new estate makes people lose who are in the old: grants that end, requests that are closed, and why.
+
+    What they ask for is still there; where it is not, the grants are orphans. Nothing where all goes on.
+    """
+    lost = {
+        (ask.requester, ask.flow, ask.target): why
+        for ask in tx.requests.open_asks()
+        if (why := why_ended(new, ask)) is not None and why_ended(old, ask) is None
+    }
+    grants, requests = [], []
+    for person in sorted({person for person, _, _ in lost}):
+        of_requests = {each.id: each for each in tx.requests.open_of_person(person)}
+        held = tx.requests.grants_of_person(person)
+        for request in of_requests.values():
+            why = lost.get((request.requester, request.flow, request.target))
+            if why is None:
+                continue
+            mine = [grant for grant in held if grant.request == request.id and not grant.final]
+            where = f" in {request.account_id}" if request.account_id else ""
+            what = f"of {person} on {request.target or request.flow}{where}: {why}"
+            grants += [f"  grant {grant.id} {what}" for grant in mine]
+            requests += [] if mine else [f"  request {request.id} {what}"]
+    return (*_ending("ends", grants, "grants"), *_ending("closes", requests, "requests"))
+
+
+def _ending(verb: str, lines: list[str], what: str) -> list[str]:
+    if not lines:
+        return []
+    more = [f"  and {len(lines) - _MOST_SHOWN} more"] if len(lines) > _MOST_SHOWN else []
+    head = f"this {verb} {counted(len(lines), what)}:"
+    return [head, *lines[:_MOST_SHOWN], *more]

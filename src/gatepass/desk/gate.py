@@ -72,14 +72,26 @@ class Gatekeeper:
 
         None where nobody could ask: what the estate took away is looked after when it is applied (I18).
         """
-        estate = self.book.current(rows).estate
-        person, flow = estate.people.get(ask.requester), estate.flows.get(ask.flow)
-        target = estate.targets.get(ask.target) if ask.target is not None else None
-        if person is None or flow is None or (ask.target is not None and target is None):
-            return None
-        if estate.rule_for(flow, target, person) is not None:
-            return None
-        return f"{person.label} may not ask flow {flow.name} for {ask.target or 'this'} any more"
+        return why_lost(self.book.current(rows).estate, ask)
+
+
+def why_lost(estate: Estate, ask: OpenAsk) -> str | None:
+    """Why this estate lets somebody who is in it not ask for this; None: it does, or nobody could."""
+    person, flow = estate.people.get(ask.requester), estate.flows.get(ask.flow)
+    target = estate.targets.get(ask.target) if ask.target is not None else None
+    if person is None or flow is None or (ask.target is not None and target is None):
+        return None
+    if estate.rule_for(flow, target, person) is not None:
+        return None
+    return f"{person.label} may not ask flow {flow.name} for {ask.target or 'this'} any more"
+
+
+def why_ended(estate: Estate, ask: OpenAsk) -> str | None:
+    """Why what somebody has or waits for ends under this estate, where what they ask for is still there (I13)."""
+    person = estate.people.get(ask.requester)
+    if person is None:
+        return f"{ask.requester} is not in the estate any more"
+    return why_lost(estate, ask) if person.active else f"{person.label} is not active any more"
 
 
 def _changed(rows: View | Tx, asked_under: Estate, now: Estate, request: Request) -> str:
