@@ -383,6 +383,13 @@ def _longer_trust(story, size):
     )
 
 
+def analyzer(story):
+    asked = story.client("accessanalyzer")
+    found = asked.validate_policy(policyDocument=ALLOW, policyType="IDENTITY_POLICY", maxResults=1)
+    assert found["findings"] == []
+    asked.check_no_public_access(policyDocument=TRUST, resourceType="AWS::IAM::AssumeRolePolicyDocument")
+
+
 def portal(story):
     story.sim.world.sign_in.browser = "dan@host.example"
     oidc, sso = story.client("sso-oidc"), story.client("sso")
@@ -398,7 +405,16 @@ def portal(story):
 
 
 def test_every_operation_answers_in_the_shape_of_its_model(story):
-    for chapter in (portal, identity_center, directory, identity_and_access, sessions, account_tree, quotas):
+    for chapter in (
+        portal,
+        identity_center,
+        directory,
+        identity_and_access,
+        sessions,
+        account_tree,
+        quotas,
+        analyzer,
+    ):
         chapter(story)
     answered = {(record.service, record.operation) for record in story.sim.calls if record.outcome == "ok"}
     assert set(OPERATIONS) - ELSEWHERE - answered == set()

@@ -68,7 +68,7 @@ class Operation:
 OPERATIONS: dict[tuple[str, str], Operation] = {}
 """(service, operation) -> what it does. Filled by the service modules when they are imported, never changed later."""
 
-_PREFIX = {"sso-admin": "sso"}
+_PREFIX = {"sso-admin": "sso", "accessanalyzer": "access-analyzer"}
 
 
 def _anything(call: Call, params: Params) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from gatepass.clock import Clock
 from gatepass.sim import (  # noqa: F401 - importing them fills the table of operations
+    access_analyzer,
     assignments,
     directory,
     directory_groups,

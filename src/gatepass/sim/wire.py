@@ -29,7 +29,7 @@ TARGETS = {
 }
 """X-Amz-Target prefix -> service."""
 
-_REST = ("sso", "sso-oidc")
+_REST = ("sso", "sso-oidc", "accessanalyzer")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _rest_operations(service: str) -> dict[tuple[str, str], str]:
 
 
 def rest_operation(method: str, path: str) -> tuple[str, str] | None:
-    """Service and operation of a call to the portal or to OIDC, which are told by their paths alone."""
+    """Service and operation of a call to the portal, OIDC or Access Analyzer, which are told by their paths alone."""
     for service in _REST:
         name = _rest_operations(service).get((method, path))
         if name:

@@ -7,11 +7,14 @@ The documents are sent as texts, in the caller's own account; nothing needs to e
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from gatepass.aws.errors import AwsError, Denied
+from gatepass.errors import GatepassError
 from gatepass.teams.calls import Calls, text, tokens
 from gatepass.teams.model import Compiled, Document, Finding, Group, Level, Place, Resources, Role, User
 
@@ -34,14 +37,38 @@ class Sent:
     holders: list[tuple[str, Place | None]] = field(default_factory=list)
 
 
+class NoSecondOpinion(GatepassError):
+    """IAM Access Analyzer does not answer, or not whoever asks. Everything else was looked at."""
+
+    code = "aws_analyzer"
+
+
 def cross_checked(calls: Calls, compiled: Compiled) -> tuple[Finding, ...]:
     """What AWS finds in every trust policy, policy and inline policy, each different document asked about once.
-    Raises `AwsError`. May be repeated: nothing is kept by AWS."""
+    Raises `AwsError` or `NoSecondOpinion`. May be repeated: nothing is kept by AWS."""
     account_id = calls.identity().split(":")[4]
     sent = documents(compiled.resources)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = list(pool.map(lambda one: tuple(_asked(calls, account_id, one)), sent))
+    try:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = list(pool.map(lambda one: tuple(_asked(calls, account_id, one)), sent))
+    except Denied as denied:
+        raise NoSecondOpinion(
+            f"IAM Access Analyzer may not be asked: {_line(denied)}",
+            advice="allow access-analyzer:ValidatePolicy and :CheckNoPublicAccess, or lint without --aws",
+        ) from denied
+    except AwsError as silent:
+        raise NoSecondOpinion(
+            f"IAM Access Analyzer does not answer: {_line(silent)}",
+            advice="try again later, or lint without --aws",
+        ) from silent
     return tuple(finding for findings in found for finding in findings)
+
+
+def _line(error: AwsError) -> str:
+    """What was said, without the page that some proxies and servers answer with."""
+    said = re.sub(r"<[^>]*>", " ", error.found)
+    said = " ".join(said.split())
+    return f"{error.place.service}:{error.place.operation}: {said[:200]}"
 
 
 def documents(resources: Resources) -> list[Sent]:
