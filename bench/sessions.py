@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,20 @@ def figures() -> Iterator[Figure]:
         yield from _round_trip(laptop)
         yield from _commands(laptop, base1)
         yield from _near_expiry(laptop, base0)
+        private_dir(place / "tcp")
+        by_port = Laptop(place / "tcp", server.url, loopback=True)
+        stack.callback(by_port.end)
+        yield from _loopback(by_port, base0)
         yield from _neighbours(place, base0)
 
 
 class Laptop:
     """A laptop with a gateway user and roles, in a directory of its own."""
 
-    def __init__(self, place: Path, url: str) -> None:
+    def __init__(self, place: Path, url: str, *, loopback: bool = False) -> None:
+        """`loopback`: the agent listens as it does on Windows."""
         self.place = place
-        self.paths = Paths(place / "c", place / "d", place / "s", place / "r")
+        self.paths = Paths(place / "c", place / "d", place / "s", place / "r", loopback)
         Vault.create(self.paths.vault, self._key_file)
         Vault.open(self.paths.vault, lambda prompt: "").put(
             "iam-user/gateway", {"access_key_id": KEY_ID, "secret_access_key": SECRET}
@@ -127,7 +133,8 @@ def beside(
 
 def _cold_start(laptop: Laptop, base0: list[str]) -> Iterator[Figure]:
     """No agent: the first answer, its start included. The session's vault is locked: that answer counts."""
-    locked = Paths(*(Path(f"{p}.locked") for p in laptop.paths.words()))
+    by_port = laptop.paths.loopback
+    locked = Paths.from_words([f"{p}.locked" for p in laptop.paths.words()], loopback=by_port)
     Vault.create(locked.vault, lambda _: (keys.new_key(), keys.passphrase_provider()))
     edit_workspace(locked.workspace, {("session", "dev"): {"kind": "iam-user"}})
     launcher = str(install_launcher(locked))
@@ -186,6 +193,15 @@ def _warm(laptop: Laptop, base0: list[str], base1: list[str]) -> Iterator[Figure
     yield Figure("warm launcher (<= 1.35 B0)", warm, "ms", reference, "B0")
     reference, warm = beside(lambda: run_process(base1), lambda: laptop.take("dev"))
     yield Figure("warm launcher (<= 1.15 B1)", warm, "ms", reference, "B1")
+
+
+def _loopback(laptop: Laptop, base0: list[str]) -> Iterator[Figure]:
+    """Windows' transport, run on this system: how much the proof of the key and its imports add."""
+    cold, *_ = _cold_start(laptop, base0)
+    yield replace(cold, name="loopback TCP: agent not running -> first answer")
+    laptop.take("dev")
+    reference, warm = beside(lambda: run_process(base0), lambda: laptop.take("dev"))
+    yield Figure("loopback TCP: warm launcher (<= 1.35 B0)", warm, "ms", reference, "B0")
 
 
 def _round_trip(laptop: Laptop) -> Iterator[Figure]:

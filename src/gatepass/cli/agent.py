@@ -74,7 +74,7 @@ def agent_status() -> None:
 
 
 @agent.command()
-@click.argument("kind", type=click.Choice(["systemd-socket", "systemd-service", "launchd"]))
+@click.argument("kind", type=click.Choice(["systemd-socket", "systemd-service", "launchd", "windows-task"]))
 @face
 def unit(kind: str) -> None:
     """Print a unit for systemd or launchd.

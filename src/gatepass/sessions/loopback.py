@@ -26,6 +26,9 @@ def connect(place: str) -> "_socket.socket":
         port, _, key = file.read(200).partition(b" ")
     link = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
     try:
+        link.setsockopt(
+            _socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1
+        )  # else the request waits for the proof's receipt
         link.settimeout(PROOF_SECONDS)
         link.connect(("127.0.0.1", int(port)))
         prove(link, int(port), bytes.fromhex(key.decode("ascii").strip()))

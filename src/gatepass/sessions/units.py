@@ -1,7 +1,8 @@
-"""Units by which the system starts the agent (S-33): systemd by its socket, launchd at login. Pure texts."""
+"""Units by which the system starts the agent (S-33): systemd by its socket, launchd, Windows at login. Pure texts."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
@@ -45,8 +46,34 @@ def launchd(launch: Launch) -> str:
     )
 
 
+def windows_task(launch: Launch) -> str:
+    """A task for `schtasks /Create /TN gatepass /XML FILE`: the agent starts at login, as who registers it, unseen.
+
+    Python's program without a console stands beside the one with. No limit of time, no other instance: the agent
+    itself refuses to be two and leaves when nothing needs it. Schema: Task Scheduler 1.2.
+    """
+    program, *words = launch.argv
+    folder, _, name = program.rpartition("\\")
+    unseen = f"{folder}\\{name.replace('python', 'pythonw', 1)}" if folder else program
+    arguments = subprocess.list2cmdline(words)
+    return (
+        '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">\n'
+        "<RegistrationInfo><Description>gatepass agent</Description></RegistrationInfo>\n"
+        "<Triggers><LogonTrigger><Enabled>true</Enabled></LogonTrigger></Triggers>\n"
+        '<Principals><Principal id="me"><LogonType>InteractiveToken</LogonType>'
+        "<RunLevel>LeastPrivilege</RunLevel></Principal></Principals>\n"
+        "<Settings><MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>"
+        "<DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>"
+        "<StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>"
+        "<ExecutionTimeLimit>PT0S</ExecutionTimeLimit><Hidden>true</Hidden></Settings>\n"
+        f'<Actions Context="me"><Exec><Command>{escape(unseen)}</Command>'
+        f"<Arguments>{escape(arguments)}</Arguments></Exec></Actions>\n</Task>\n"
+    )
+
+
 UNITS: dict[str, Callable[[Launch], str]] = {
     "systemd-socket": systemd_socket,
     "systemd-service": systemd_service,
     "launchd": launchd,
+    "windows-task": windows_task,
 }

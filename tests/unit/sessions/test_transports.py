@@ -23,6 +23,7 @@ from tests.waiting import LONG, until
 from gatepass.sessions import link, loopback
 from gatepass.sessions.client import agent_is_running, conversation, request
 from gatepass.sessions.errors import BadInput, SessionError, UnknownSession
+from gatepass.sessions.files import try_lock
 from gatepass.sessions.launcher import install_launcher, launch_for, launcher_faults
 from gatepass.sessions.loopback import AGENT, CLIENT, PROOF_BYTES, proof
 from gatepass.sessions.paths import Paths
@@ -114,6 +115,18 @@ def test_s91_on_loopback_the_launcher_imports_what_is_built_in(
         [interpreter, "-I", "-S", "-c", probe, str(launcher)], capture_output=True, text=True, check=True
     )
     assert set(warm.stdout.splitlines()[-1].split()) <= {"_socket", "_blake2", "_operator"}
+
+
+@on_loopback
+def test_s33_an_agent_without_a_console_writes_its_log(paths: Paths) -> None:
+    """As Windows starts it at login: what it says goes where the launcher would have sent it."""
+    paths.run.mkdir(mode=0o700)
+    paths.state.mkdir(mode=0o700)
+    assert try_lock(paths.agent_lock) is not None  # another agent, it seems: so it says why it ends
+    argv = launch_for(paths).argv
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *argv], check=False, timeout=LONG)
+    assert done.returncode == 1
+    assert "another agent runs" in paths.log.read_text()
 
 
 # --- strangers on either side ----------------------------------------------------------------------------------------

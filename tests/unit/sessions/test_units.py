@@ -5,11 +5,13 @@ from __future__ import annotations
 import plistlib
 import re
 import shlex
+import subprocess
+import xml.etree.ElementTree as Xml
 
 from gatepass.sessions.launcher import launch_for
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.thin import Launch
-from gatepass.sessions.units import launchd, systemd_service, systemd_socket
+from gatepass.sessions.units import launchd, systemd_service, systemd_socket, windows_task
 
 
 def test_s33_systemd_starts_the_agent_by_its_socket(paths: Paths) -> None:
@@ -31,3 +33,21 @@ def test_s33_launchd_starts_the_agent_at_login(paths: Paths) -> None:
     assert found["ProgramArguments"] == launch.argv
     assert found["RunAtLoad"] is True
     assert found["Umask"] == 0o077
+
+
+def test_s33_windows_starts_the_agent_at_login_unseen(paths: Paths) -> None:
+    words = [
+        r"C:\Python\python.exe",
+        "-I",
+        "-S",
+        "-c",
+        "import sys; print('<&>')",
+        r"C:\Users\Dana Scully\lib",
+    ]
+    found = Xml.fromstring(windows_task(Launch("s", "l", "log", words)))
+    space = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
+    assert found.findtext(".//t:Command", namespaces=space) == r"C:\Python\pythonw.exe"
+    assert found.findtext(".//t:Arguments", namespaces=space) == subprocess.list2cmdline(words[1:])
+    assert found.findtext(".//t:RunLevel", namespaces=space) == "LeastPrivilege"
+    assert found.find(".//t:LogonTrigger", space) is not None
+    assert found.findtext(".//t:ExecutionTimeLimit", namespaces=space) == "PT0S"

@@ -147,6 +147,9 @@ def _take_port(directories: "Sequence[str]") -> Place:
         private_dir(Path(directories[2]))
     except SessionError as error:
         raise OSError(error.line()) from error
+    if sys.stderr is None:  # pythonw: started by the system, without a console
+        log = Path(directories[2]) / "agent.log"
+        sys.stdout = sys.stderr = open(log, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  until the end
     lock = _lock(str(run / "agent.lock"))
     listener, key = open_port(Path(agent_place(str(run), loopback=True)))
     return Place(directories, lock, listener, key=key)
