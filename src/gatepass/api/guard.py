@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatepass.api.problems import problem
@@ -18,6 +19,9 @@ MAX_BODY = 1 << 20
 """Bytes."""
 MAX_DEPTH = 32
 _SESSION = re.compile(rb"(?:^|; )(?:__Host-)?gatepass=([\w-]{20,200})")
+MACHINES = "/v1/"
+"""Below it every body is JSON and is read strictly, whatever kind it says it is: the framework has its own idea of
+which kinds are JSON."""
 SIGNED = "/slack/"
 """Below it every delivery is signed, and all of a workspace come from few addresses: no rate per address."""
 
@@ -140,7 +144,7 @@ class Guard:
             refused = problem(413, "too_large", f"a body has at most {MAX_BODY} bytes")
             await refused(scope, receive, send)
             return
-        if body and headers.get(b"content-type", b"").split(b";")[0].strip() == b"application/json":
+        if body and scope["path"].startswith(MACHINES):
             try:
                 strict_json(body)
             except BadJson as wrong:
@@ -155,7 +159,20 @@ class Guard:
             given = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self._app(scope, replay, send)
+        await self._app(scope, replay, _unkept(send) if scope["path"].startswith(MACHINES) else send)
+
+
+def _unkept(send: Send) -> Send:
+    """Answers of the API are a person's own: no cache keeps them, no browser guesses what they are."""
+
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.setdefault("Cache-Control", "no-store")
+            headers.setdefault("X-Content-Type-Options", "nosniff")
+        await send(message)
+
+    return with_headers
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -131,7 +131,7 @@ def build(
         desk=desk,
         office=office,
         applying=applying,
-        applier=FileApplier(applying, ground.runner),
+        applier=FileApplier(office, applying, ground.runner),
         door=ground.door,
         runner=ground.runner,
         engine=engine,

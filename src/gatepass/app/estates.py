@@ -12,6 +12,7 @@ from gatepass.aws import organizations
 from gatepass.aws.door import Door, Reach
 from gatepass.desk import Book, Caller
 from gatepass.desk.applying import Applying
+from gatepass.desk.office import Office
 from gatepass.estate.loader import load
 from gatepass.estate.model import Connector
 from gatepass.estate.wire import from_plain
@@ -92,13 +93,15 @@ class EstateInventory:
 class FileApplier:
     """Fills the API's `Applier`: the files of an estate, loaded and applied; every fault of them at once."""
 
+    office: Office
     applying: Applying
     runner: Runner
 
     def apply(
         self, caller: Caller, files: dict[str, str], *, end_grants: bool, agreed: bool
     ) -> dict[str, Any]:
-        """What was applied, in words."""
+        """What was applied, in words. Nothing of the files is read, and no code of theirs runs, for who is no admin."""
+        self.office.need_admin(caller)
         estate = load(files)
         require_comparable(estate)
         odd = require_sound(self.runner, estate)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gatepass.access.decide import Reason, Verdict, require
@@ -30,6 +30,9 @@ INSTALLATION = "installation"
 """Who issued the first token: whoever can read the data directory. It is there to issue lasting ones."""
 SCOPES = ("ask", "decide", "admin", "on_behalf")
 """What a token may be used for; a person's own rights bound it as well."""
+
+LEFT = frozenset({"ask"})
+"""What a token stays good for whose issuer, in another's name, is no admin any more: bots go on asking."""
 
 
 class BadToken(GatepassError):
@@ -99,7 +102,11 @@ class Office:
     # -- tokens
 
     def authenticate(self, text: str) -> tuple[Person, Token]:
-        """Whose token this is. Raises `BadToken`, without saying which of its reasons it was."""
+        """Whose token this is. Raises `BadToken`, without saying which of its reasons it was.
+
+        Whoever issued one in somebody else's name knows its text: once they are no admin any more, or have left, it
+        asks and is good for nothing else (I13).
+        """
         refused = BadToken("the token is not valid", advice="issue another with: gatepass token issue")
         if not text.startswith(TOKEN_PREFIX) or len(text) > 200:
             raise refused
@@ -109,9 +116,13 @@ class Office:
             token = view.people.token(hash_token(text))
             if token is None or not token.good(self._clock.now()):
                 raise refused
-            person = people.find(view, self._book.current(view).estate, token.person)
+            estate = self._book.current(view).estate
+            person = people.find(view, estate, token.person)
+            issuer = None if token.own or token.by == INSTALLATION else people.find(view, estate, token.by)
         if person is None or not person.active:
             raise refused
+        if not token.own and token.by != INSTALLATION and (issuer is None or not ADMINS.includes(issuer)):
+            token = replace(token, scopes=token.scopes & LEFT)
         return person, token
 
     def issue_token(
