@@ -57,6 +57,8 @@ NEEDS: dict[str, tuple[str, Json | None]] = {
     "POST /v1/teams/applies": ("admin", {"plan": {}, "files": {"a": "b"}}),
     "GET /v1/teams/applies/{job_id}": ("admin", None),
     "POST /v1/teams/applies/{job_id}/stop": ("admin", None),
+    "GET /v1/teams/drift": ("admin", None),
+    "POST /v1/teams/drift": ("admin", None),
 }
 OPEN = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json"}
 PUBLIC_PAGES = {
