@@ -12,7 +12,7 @@ def look_up(reference: str) -> str | None:
     """The secret that a reference names; None: it names nothing. ValueError: it is a literal."""
     kind, _, place = reference.partition(":")
     if kind == "env":
-        return os.environ.get(place) or None
+        return os.environ.get(place, "").strip() or None
     if kind != "file":
         raise ValueError("a literal")
     try:
@@ -30,4 +30,6 @@ def resolve(reference: str, what: str) -> str:
         raise SettingsError(f"{what}: found a literal", advice=advice) from None
     if value is None:
         raise SettingsError(f"{what}: {reference} names nothing", advice="set it, or correct the reference")
+    if not value.isprintable():  # what sends it would show it in its fault (I17)
+        raise SettingsError(f"{what}: {reference} has a line break or another control character in it")
     return value

@@ -26,7 +26,15 @@ def connect() -> Client:
     """The server that GATEPASS_URL names, with the token of GATEPASS_TOKEN or of the last login, from the vault."""
     token = os.environ.get("GATEPASS_TOKEN", "")
     if not token and (found := _token_in_vault()) is not None:
-        return Client(os.environ.get("GATEPASS_URL") or found["url"], found["token"])
+        wanted = os.environ.get("GATEPASS_URL") or found["url"]
+        if wanted.rstrip("/") != found["url"].rstrip(
+            "/"
+        ):  # a project's setting must not lead the login elsewhere
+            raise NoToken(
+                f"you are logged in to {found['url']}, and GATEPASS_URL says {wanted}",
+                advice="unset GATEPASS_URL, or log in there: gatepass login",
+            )
+        return Client(found["url"], found["token"])
     if not token:
         raise NoToken("no token for the gatepass server", advice="set GATEPASS_TOKEN, or run: gatepass login")
     return Client(os.environ.get("GATEPASS_URL") or DEFAULT_URL, token)

@@ -51,6 +51,14 @@ class Client:
             raise NoServer(
                 f"{url} would send your token unencrypted", advice="use https, or a server on this machine"
             )
+        token = token.strip()
+        if (
+            not (token.isascii() and token.isprintable()) or " " in token
+        ):  # what sends it would show it in its fault
+            raise NoServer(
+                "the token has characters that no token of gatepass has",
+                advice="copy it again, or: gatepass login",
+            )
         self._url = url.rstrip("/")
         self._parts = parts
         self._token = token

@@ -15,6 +15,9 @@ import pytest
 from tests.unit.sessions.conftest import GATEWAY, Tables
 from tests.waiting import LONG
 
+from gatepass.app.references import resolve
+from gatepass.app.settings import SettingsError
+from gatepass.client import Client, NoServer
 from gatepass.sessions import discovery
 from gatepass.sessions.config.shadow import without_default
 from gatepass.sessions.delivery.console import ConsoleWish, destination
@@ -387,3 +390,40 @@ def test_s67_another_user_does_not_finish_the_login(monkeypatch: pytest.MonkeyPa
         thread.start()
         assert callback.wait(LONG) == "mine"
         thread.join(LONG)
+
+
+def test_i17_the_login_s_token_goes_to_its_own_server_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`GATEPASS_URL` in some project's environment once had the vault's token sent to whoever that is."""
+    from gatepass.cli import server
+
+    held = {"url": "https://gate.example/", "token": "gp_canary"}
+    monkeypatch.setattr(server, "_token_in_vault", lambda: held)
+    monkeypatch.delenv("GATEPASS_TOKEN", raising=False)
+    monkeypatch.setenv("GATEPASS_URL", "https://evil.example")
+    with pytest.raises(server.NoToken, match="logged in to"):
+        server.connect()
+    for same in ("https://gate.example", ""):
+        monkeypatch.setenv("GATEPASS_URL", same)
+        assert server.connect().url == "https://gate.example"
+
+
+@pytest.mark.parametrize("token", ["gp_canary\rx", "gp_canary\u20ac", "gp_can ary", "gp_canary\x00"])
+def test_i17_no_fault_shows_the_token_it_is_about(token: str) -> None:
+    """What the standard library says of a header that cannot be sent is the header."""
+    with pytest.raises(NoServer) as told:
+        Client("http://127.0.0.1:1", token).get("/v1/me")
+    assert "can" not in str(told.value).replace("cannot", "")
+
+
+def test_i17_a_token_with_a_line_end_is_that_token() -> None:
+    with pytest.raises(NoServer, match="no gatepass server answers"):
+        Client("http://127.0.0.1:1", "gp_canary\r\n").get("/v1/me")
+
+
+def test_i17_a_secret_by_reference_cannot_break_a_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT", " xoxb-canary\r\n")
+    assert resolve("env:BOT", "GATEPASS_SLACK_BOT_TOKEN") == "xoxb-canary"
+    monkeypatch.setenv("BOT", "xoxb-\rcanary")
+    with pytest.raises(SettingsError) as told:
+        resolve("env:BOT", "GATEPASS_SLACK_BOT_TOKEN")
+    assert "canary" not in str(told.value)
