@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from tests.browser.server import EVERY_FIELD, Server, serving
+from tests.debian import provided
 from tests.waiting import LONG
 
 FLAGS = (
@@ -34,42 +28,10 @@ expect.set_options(timeout=PATIENCE)
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-def _find() -> str | None:
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
-
-
-def _install() -> None:
-    """By apt, where this process may; a failure is told by what is missing afterwards."""
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        return
-    # Another apt may run on a machine that has just started; an archive may be away for a moment.
-    apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=5"]
-    for words in (["update"], ["install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"]):
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(
-                [*apt, *words],
-                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=False,
-                timeout=900,
-            )
-
-
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Where Chromium is. Absent: a failure where CI=true, elsewhere a skip that says so."""
-    with (Path(tempfile.gettempdir()) / f"gatepass-chromium-{os.getuid()}.lock").open("w") as alone:
-        fcntl.flock(alone, fcntl.LOCK_EX)  # of the processes of one run only one installs
-        if _find() is None:
-            _install()
-    found = _find()
-    if found is not None:
-        return found
-    words = "no Chromium: the browser tests did NOT run; install it with: apt-get install chromium"
-    if os.environ.get("CI") == "true":
-        pytest.fail(words)
-    pytest.skip(words)
+    """Where Chromium is."""
+    return provided(NAMES, ("chromium", "fonts-dejavu-core"), "the browser tests")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import click
 from gatepass.cli.glance import COLUMNS, states
 from gatepass.cli.laptop import face, places, say
 from gatepass.cli.listing import listing_options, show_list
+from gatepass.cli.pick import session_argument
 from gatepass.cli.shells import PROMPTS, prompt_function
 from gatepass.sessions.errors import BadInput
 
@@ -101,7 +102,7 @@ def logs(lines: int) -> None:
 
 
 @click.command()
-@click.argument("name", required=False)
+@session_argument(required=False)
 @listing_options
 @face
 def status(name: str | None, output: str, columns: str | None, filters: tuple[str, ...]) -> None:
@@ -110,7 +111,7 @@ def status(name: str | None, output: str, columns: str | None, filters: tuple[st
 
 
 @click.command()
-@click.argument("name", required=False)
+@session_argument(required=False)
 @face
 def whoami(name: str | None) -> None:
     """Who AWS says NAME is; without NAME, who you are to gatepass."""

@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
+from gatepass.cli import completing
 from gatepass.cli.laptop import face, places, say
 from gatepass.cli.person import Terminal
-from gatepass.cli.pick import picked, session_argument, sessions
+from gatepass.cli.pick import picked, session_argument
 from gatepass.sessions.config.shadow import without_default
 from gatepass.sessions.delivery.formats import (
     FORMATS,
@@ -59,7 +60,7 @@ def _variables(found: Mapping[str, Any], session: Session) -> dict[str, str]:
 @click.option("--reason", default="", help="Why, for whoever decides.")
 @_fd
 @session_argument()
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=completing.program)
 @face
 def exec_(ask: bool, reason: str, by_env: bool, fd: int | None, name: str, command: tuple[str, ...]) -> None:
     """Run COMMAND with the credentials of session NAME.
@@ -163,7 +164,7 @@ def env(name: str | None, form: str, fd: int | None) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, shell_complete=sessions)
+@click.argument("names", nargs=-1, required=True, shell_complete=completing.sessions)
 @click.option(
     "--bind", default="127.0.0.1", show_default=True, help="An address of this machine or of a local bridge."
 )

@@ -38,5 +38,12 @@ def doctor() -> None:
 @click.command()
 @click.argument("shell", type=click.Choice(sorted(COMPLETIONS)))
 def completion(shell: str) -> None:
-    """Print the completion script for your shell."""
+    """Print the completion script for your shell.
+
+    \b
+    In your shell's start file:
+      source <(gatepass completion bash)
+      source <(gatepass completion zsh)
+      gatepass completion fish | source
+    """
     click.echo(COMPLETIONS[shell], nl=False)

@@ -6,8 +6,10 @@ import os
 
 import click
 
+from gatepass.cli import completing
 from gatepass.cli.laptop import face, places, say
 from gatepass.cli.listing import listing_options, show_list
+from gatepass.cli.pick import session_argument
 from gatepass.sessions.errors import BadInput
 
 
@@ -20,7 +22,7 @@ def files() -> None:
 
 
 @files.command()
-@click.argument("name")
+@session_argument()
 @click.option("--i-know", is_flag=True, help="Yes: every program of yours can read them there.")
 @click.option("--fd", type=int, metavar="N", help="Read codes and passphrases from file descriptor N.")
 @face
@@ -48,7 +50,7 @@ def write(name: str, i_know: bool, fd: int | None) -> None:
 
 
 @files.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completing.sessions)
 @face
 def remove(names: tuple[str, ...]) -> None:
     """Remove the keys of NAMES, or all that gatepass wrote."""

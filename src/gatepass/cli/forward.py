@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from gatepass.cli import completing
 from gatepass.cli.laptop import face, places
 from gatepass.sessions.errors import BadInput, Upstream
 from gatepass.sessions.model import Session
@@ -18,10 +19,18 @@ SETUP_SECONDS = 120
 
 @click.command("ssh-forward")
 @click.argument("host")
-@click.option("-s", "--session", "names", multiple=True, required=True, help="A session to be had there.")
+@click.option(
+    "-s",
+    "--session",
+    "names",
+    multiple=True,
+    required=True,
+    shell_complete=completing.sessions,
+    help="A session to be had there.",
+)
 @click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option for ssh.")
 @click.option("--fd", type=int, metavar="N", help="Read codes and passphrases from file descriptor N.")
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, shell_complete=completing.program)
 @face
 def ssh_forward(
     host: str, names: tuple[str, ...], options: tuple[str, ...], fd: int | None, command: tuple[str, ...]

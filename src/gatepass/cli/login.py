@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gatepass.cli import completing
 from gatepass.cli.laptop import face, places, read_secret, say
 from gatepass.cli.listing import listing_options, show_list
 from gatepass.sessions.errors import BadInput, SessionError
@@ -22,7 +23,7 @@ NAME_TRIES = 10
 
 
 @click.command()
-@click.argument("integration", required=False)
+@click.argument("integration", required=False, shell_complete=completing.integrations)
 @click.option("--no-browser", is_flag=True, help="Print the address and a code (device flow).")
 @click.option("--fd", type=int, metavar="N", help="Read the vault's passphrase from file descriptor N.")
 @face
@@ -82,7 +83,7 @@ def _login_to_server(fd: int | None, *, browser: bool) -> None:
 
 
 @click.command()
-@click.argument("integration", required=False)
+@click.argument("integration", required=False, shell_complete=completing.integrations)
 @face
 def logout(integration: str | None) -> None:
     """End the login to INTEGRATION; without one, to the server.
@@ -141,7 +142,7 @@ def add(name: str, kind: str, start_url: str, keys: tuple[str, ...]) -> None:
 
 
 @integration.command("rm")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.integrations)
 @face
 def rm(name: str) -> None:
     """Remove a login; its sessions must be gone first."""
@@ -178,7 +179,7 @@ def list_(output: str, columns: str | None, filters: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("integrations", nargs=-1)
+@click.argument("integrations", nargs=-1, shell_complete=completing.integrations)
 @click.option("--server", is_flag=True, help="Only what the gatepass server offers.")
 @click.option("--dry-run", is_flag=True, help="Show the difference only.")
 @click.option("--prune", is_flag=True, help="Remove sessions whose role has gone.")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
+from gatepass.cli import completing
 from gatepass.cli.laptop import places
-from gatepass.sessions.errors import BadInput, SessionError
+from gatepass.sessions.errors import BadInput
 
 F = TypeVar("F", bound=Callable[..., Any])
 SHOWN = 20
@@ -18,18 +18,7 @@ SHOWN = 20
 
 def session_argument(*, required: bool = True) -> Callable[[F], F]:
     """The argument NAME, completed with sessions; where it is not `required`, `picked` asks for it."""
-    return click.argument("name", required=required, shell_complete=sessions)
-
-
-def sessions(context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The sessions that begin with what was typed. A workspace that cannot be read completes nothing."""
-    from gatepass.cli.glance import listed
-
-    try:
-        rows = listed(places())
-    except (SessionError, OSError):
-        return []
-    return [CompletionItem(row["name"]) for row in rows if str(row["name"]).startswith(incomplete)]
+    return click.argument("name", required=required, shell_complete=completing.sessions)
 
 
 def picked(name: str | None) -> str:

@@ -6,6 +6,7 @@ import os
 
 import click
 
+from gatepass.cli import completing
 from gatepass.cli.laptop import face, places, say
 from gatepass.sessions.config.shadow import config_path, find_shadows
 from gatepass.sessions.config.writer import ConfigPlan, apply, plan_install, plan_uninstall
@@ -20,7 +21,7 @@ def profiles() -> None:
 
 
 @profiles.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completing.sessions)
 @click.option(
     "--adopt", is_flag=True, help="Comment out sections of the same name; uninstall brings them back."
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gatepass.cli import completing
 from gatepass.cli.glance import listed
 from gatepass.cli.laptop import face, places, read_secret, say
 from gatepass.cli.listing import listing_options, show_list
@@ -29,7 +30,7 @@ def session() -> None:
 @session.command()
 @click.argument("name")
 @click.argument("kind", type=click.Choice(list(KINDS)), metavar=f"[{'|'.join(KINDS)}]")
-@click.argument("keys", nargs=-1, metavar="[KEY=VALUE]...")
+@click.argument("keys", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=completing.keys)
 @click.option("--without-keys", is_flag=True, help="iam-user: put the access key in later.")
 @_fd
 @face
@@ -57,7 +58,7 @@ def add(name: str, kind: str, keys: tuple[str, ...], without_keys: bool, fd: int
 
 @session.command()
 @session_argument()
-@click.argument("keys", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.argument("keys", nargs=-1, required=True, metavar="KEY=VALUE...", shell_complete=completing.keys)
 @face
 def edit(name: str, keys: tuple[str, ...]) -> None:
     """Change keys of a session; KEY= removes one."""

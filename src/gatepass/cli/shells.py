@@ -27,44 +27,56 @@ _ASK = "_GATEPASS_COMPLETE=bash_complete gatepass"
 COMPLETIONS = {
     "bash": f"""\
 gatepass_complete() {{
-    local kind value
+    local line=${{COMP_LINE:0:COMP_POINT}} cut=${{COMP_WORDS[COMP_CWORD]}} kind value
+    local -a typed
+    read -ra typed <<< "$line"
+    [[ $line == *[[:space:]] ]] && typed+=("")
+    local last=${{typed[${{#typed[@]}}-1]}}
+    [[ $cut == [=:@] ]] && cut=
     COMPREPLY=()
     while IFS=, read -r kind value; do
         case $kind in
             dir) compopt -o dirnames ;;
             file) compopt -o default ;;
-            *) COMPREPLY+=("$value") ;;
+            command) COMPREPLY+=($(compgen -c -- "$last")) ;;
+            *) COMPREPLY+=("${{value#"${{last%"$cut"}}"}}")
+               [[ $value == *= ]] && compopt -o nospace ;;
         esac
-    done < <(env COMP_WORDS="${{COMP_WORDS[*]}}" COMP_CWORD="$COMP_CWORD" {_ASK})
-}}
-complete -o nosort -F gatepass_complete gatepass
+    done < <(env COMP_WORDS="$line" COMP_CWORD="$((${{#typed[@]}} - 1))" {_ASK})
+}} 2>/dev/null
+complete -o nosort -F gatepass_complete gatepass 2>/dev/null || complete -F gatepass_complete gatepass
 """,
     "zsh": f"""\
 #compdef gatepass
 gatepass_complete() {{
     local kind value
-    local -a found
+    local -a found unfinished
     while IFS=, read -r kind value; do
         case $kind in
             dir) _path_files -/ ;;
-            file) _path_files -f ;;
-            *) found+=("$value") ;;
+            file) _path_files ;;
+            command) _command_names -e ;;
+            *) [[ $value == *= ]] && unfinished+=("$value") || found+=("$value") ;;
         esac
-    done < <(env COMP_WORDS="${{words[*]}}" COMP_CWORD="$((CURRENT - 1))" {_ASK})
+    done < <(env COMP_WORDS="${{words[*]}}" COMP_CWORD="$((CURRENT - 1))" {_ASK} 2>/dev/null)
     (( $#found )) && compadd -a found
+    (( $#unfinished )) && compadd -S '' -a unfinished
 }}
+(( $+functions[compdef] )) || {{ autoload -Uz compinit && compinit; }}
 compdef gatepass_complete gatepass
 """,
     "fish": f"""\
 function gatepass_complete
-    set -l words (commandline -opc) (commandline -ct)
-    for line in (env COMP_WORDS="$words" COMP_CWORD=(math (count $words) - 1) {_ASK})
+    set -l typed (string escape -- (commandline -opc)) (commandline -ct)
+    for line in (env COMP_WORDS="$typed" COMP_CWORD=(math (count $typed) - 1) {_ASK} 2>/dev/null)
         set -l found (string split -m 1 , -- $line)
         switch $found[1]
             case dir
                 __fish_complete_directories $found[2]
             case file
                 __fish_complete_path $found[2]
+            case command
+                complete -C "$found[2]"
             case '*'
                 echo $found[2]
         end

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gatepass.cli import completing
 from gatepass.cli.laptop import face, places, read_secret, say
 from gatepass.cli.listing import listing_options, show_list
 from gatepass.sessions.errors import BadInput
@@ -88,7 +89,7 @@ def open_vault(fd: int | None = None) -> Vault:
 
 
 @vault.command()
-@click.argument("session")
+@click.argument("session", shell_complete=completing.users)
 @click.option("--totp", is_flag=True, help="The TOTP seed of its MFA device instead of the access key.")
 @_fd
 @click.pass_context
@@ -112,7 +113,7 @@ def list_(output: str, columns: str | None, filters: tuple[str, ...]) -> None:
 
 
 @vault.command()
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=completing.secrets)
 @_fd
 @face
 def rm(names: tuple[str, ...], fd: int | None) -> None:
@@ -205,7 +206,7 @@ def lock() -> None:
 
 
 @vault.command("rotate-iam-key")
-@click.argument("session")
+@click.argument("session", shell_complete=completing.users)
 @_fd
 @face
 def rotate_iam_key(session: str, fd: int | None) -> None:

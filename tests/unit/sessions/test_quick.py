@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,11 +11,12 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+from tests.debian import provided
 from tests.unit.sessions.conftest import DEV, GATEWAY, Tables
 
 from gatepass.cli import entry, glance
 from gatepass.cli.main import main as whole
-from gatepass.cli.shells import COMPLETIONS, prompt_function
+from gatepass.cli.shells import prompt_function
 from gatepass.sessions.agent import start
 from gatepass.sessions.agent.protocol import refusal
 from gatepass.sessions.agent.strongbox import Strongbox
@@ -216,48 +216,20 @@ def test_6_2_the_porch_judges_nothing_that_looks_odd(paths: Paths, write: Write,
         assert start.quick_answer(paths.words(), line) is None
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 @pytest.mark.parametrize("place", ["/plain", "/with 'quote", '/$(touch nothing)/"x"'])
-def test_security_32_the_prompt_function_takes_any_path(short_tmp: Path, place: str) -> None:
+def test_security_32_the_prompt_function_takes_any_path(short_tmp: Path, shell: str, place: str) -> None:
+    program = provided((shell,), (shell,), "its prompt")
     file = short_tmp / place.lstrip("/") / "prompt.json"
     file.parent.mkdir(parents=True)
     file.write_text('{"dev": {"state": "active", "expires": null}}')
-    shell = f"{prompt_function('bash', str(file))}\nAWS_PROFILE=dev gatepass_prompt"
-    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False, cwd=short_tmp)
+    text = f"{prompt_function(shell, str(file))}\ngatepass_prompt"
+    environment = {**os.environ, "AWS_PROFILE": "dev"}
+    done = subprocess.run(
+        [program, "-c", text], capture_output=True, text=True, check=False, cwd=short_tmp, env=environment
+    )
     assert done.stdout == "[dev] "
     assert not (short_tmp / "nothing").exists()
-
-
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [
-        (["gatepass", "sess"], ["session"]),
-        (["gatepass", "session", "l"], ["list"]),
-        (["gatepass", "status", "--out"], ["--output"]),
-        (["gatepass", "status", "--output", ""], ["table", "json", "csv"]),
-        (["gatepass", "vault", "nosuch", "x"], []),
-    ],
-)
-def test_2_10_bash_completes(typed: list[str], offered: list[str]) -> None:
-    """The script as printed, run by bash, asks the real program."""
-    words = " ".join(f"'{word}'" for word in typed)
-    shell = (
-        f"{COMPLETIONS['bash']}\nCOMP_WORDS=({words}) COMP_CWORD={len(typed) - 1}\n"
-        "gatepass_complete; printf '%s\\n' \"${COMPREPLY[@]}\""
-    )
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", shell], capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}
-    )
-    assert done.stdout.split() == offered, done.stderr
-
-
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_2_10_other_shells_can_read_what_they_are_given(shell: str, short_tmp: Path) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
-    for number, text in enumerate((COMPLETIONS[shell], prompt_function(shell, "/x'y"))):
-        (short_tmp / f"{number}").write_text(text)
-        subprocess.run([shell, "-n", str(short_tmp / f"{number}")], check=True)
 
 
 def test_glance_asks_nothing_of_names_that_cannot_be(paths: Paths) -> None:
