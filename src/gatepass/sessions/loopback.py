@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 PROOF_BYTES = 32
-PROOF_SECONDS = 5
+HELLO = b"gatepass 1 "
+HELLO_BYTES = len(HELLO) + 2 * PROOF_BYTES + 1
+PROOF_SECONDS = 10
 PROVEN = b"gatepass-tcp-1"
 AGENT, CLIENT = b"A", b"C"
 
@@ -43,7 +45,10 @@ def connect(place: str) -> "_socket.socket":
 
 
 def prove(link: "_socket.socket", port: int, key: bytes) -> None:
-    """See that the agent has the key, then show that we have it. Raises OSError for whoever has not."""
+    """See that the agent has the key, then show that we have it. Raises OSError for whoever has not.
+
+    The first words are a line, which a server of something else that took the port refuses at once.
+    """
     from _operator import _compare_digest as same
 
     if sys.platform == "win32":
@@ -51,7 +56,7 @@ def prove(link: "_socket.socket", port: int, key: bytes) -> None:
     else:
         from posix import urandom
     ours = urandom(PROOF_BYTES)
-    link.sendall(ours)
+    link.sendall(HELLO + ours.hex().encode() + b"\n")
     said = b""
     while len(said) < 2 * PROOF_BYTES:
         part = link.recv(2 * PROOF_BYTES - len(said))

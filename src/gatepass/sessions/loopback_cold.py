@@ -13,7 +13,7 @@ import time
 from gatepass.sessions.loopback import connect
 from gatepass.sessions.thin import Launch
 
-START_SECONDS = 20
+START_SECONDS = 30
 # The agent inherits only what it needs to reach keyring, desktop and network: no credentials of a random process.
 KEPT = [
     "HOME",
@@ -83,7 +83,7 @@ def start(launch: Launch) -> _socket.socket:
                     raise
             if mine and child is None:
                 child = spawn(launch)
-            time.sleep(0.01)
+            time.sleep(0.003)
     finally:
         os.close(lock)
 

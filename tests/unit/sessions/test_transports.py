@@ -25,7 +25,7 @@ from gatepass.sessions.client import agent_is_running, conversation, request
 from gatepass.sessions.errors import BadInput, SessionError, UnknownSession
 from gatepass.sessions.files import try_lock
 from gatepass.sessions.launcher import install_launcher, launch_for, launcher_faults
-from gatepass.sessions.loopback import AGENT, CLIENT, PROOF_BYTES, proof
+from gatepass.sessions.loopback import AGENT, CLIENT, HELLO, HELLO_BYTES, PROOF_BYTES, proof
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.vault.store import Vault
 
@@ -199,20 +199,22 @@ def test_s31_who_has_not_the_key_hears_nothing_but_noise(paths: Paths, fake: Fak
     request(paths, "get gateway")
     port, key = told(paths)
     ours = os.urandom(PROOF_BYTES)
-    assert len(said_to(port, b"get gateway\n")) in (0, 2 * PROOF_BYTES)
-    assert len(said_to(port, ours, os.urandom(PROOF_BYTES), b"get gateway\n")) == 2 * PROOF_BYTES
+    hello = HELLO + ours.hex().encode() + b"\n"
+    assert said_to(port, b"get gateway\n") == b""
+    assert said_to(port, b"gatepass 2 " + hello[len(HELLO) :], b"get gateway\n") == b""
+    assert len(said_to(port, hello, os.urandom(PROOF_BYTES), b"get gateway\n")) == 2 * PROOF_BYTES
     with socket.create_connection(("127.0.0.1", port), LONG) as caller:
-        caller.sendall(ours)
+        caller.sendall(hello)
         answer = read_exactly(caller, 2 * PROOF_BYTES)
         caller.sendall(answer[PROOF_BYTES:] + b"get gateway\n")  # reflected
         assert rest_of(caller) == b""
     with socket.create_connection(("127.0.0.1", port), LONG) as caller:
-        caller.sendall(ours)
+        caller.sendall(hello)
         theirs = read_exactly(caller, 2 * PROOF_BYTES)[:PROOF_BYTES]
         shown = proof(CLIENT, port, ours, theirs, key)
         caller.sendall(shown + b"hello 1\n")
         assert caller.recv(4096).startswith(b"0 1 ")
-    assert len(said_to(port, ours, shown, b"get gateway\n")) == 2 * PROOF_BYTES  # again
+    assert len(said_to(port, hello, shown, b"get gateway\n")) == 2 * PROOF_BYTES  # again
     tell(paths, port, os.urandom(len(key)))
     with pytest.raises(OSError, match="has not its key"):
         link.connect(str(paths.socket))
@@ -241,7 +243,8 @@ def test_s31_a_stranger_on_a_dead_agents_port_learns_and_forges_nothing(
     key = os.urandom(32)
 
     def answer(heard: bytes) -> bytes:
-        other = b"n" * PROOF_BYTES + proof(AGENT, 1, heard[:PROOF_BYTES], b"n" * PROOF_BYTES, b"k" * 32)
+        theirs = bytes.fromhex(heard[len(HELLO) : -1].decode())
+        other = b"n" * PROOF_BYTES + proof(AGENT, 1, theirs, b"n" * PROOF_BYTES, b"k" * 32)
         return {"echo": heard * 2, "credentials": b'0 {"Version": 1}', "nothing": b""}.get(answers, other)
 
     paths.run.mkdir(mode=0o700)
@@ -253,7 +256,7 @@ def test_s31_a_stranger_on_a_dead_agents_port_learns_and_forges_nothing(
             write({("session", "gateway"): GATEWAY})
             assert json.loads(take(install_launcher(paths), "gateway").stdout)["Version"] == 1
             assert told(paths)[0] != port
-    assert {len(each) for each in heard} == {PROOF_BYTES}
+    assert {len(each) for each in heard} == {HELLO_BYTES}
     assert all(key not in each and b"gateway" not in each for each in heard)
 
 
@@ -272,7 +275,7 @@ def test_s31_a_proof_is_worth_nothing_on_another_port(paths: Paths, key_vault: V
         tell(paths, between, key)
         with pytest.raises(OSError, match="has not its key"):
             link.connect(str(paths.socket))
-    assert [len(each) for each in heard] == [PROOF_BYTES]
+    assert [len(each) for each in heard] == [HELLO_BYTES]
     tell(paths, port, key)
 
 

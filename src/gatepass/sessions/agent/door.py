@@ -6,7 +6,9 @@ import asyncio
 import socket
 from typing import Protocol
 
-from gatepass.sessions.agent.peer import Peer, me, peer_of
+from gatepass.sessions.agent.peer import Peer, me, peer_of, peer_on_loopback
+from gatepass.sessions.agent.port import Examined
+from gatepass.sessions.loopback import HELLO_BYTES, PROOF_BYTES, PROOF_SECONDS
 
 
 class Stranger(Exception):
@@ -18,25 +20,56 @@ class Stranger(Exception):
 
 
 class Door(Protocol):
-    """Lets a connection in or raises `Stranger`, before a byte of its request is read."""
+    """Lets a connection in before a byte of its request is read."""
 
-    async def admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Peer: ...
+    async def admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Peer:
+        """Who it is. Raises `Stranger`."""
+        ...
+
+    def known(self, writer: asyncio.StreamWriter) -> Peer:
+        """The same of somebody who was examined before the loop began. Raises `Stranger`."""
+        ...
 
 
 class SocketDoor:
     """A unix socket: the caller's user id must be ours."""
 
     async def admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Peer:
+        return self.known(writer)
+
+    def known(self, writer: asyncio.StreamWriter) -> Peer:
         peer = peer_of(writer.get_extra_info("socket"))
         if peer.uid != me().uid:
             raise Stranger(f"user id {peer.uid} is not yours", peer)
         return peer
 
 
+class PortDoor:
+    """A port of loopback: the caller must prove the agent's key."""
+
+    def __init__(self, key: bytes, port: int) -> None:
+        self._key, self._port = key, port
+
+    async def admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Peer:
+        try:
+            passes = await asyncio.wait_for(self._passes(reader, writer), PROOF_SECONDS)
+        except TimeoutError as error:
+            raise Stranger(f"a caller on loopback did not prove the key within {PROOF_SECONDS} s") from error
+        except (asyncio.IncompleteReadError, ValueError) as error:
+            raise Stranger("a caller on loopback did not ask as ours do") from error
+        if not passes:
+            raise Stranger("a caller on loopback has not the agent's key")
+        return self.known(writer)
+
+    def known(self, writer: asyncio.StreamWriter) -> Peer:
+        return peer_on_loopback(writer.get_extra_info("peername")[1], self._port)
+
+    async def _passes(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        examined = Examined(await reader.readexactly(HELLO_BYTES), self._port, self._key)
+        writer.write(examined.answer)
+        return examined.passes(await reader.readexactly(PROOF_BYTES))
+
+
 def door_of(listener: socket.socket, key: bytes) -> Door:
     """The door for this listener; a key says that it is one of loopback."""
-    if not key:
-        return SocketDoor()
-    from gatepass.sessions.agent.port import PortDoor
-
-    return PortDoor(key, listener.getsockname()[1])
+    return PortDoor(key, listener.getsockname()[1]) if key else SocketDoor()

@@ -1,18 +1,19 @@
-"""The agent on loopback TCP: its port, the file in which callers find port and key, and the door (S-31)."""
+"""The agent's port on loopback TCP, the file in which callers find it, and what they must prove there (S-31).
+
+The agent's first milliseconds use this too: nothing here may import asyncio.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import hmac
+import _socket
 import os
 import socket
 import sys
+from _operator import _compare_digest
 from pathlib import Path
 
-from gatepass.sessions.agent.door import Stranger
-from gatepass.sessions.agent.peer import Peer, peer_on_loopback
 from gatepass.sessions.files import replace
-from gatepass.sessions.loopback import AGENT, CLIENT, KEY_BYTES, PROOF_BYTES, PROOF_SECONDS, proof
+from gatepass.sessions.loopback import AGENT, CLIENT, HELLO, HELLO_BYTES, KEY_BYTES, PROOF_BYTES, proof
 
 BACKLOG = 1024
 
@@ -33,29 +34,41 @@ def open_port(place: Path) -> tuple[int, bytes]:
     return listener.detach(), key
 
 
-class PortDoor:
-    """Both sides prove the key of this agent and this port, which never crosses.
+class Examined:
+    """A caller from the first line to the proof of the key, which never crosses.
 
     The agent's proof says nothing to whoever has not the key, so it may go first: then no caller shows its own to a
     stranger who took the port of a dead agent. Each proof is of this connection's two fresh numbers and of its port,
     so that none can be shown again or handed on to another port.
     """
 
-    def __init__(self, key: bytes, port: int) -> None:
-        self._key, self._port = key, port
+    def __init__(self, hello: bytes, port: int, key: bytes) -> None:
+        """`hello` is the caller's first line. Raises `ValueError` for anything else."""
+        if len(hello) != HELLO_BYTES or not hello.startswith(HELLO):
+            raise ValueError("not a caller of this agent")
+        theirs, ours = bytes.fromhex(hello[len(HELLO) :].decode("ascii")), os.urandom(PROOF_BYTES)
+        self.answer = ours + proof(AGENT, port, theirs, ours, key)
+        """What to say to the first line."""
+        self._wanted = proof(CLIENT, port, theirs, ours, key)
 
-    async def admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Peer:
-        try:
-            return await asyncio.wait_for(self._admitted(reader, writer), PROOF_SECONDS)
-        except TimeoutError as error:
-            raise Stranger(f"a caller on loopback did not prove the key within {PROOF_SECONDS} s") from error
-        except asyncio.IncompleteReadError as error:
-            raise Stranger("a caller on loopback left without proving the key") from error
+    def passes(self, shown: bytes) -> bool:
+        """Whether the caller has the key; takes the same time for every wrong proof."""
+        return _compare_digest(shown, self._wanted)
 
-    async def _admitted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Peer:
-        theirs, ours = await reader.readexactly(PROOF_BYTES), os.urandom(PROOF_BYTES)
-        writer.write(ours + proof(AGENT, self._port, theirs, ours, self._key))
-        shown = await reader.readexactly(PROOF_BYTES)
-        if not hmac.compare_digest(shown, proof(CLIENT, self._port, theirs, ours, self._key)):
-            raise Stranger("a caller on loopback has not the agent's key")
-        return peer_on_loopback(writer.get_extra_info("peername")[1], self._port)
+
+def passes_at_once(link: _socket.socket, port: int, key: bytes) -> bool:
+    """The whole examination where there is no loop yet. Raises `OSError` when the caller is too slow or has gone."""
+    try:
+        examined = Examined(_exactly(link, HELLO_BYTES), port, key)
+    except ValueError:
+        return False
+    link.sendall(examined.answer)
+    return examined.passes(_exactly(link, PROOF_BYTES))
+
+
+def _exactly(link: _socket.socket, count: int) -> bytes:
+    """So many bytes, fewer when the caller ends."""
+    found = b""
+    while len(found) < count and (part := link.recv(count - len(found))):
+        found += part
+    return found

@@ -58,12 +58,12 @@ class Server:
         self._server = await asyncio.start_server(self._serve, sock=listener, limit=LINE_LIMIT)
 
     async def welcome(self, connection: socket.socket, said: bytes) -> None:
-        """Take over a connection that was accepted before, with what it has said already."""
+        """Take over a connection that was accepted and examined before, with what it has said already."""
         connection.setblocking(False)
         reader = asyncio.StreamReader(limit=LINE_LIMIT)
         reader.feed_data(said)
         loop = asyncio.get_running_loop()
-        protocol = asyncio.StreamReaderProtocol(reader, self._serve)
+        protocol = asyncio.StreamReaderProtocol(reader, self._serve_known)
         await loop.connect_accepted_socket(lambda: protocol, connection)
 
     async def close(self) -> None:
@@ -71,9 +71,15 @@ class Server:
         if self._server is not None:
             self._server.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_known(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._serve(reader, writer, known=True)
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, known: bool = False
+    ) -> None:
         try:
-            await self._answer(reader, writer, await self._door.admit(reader, writer))
+            peer = self._door.known(writer) if known else await self._door.admit(reader, writer)
+            await self._answer(reader, writer, peer)
         except Stranger as error:
             self._service.events.refused("connection", str(error), error.peer)
         except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PR_SET_DUMPABLE = 4
 FIRST_LINE_SECONDS = 0.2
+FIRST_CALLER_SECONDS = 0.1
+"""On loopback who started us can call only now, and looks for us every few milliseconds."""
 AT_MOST = 64
 LOCKED = b"6 the vault is locked: its vault passphrase is needed; run: gatepass vault unlock\n"
 
@@ -62,7 +64,7 @@ def main(words: list[str]) -> None:
     except OSError as error:
         sys.stderr.write(f"gatepass: the agent cannot start: {error}\n")
         sys.exit(1)
-    visitors = [] if place.key else welcome(place)  # on loopback nothing is read before the caller's proof
+    visitors = welcome(place)
     forbid_tracing()  # before the first secret is read
     from gatepass.sessions.agent.process import run
 
@@ -177,36 +179,46 @@ def _listen(path: str) -> int:
 
 def welcome(place: Place) -> list[Visitor]:
     """Answer those who wait already, as far as that is quick; the others are handed on."""
-    listener = _socket.socket(fileno=os.dup(place.listener))
-    listener.setblocking(False)
+    listener = _socket.socket(fileno=place.listener)
+    listener.settimeout(FIRST_CALLER_SECONDS if place.key else 0)
     left: list[Visitor] = []
     try:
         for _ in range(AT_MOST):
             fd, _address = listener._accept()  # type: ignore[attr-defined]
-            visitor = _first_words(fd)
+            listener.settimeout(0)
+            visitor = _first_words(place, fd)
             if visitor is not None and not _answered(place, visitor):
                 left.append(visitor)
-    except BlockingIOError:
+    except (BlockingIOError, TimeoutError):
         pass
     finally:
-        listener.close()
+        listener.detach()
     return left
 
 
-def _first_words(fd: int) -> Visitor | None:
+def _first_words(place: Place, fd: int) -> Visitor | None:
     """The visitor with its first line, or None (and gone) when it is not this user or says nothing."""
     link = _socket.socket(fileno=fd)
     link.settimeout(FIRST_LINE_SECONDS)
     said = b""
     try:
-        if not _is_ours(link):
+        if not (_has_key(link, place) if place.key else _is_ours(link)):
             return None
+    except OSError:
+        return None
+    try:
         said = link.recv(4096)
     except TimeoutError:
         said = b""
     except OSError:
         return None
     return Visitor(link.detach(), said)
+
+
+def _has_key(link: _socket.socket, place: Place) -> bool:
+    from gatepass.sessions.agent.port import passes_at_once
+
+    return passes_at_once(link, link.getsockname()[1], place.key)
 
 
 def _is_ours(link: _socket.socket) -> bool:
