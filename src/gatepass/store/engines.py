@@ -7,7 +7,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,8 @@ def make_engines(url: str, *, lock_timeout_ms: int = 10_000, pooled: bool = Fals
             raise BadDatabase(
                 "SQLite in memory is gone when gatepass is", advice="name a file: sqlite:///gatepass.db"
             )
+        if not where.query:  # else it may be no plain path
+            _make_private(str(where.database))
         return Engines(
             writer=_sqlite(where, "BEGIN IMMEDIATE"),
             passing=_sqlite(where, "BEGIN IMMEDIATE", waits_for_disk=False),
@@ -123,6 +125,15 @@ def make_engines(url: str, *, lock_timeout_ms: int = 10_000, pooled: bool = Fals
         f"no database of the kind {where.drivername!r} is known",
         advice="use sqlite:///FILE or postgresql://USER@HOST/DATABASE",
     )
+
+
+def _make_private(database: str) -> None:
+    """A new database file is its owner's alone, whatever directory it was put into; SQLite gives its log the same mode.
+
+    One that is there keeps the mode that its owner gave it.
+    """
+    with suppress(OSError):  # said better when it is opened
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def address(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -286,3 +287,19 @@ def test_behind_a_pooler_each_transaction_says_its_settings_and_leaves_none(
         assert connection.exec_driver_sql("SHOW lock_timeout").scalar_one() == "0"
         assert connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one() == 0
     engines.dispose()
+
+
+def test_i17_a_new_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """In a directory that was there before, open to all, the rows of a server were for every user to read."""
+    tmp_path.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        made = make_engines(f"sqlite:///{tmp_path / 'gatepass.db'}")
+        with made.writer.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE held (x)")
+            modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert set(modes) >= {"gatepass.db", "gatepass.db-wal"}
+    assert set(modes.values()) == {0o600}
+    made.writer.dispose()

@@ -148,8 +148,20 @@ def test_another_browser_cannot_finish_a_sign_in(shared: Place) -> None:
     address = shared.back(mine)
     assert other.get(address).status_code == 403
     shared.back(other)
-    assert other.get(address).status_code == 403
-    assert mine.get(address.replace("state=", "state=x")).status_code == 403
+    for browser, brought in ((other, address), (mine, address.replace("state=", "state=x"))):
+        refused = browser.get(brought)
+        assert refused.status_code == 403
+        # said before the issuer is asked: its own refusal of our verifier would be the second wall, not the first
+        assert "not begun in this browser" in words(refused.text)
+
+
+def test_an_answer_in_another_issuers_name_is_not_taken(shared: Place) -> None:
+    """Mix-up (RFC 9207): who answers says who they are; another's name ends the sign-in before the code is sent on."""
+    shared.issuer.person = ANA
+    browser = Browser(shared.app)
+    refused = browser.get(shared.back(browser) + "&iss=https%3A%2F%2Felsewhere.example")
+    assert refused.status_code == 403
+    assert "another issuer" in words(refused.text)
 
 
 def test_a_code_is_good_once(place: Place) -> None:
