@@ -13,6 +13,7 @@ from gatepass.sessions.arn import Arn, parse_account_id, parse_arn, parse_role_a
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}")
 PROFILE = re.compile(r"[A-Za-z0-9._@+/-]{1,128}")
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_SERIAL = re.compile(r"[\w+=,.@:/-]{9,256}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 # Nothing that a shell, a config file or a terminal reads as more than text.
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!&*+,;=%-]+")
@@ -22,8 +23,8 @@ Check = Callable[[object], Any]
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"found {value!r}; allowed: text")
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError(f"found {value!r}; allowed: text on one line")
     return value
 
 
@@ -107,13 +108,15 @@ def _mfa_serial(value: object) -> str:
             f"found {text!r}: hardware security keys (FIDO) cannot be used for MFA with STS; "
             "register a virtual or OTP device"
         )
-    if not 9 <= len(text) <= 256:
-        raise ValueError(f"found {text!r}; allowed: 9 to 256 characters")
+    if not _SERIAL.fullmatch(text):
+        raise ValueError(f"found {text!r}; allowed: 9 to 256 of letters, digits and _+=,.@:/-")
     return text
 
 
 def _policy(value: object) -> str:
-    text = _text(value)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"found {value!r}; allowed: text")
+    text = value
     if len(text) > 2048:
         raise ValueError(f"a session policy of {len(text)} characters; allowed: 2048")
     return text

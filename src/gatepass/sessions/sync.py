@@ -118,7 +118,7 @@ def _table(integration: Integration, role: Role) -> dict[str, object]:
         "source": f"sync:{integration.name}",
     }
     if role.get("account_name"):
-        table["account_name"] = role["account_name"]
+        table["account_name"] = plain(role["account_name"])
     if integration.tags:
         table["tags"] = dict(integration.tags)
     return table
@@ -133,7 +133,7 @@ def _change_account_name(
     """An account that was renamed keeps its session's name; only what is shown changes."""
     recipe = session.recipe
     assert isinstance(recipe, SsoRole)
-    new = role.get("account_name", "")
+    new = plain(role.get("account_name", ""))
     if session.source == "manual" or not new or recipe.account_name == new:
         return
     table: dict[str, object] = {

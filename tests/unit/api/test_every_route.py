@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -291,3 +292,24 @@ def test_i13_what_a_leaver_issued_in_others_names_only_asks(tmp_path: Path) -> N
         assert api.send("ben", "GET", "/me").json()["scopes"] == ["ask", "decide"], "their own is as it was"
     finally:
         whole.close()
+
+
+@pytest.mark.parametrize("wall", ["the person", "the session and the token"])
+def test_i13_each_wall_before_a_leaver_holds_alone(tmp_path: Path, wall: str) -> None:
+    """Web 7. Whom the estate calls inactive has rows that are as good as before; who was disabled here and is back has
+    good standing and dead rows. Either is enough to be out."""
+    portal = Portal(tmp_path)
+    try:
+        api, ana = Api(portal.whole), portal.browser("ana")
+        assert (api.send("ana", "GET", "/me").status_code, ana.get("/").status_code) == (200, 200)
+        parts, estate = portal.whole.parts, portal.whole.estate
+        if wall == "the person":
+            gone = {**estate.people, "ana": replace(estate.people["ana"], active=False)}
+            parts.applying.apply("test", replace(estate, people=gone), end_grants=True)
+        else:
+            parts.office.disable(Caller("cleo", "test"), "ana", "left")
+            parts.office.enable(Caller("cleo", "test"), "ana")
+        assert api.send("ana", "GET", "/me").status_code == 401
+        assert ana.get("/").headers["location"] == "/login"
+    finally:
+        portal.close()

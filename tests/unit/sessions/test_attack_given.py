@@ -140,14 +140,26 @@ def test_s58_what_a_portal_says_is_a_value_or_refused(
     workspace = parse_workspace(paths.workspace.read_text(), paths.workspace)
     role = {"account_id": "2" * 12, "role_name": "Admin", "account_name": name}
     plan = plan_sync(workspace, {"corp": [role]}, prune=False)
-    try:
-        made = edit_workspace(paths.workspace, plan.changes)
-    except BadInput:
-        return
+    made = edit_workspace(paths.workspace, plan.changes)
     assert len(made.sessions) == 1
     assert next(iter(made.sessions.values())).kind == "sso-role"
     renamed = plan_sync(made, {"corp": [{**role, "account_name": "\x1b]0;evil\x07"}]}, prune=False)
     assert "\x1b" not in renamed.text()
+    assert edit_workspace(paths.workspace, renamed.changes).sessions.keys() == made.sessions.keys()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'kind = "iam-user"\nmfa_serial = "arn:aws:iam::1:mfa/x\\u001b[2J"',
+        'kind = "iam-user"\nmfa_serial = "arn:aws:iam::1:mfa/x\\nvault passphrase"',
+        'kind = "grant"\nflow = "x\\u001b]0;"\ntarget = "t"\nrole_name = "r"\nintegration = "c"',
+    ],
+)
+def test_s57_what_a_prompt_or_a_page_shows_is_one_line(line: str) -> None:
+    """A registry's text stands in questions: it must not look like another question."""
+    with pytest.raises(WorkspaceError):
+        parse_workspace(f'[session."x"]\n{line}\n', Path("w"))
 
 
 def test_s58_a_portal_that_answers_nonsense_is_no_empty_account(monkeypatch: pytest.MonkeyPatch) -> None:
