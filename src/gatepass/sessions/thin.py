@@ -32,10 +32,13 @@ def connect(path: str) -> "_socket.socket":
 
     link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)  # type: ignore[attr-defined,unused-ignore]
     link.connect(path)
-    if sys.platform == "linux":
+    if sys.platform == "linux" or sys.platform == "darwin":
         import posix
 
-        peer = link.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+        if sys.platform == "linux":
+            peer = link.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+        else:
+            peer = link.getsockopt(0, 1, 76)  # SOL_LOCAL, LOCAL_PEERCRED: there too the user id comes second
         if int.from_bytes(peer[4:8], sys.byteorder) != posix.getuid():
             raise OSError(13, "the agent's socket belongs to another user")
     return link
