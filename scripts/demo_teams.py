@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ WORKER = {"AWS_ACCESS_KEY_ID": "AKIAWORKER0000000000", "AWS_SECRET_ACCESS_KEY": 
 POOL = "arn:aws:iam::123456789012:role/eg-ue2-auto-spacelift-worker-pool-admin"
 SPACELIFT = "arn:aws:iam::111111111111:role/eg-core-gbl-identity-spacelift"
 TERRAFORM = "arn:aws:iam::333333333333:role/eg-plat-gbl-dev-terraform"
+WATCH = "gatepass: 1\npeople: {cleo: {email: cleo@host.example, role: admin}}\ndrift: {every: 6h}\n"
 ADMIN = "arn:aws:iam::333333333333:role/eg-plat-gbl-dev-admin"
 
 
@@ -47,6 +50,8 @@ class Story:
     url: str
     folder: Path
     right: dict[str, bool] = field(default_factory=dict)
+    server: dict[str, str] = field(default_factory=dict)
+    """How the command line reaches the gatepass server, while there is one."""
 
     def environment(self, keys: dict[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -59,6 +64,7 @@ class Story:
             **kept,
             **place,
             **keys,
+            **self.server,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
@@ -168,6 +174,15 @@ def tell(story: Story) -> None:
     story.gatepass("teams", "apply", plan)
     story.check("repaired", "no drift" in story.gatepass("teams", "drift", str(ESTATE)))
 
+    say(
+        "\nA server looks by itself, every six hours or when it is asked; role admin is enforce: true in its estate."
+    )
+    with _serving(story):
+        _edit_by_hand(story)
+        looked = story.gatepass("teams", "drift", "--server")
+    story.check("enforced", "repaired: changed trust" in looked and "no drift" in looked)
+    story.check("still_repaired", "no drift" in story.gatepass("teams", "drift", str(ESTATE)))
+
     picture = story.folder / "matrix.svg"
     drawn = subprocess.run(
         [GATEPASS, "teams", "matrix", "-e", str(ESTATE), "--output", "svg"],
@@ -178,6 +193,37 @@ def tell(story: Story) -> None:
     picture.write_text(drawn.stdout, encoding="utf-8")
     say(f"\n$ gatepass teams matrix -e {ESTATE} --output svg > matrix.svg")
     story.check("pictured", drawn.stdout.startswith("<svg"))
+
+
+@contextmanager
+def _serving(story: Story) -> Iterator[None]:
+    """A gatepass server whose estate watches the teams of the demo."""
+    estate, data = story.folder / "estate", story.folder / "data"
+    (estate / "teams").mkdir(parents=True)
+    declared = (ROOT / ESTATE).read_text(encoding="utf-8")
+    enforced = declared.replace(
+        "      admin:\n        accounts:", "      admin:\n        enforce: true\n        accounts:"
+    )
+    (estate / "teams" / "teams.yaml").write_text(enforced, encoding="utf-8")
+    (estate / "estate.yaml").write_text(WATCH, encoding="utf-8")
+    say(f"\n$ cat estate/estate.yaml\n{WATCH}\n$ gatepass serve estate")
+    settings = {"GATEPASS_DATA_DIR": str(data), "GATEPASS_PORT": "0"}
+    server = subprocess.Popen(
+        [GATEPASS, "serve", str(estate)], env=story.environment({**OPERATOR, **settings}), text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert server.stderr is not None
+    try:
+        told = next((line for line in server.stderr if line.startswith("serving on")), "")
+        if not told:
+            sys.exit("the server did not start")
+        token = (data / "first-token").read_text(encoding="utf-8").strip()
+        story.server = {"GATEPASS_URL": told.split()[2], "GATEPASS_TOKEN": token}
+        yield
+    finally:
+        story.server = {}
+        server.terminate()
+        server.wait(30)
 
 
 def _edit_by_hand(story: Story) -> None:

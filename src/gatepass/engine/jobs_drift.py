@@ -186,8 +186,9 @@ def look(watched: Watched, clock: Clock, place: str) -> Json:
     except GatepassError as unread:
         return {"differences": [], "planned": {}, "writes": 0, "complete": False, "why": str(unread)}
     kept = enforced(plan).writes
+    names = {account.id: account.full_name for account in watched.compiled.resources.accounts}
     return {
-        "differences": [difference_json(each) for each in differences(plan, place)],
+        "differences": [difference_json(each) for each in differences(plan, place, names)],
         "planned": {change.id: _planned(change_json(change)) for change in kept},
         "writes": 0,
         "complete": not plan.unread,

@@ -38,6 +38,8 @@ class Difference:
     """The id of the change that would repair it, or the role's ARN."""
     place: str
     """The account's id, or `identity-center`."""
+    account: str = ""
+    """The account's name."""
     detail: str = ""
     gained: tuple[str, ...] = ()
     """Principals that may come in, and nobody declares it."""
@@ -108,8 +110,11 @@ def enforced(plan: Plan) -> Plan:
     return replace(plan, changes=tuple(kept))
 
 
-def differences(plan: Plan, place: str = "") -> tuple[Difference, ...]:
-    """Everything that the plan finds not as declared; `place`: where it looked, else each thing's account."""
+def differences(
+    plan: Plan, place: str = "", names: Mapping[str, str] | None = None
+) -> tuple[Difference, ...]:
+    """Everything that the plan finds not as declared. `place`: where it looked, else each thing's account; `names`: of
+    accounts, by id."""
     grants = {change.id.partition("+")[0]: change for change in plan.changes if change.step}
     found = [
         _difference(change, grants.get(change.id), place)
@@ -117,11 +122,16 @@ def differences(plan: Plan, place: str = "") -> tuple[Difference, ...]:
         if change.action is not Action.NONE and not change.step
     ]
     found += [
-        Difference(Sort.DANGLING, arn, place or _account(arn), ", ".join(ids))
+        Difference(Sort.DANGLING, arn, place or _account(arn), detail=", ".join(ids))
         for arn, ids in plan.dangling.items()
     ]
     found += [Difference(Sort.FOREIGN, arn, place or _account(arn)) for arn in plan.foreign]
-    return tuple(found)
+    known = names or {}
+    return tuple(replace(each, account=known.get(_number(each.id), "")) for each in found)
+
+
+def _number(change_or_arn: str) -> str:
+    return _account(change_or_arn) if change_or_arn.startswith("arn:") else change_or_arn.partition("/")[0]
 
 
 def _difference(change: Change, grant: Change | None, place: str) -> Difference:
@@ -134,7 +144,7 @@ def _difference(change: Change, grant: Change | None, place: str) -> Difference:
         _sort(change, names),
         change.id,
         place or change.account_id,
-        detail or change.reason,
+        detail=detail or change.reason,
         gained=tuple(dict.fromkeys(who for part in repair for who in part.loses)),
         lost=tuple(dict.fromkeys(who for part in repair for who in part.gains)),
         enforce=bool(getattr(change.wanted, "enforce", False)),
@@ -187,6 +197,7 @@ def difference_json(each: Difference) -> Json:
         "class": str(each.sort),
         "id": each.id,
         "account": each.place,
+        "account_name": each.account,
         "detail": each.detail,
         "gained": list(each.gained),
         "lost": list(each.lost),
@@ -203,6 +214,7 @@ def difference_from(value: Mapping[str, Any]) -> Difference:
         Sort(value["class"]),
         value["id"],
         value["account"],
+        value["account_name"],
         value["detail"],
         tuple(value["gained"]),
         tuple(value["lost"]),

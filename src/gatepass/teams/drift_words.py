@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from gatepass.clock import iso
+from gatepass.estate.outline import counted
 from gatepass.teams.drift import Difference, Report, Sort
 
 MOST = 20
@@ -23,8 +24,8 @@ def headline(report: Report) -> str:
         (len(report.new) - repaired, "new"),
         (repaired, "repaired"),
         (len(report.gone), "gone"),
-        (len(report.unread_now), "accounts unreadable"),
-        (len(report.read_again), "accounts readable again"),
+        (len(report.unread_now), "unreadable"),
+        (len(report.read_again), "readable again"),
     )
     return "drift: " + (", ".join(f"{count} {word}" for count, word in counts if count) or "nothing new")
 
@@ -34,7 +35,7 @@ def news(report: Report) -> list[str]:
     lines = [headline(report)]
     lines += _listed(report.new, _told)
     lines += _listed(report.gone, lambda each: [f"gone: {_what(each)}"])
-    lines += _few([[f"cannot be read: {place}: {report.unread[place]}"] for place in report.unread_now])
+    lines += _few(_unread({place: report.unread[place] for place in report.unread_now}))
     lines += _few([[f"can be read again: {place}"] for place in report.read_again])
     lines.append(f"{_standing(report)}; all of it: gatepass teams drift --last")
     return lines
@@ -42,22 +43,30 @@ def news(report: Report) -> list[str]:
 
 def whole(report: Report) -> list[str]:
     """Everything that stands, for a terminal."""
-    lines = [f"looked at {iso(report.at)}, {report.looked} accounts: {_standing(report)}"]
+    lines = [f"looked at {iso(report.at)}, {report.looked} places: {_standing(report)}"]
     for key, each in report.standing.items():
         lines += [*_told(each), f"    since {iso(report.since[key])}"]
     for each in report.repaired:
         lines += _told(each)
-    lines += [f"cannot be read: {place}: {why}" for place, why in report.unread.items()]
+    lines += [line for block in _unread(report.unread) for line in block]
     return lines
 
 
 def _standing(report: Report) -> str:
-    count = len(report.standing)
-    return "no drift" if not count else f"{count} difference{'s' if count > 1 else ''}"
+    if not report.standing and report.unread:
+        return "no drift where it could be read" if report.is_success else "nothing could be read"
+    return counted(len(report.standing), "differences") if report.standing else "no drift"
 
 
-def _listed(found: Sequence[Difference], told: object) -> Iterator[str]:
-    assert callable(told)
+def _unread(unread: Mapping[str, str]) -> list[list[str]]:
+    """What was not read, accounts with one reason together."""
+    places: dict[str, list[str]] = {}
+    for place, why in unread.items():
+        places.setdefault(why, []).append(place)
+    return [[f"cannot be read: {', '.join(them)}: {why}"] for why, them in places.items()]
+
+
+def _listed(found: Sequence[Difference], told: Callable[[Difference], Iterable[str]]) -> Iterator[str]:
     yield from _few([told(each) for each in found])
 
 
@@ -69,7 +78,7 @@ def _few(blocks: Sequence[Iterable[str]]) -> Iterator[str]:
 
 
 def _what(each: Difference) -> str:
-    return f"{each.sort}: {each.id}"
+    return f"{each.sort}: {each.id}{f' in {each.account}' if each.account else ''}"
 
 
 def _told(each: Difference) -> list[str]:
