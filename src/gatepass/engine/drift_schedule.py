@@ -59,7 +59,7 @@ class DriftSchedule:
             number, drift = found
             job = self._slot(view, drift, now)
             is_due = view.jobs.job(job) is None and KIND not in {kind for _, kind in view.jobs.open()}
-            fault = _late(view, drift, now)
+            fault = "" if is_due else _late(view, drift, now)
         made = None
         try:
             made = self._add(job, number, drift, "schedule") if is_due else None
@@ -102,9 +102,11 @@ class DriftSchedule:
 
 
 def _late(view: View, drift: Drift, now: datetime) -> str:
-    """What to tell operators when there was no success for too long; empty: all is well."""
+    """What to tell operators when there was no success for too long; empty: all is well, or one may come yet, as after
+    a start."""
     made = view.jobs.made(KIND)
-    if made is None:
+    under_way = KIND in {kind for _, kind in view.jobs.open()}
+    if made is None or (under_way and now - made[1] <= drift.every):
         return ""
     success = view.jobs.last(KIND, CONCLUSION, complete=True)
     since = success.ended_at if success is not None and success.ended_at is not None else made[0]

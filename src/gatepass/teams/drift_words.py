@@ -43,7 +43,7 @@ def news(report: Report) -> list[str]:
 
 def whole(report: Report) -> list[str]:
     """Everything that stands, for a terminal."""
-    lines = [f"looked at {iso(report.at)}, {report.looked} places: {_standing(report)}"]
+    lines = [f"looked at {iso(report.at)}, {counted(report.looked, 'places')}: {_standing(report)}"]
     for key, each in report.standing.items():
         lines += [*_told(each), f"    since {iso(report.since[key])}"]
     for each in report.repaired:

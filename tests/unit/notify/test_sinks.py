@@ -6,8 +6,6 @@ import hashlib
 import hmac
 import json
 import smtplib
-import socketserver
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.smtp import mail_server
 
 from gatepass.access.decide import terms
 from gatepass.access.requests import Answer, Decision, Request
@@ -92,48 +91,20 @@ def test_what_waited_is_said_at_once_and_not_again() -> None:
     assert MailSink(MailServer("127.0.0.1", "g@host.example", 1)).send(again) is None
 
 
-class _Talk(socketserver.StreamRequestHandler):
-    """Just enough of a mail server."""
-
-    def handle(self) -> None:
-        server: Any = self.server
-        self.wfile.write(b"220 here\r\n")
-        data = False
-        for raw in self.rfile:
-            line = raw.rstrip(b"\r\n")
-            if data:
-                if line == b".":
-                    data = False
-                    self.wfile.write(b"250 taken\r\n")
-                else:
-                    server.lines.append(line)
-                continue
-            word = line[:4].upper()
-            data = word == b"DATA"
-            answer = {b"DATA": b"354 go on", b"RCPT": server.rcpt, b"QUIT": b"221 bye"}.get(word, b"250 yes")
-            self.wfile.write(answer + b"\r\n")
-            if word == b"QUIT":
-                return
-
-
 @pytest.fixture
-def mail_server() -> Iterator[Any]:
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Talk) as server:
-        server.lines, server.rcpt = [], b"250 yes"  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
+def server() -> Iterator[Any]:
+    with mail_server() as made:
+        yield made
 
 
 def _sink(server: Any) -> MailSink:
     return MailSink(MailServer("127.0.0.1", "gatepass@host.example", server.server_address[1], "none"))
 
 
-def test_n1_mail_is_handed_over(mail_server: Any) -> None:
-    kept = json.loads(_sink(mail_server).send(_notice("mail:ben@host.example")) or "")
+def test_n1_mail_is_handed_over(server: Any) -> None:
+    kept = json.loads(_sink(server).send(_notice("mail:ben@host.example")) or "")
     assert kept["upto"] == 7
-    assert any(line.startswith(b"Subject: [gatepass] Ana asks for") for line in mail_server.lines)
+    assert any(line.startswith(b"Subject: [gatepass] Ana asks for") for line in server.lines)
 
 
 @pytest.mark.parametrize(
@@ -141,14 +112,14 @@ def test_n1_mail_is_handed_over(mail_server: Any) -> None:
     [(b"550 nobody", Undeliverable), (b"451 later", Unavailable), (b"421 bye", Unavailable)],
 )
 def test_n1_what_is_refused_for_good_is_not_tried_again(
-    mail_server: Any, answer: bytes, raised: type[Exception]
+    server: Any, answer: bytes, raised: type[Exception]
 ) -> None:
-    mail_server.rcpt = answer
+    server.rcpt = answer
     with pytest.raises(raised):
-        _sink(mail_server).send(_notice("mail:ben@host.example"))
+        _sink(server).send(_notice("mail:ben@host.example"))
 
 
-def test_n1_a_mail_server_that_is_away_is_tried_again() -> None:
+def test_n1_a_server_that_is_away_is_tried_again() -> None:
     with pytest.raises(Unavailable):
         MailSink(MailServer("127.0.0.1", "g@host.example", 1, "none")).send(_notice("mail:ben@host.example"))
     assert issubclass(smtplib.SMTPException, OSError)
