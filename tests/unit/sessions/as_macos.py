@@ -76,10 +76,17 @@ class _PidInfo:
         return 136
 
 
+class _DevName:
+    argtypes = restype = None
+
+
 class _Library:
-    def __init__(self, name: str) -> None:
-        assert name == "/usr/lib/libproc.dylib"
-        self.proc_pidpath, self.proc_pidinfo = _PidPath(), _PidInfo()
+    def __init__(self, name: str | None) -> None:
+        if name is None:
+            self.devname = _DevName()
+        else:
+            assert name == "/usr/lib/libproc.dylib"
+            self.proc_pidpath, self.proc_pidinfo = _PidPath(), _PidInfo()
 
 
 _c.socket = type("socket", (_plain,), {"getsockopt": _getsockopt})

@@ -51,6 +51,9 @@ class Table:
     def tree(self, pid: int) -> int:
         return self.all[pid].session if pid in self.all else 0
 
+    def terminal(self, pid: int) -> str | None:
+        return None
+
 
 # --- rules, whatever the system -------------------------------------------------------------------------------------
 
@@ -175,9 +178,11 @@ class FakeLibProc:
 
 def test_s32_macos_tells_program_parent_and_beginning() -> None:
     assert ctypes.sizeof(BsdInfo) == 136
-    table = LibProc(
-        FakeLibProc({50: (40, "/opt/homebrew/bin/aws", 1_700_000_000_000_002), 40: (1, "/bin/zsh", 5)})
-    )
+    known = FakeLibProc({50: (40, "/opt/homebrew/bin/aws", 1_700_000_000_000_002), 40: (1, "/bin/zsh", 5)})
+    table = LibProc(known, lambda device, kind: {(0x10000001, 0o020000): b"ttys001"}[device, kind])
+    assert table.terminal(50) == "/dev/ttys001"
+    assert table.terminal(99) is None
+    assert LibProc(known, lambda device, kind: b"??").terminal(50) is None
     assert table.program(50) == "/opt/homebrew/bin/aws"
     assert table.origin(50) == (40, 1_700_000_000_000_002)
     assert lineage(table, 50) == (50, 40)

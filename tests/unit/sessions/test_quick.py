@@ -17,7 +17,7 @@ from tests.unit.sessions.conftest import DEV, GATEWAY, Tables
 from gatepass.cli import entry, glance
 from gatepass.cli.main import main as whole
 from gatepass.cli.shells import prompt_function
-from gatepass.sessions.agent import start
+from gatepass.sessions.agent import porch
 from gatepass.sessions.agent.protocol import refusal
 from gatepass.sessions.agent.strongbox import Strongbox
 from gatepass.sessions.client import request
@@ -173,7 +173,7 @@ def test_s92_what_is_typed_all_day_imports_no_click(paths: Paths, write: Write, 
 
 def test_s92_the_agents_first_answer_imports_next_to_nothing() -> None:
     def loaded(code: str) -> set[str]:
-        source = str(Path(start.__file__).parents[3])
+        source = str(Path(porch.__file__).parents[3])
         command = [
             sys.executable,
             "-I",
@@ -195,7 +195,7 @@ def test_6_2_the_quick_refusal_is_the_strongboxs(paths: Paths) -> None:
     Vault.create(paths.vault, lambda _: (keys.new_key(), provider))
     with pytest.raises(Locked) as caught:
         Strongbox(paths.vault).get("iam-user/gateway")
-    assert refusal(caught.value) == start.LOCKED
+    assert refusal(caught.value) == porch.LOCKED
 
 
 @pytest.mark.parametrize("oddity", ["link", "mode", "other provider", "missing"])
@@ -210,10 +210,10 @@ def test_6_2_the_porch_judges_nothing_that_looks_odd(paths: Paths, write: Write,
         os.chmod(paths.vault, 0o644)
     elif oddity == "missing":
         paths.vault.unlink()
-    assert start.quick_answer(paths.words(), b"get gateway\n") is None
-    assert start.quick_answer(paths.words(), b"hello 1\n") is not None
+    assert porch.quick_answer(paths.words(), b"get gateway\n") is None
+    assert porch.quick_answer(paths.words(), b"hello 1\n") is not None
     for line in (b"get gateway", b"get a b\n", b"status\n", b"control 1\n", b""):
-        assert start.quick_answer(paths.words(), line) is None
+        assert porch.quick_answer(paths.words(), line) is None
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

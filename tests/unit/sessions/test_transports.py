@@ -20,7 +20,7 @@ from tests.unit.sessions.fake_aws import FakeAws
 from tests.unit.sessions.test_agent import Typist, take
 from tests.waiting import LONG, until
 
-from gatepass.sessions import link, loopback
+from gatepass.sessions import cold, link, loopback, loopback_cold
 from gatepass.sessions.client import agent_is_running, conversation, request
 from gatepass.sessions.errors import BadInput, SessionError, UnknownSession
 from gatepass.sessions.files import try_lock
@@ -287,6 +287,17 @@ def test_s31_a_damaged_port_file_is_an_agent_that_is_not_there(paths: Paths, tex
     with pytest.raises(OSError):
         link.connect(str(paths.socket))
     assert not agent_is_running(paths)
+
+
+def test_s33_either_way_the_agent_inherits_the_same_of_its_starter() -> None:
+    """But for what only the desktops of the one and the profiles of the other need; never credentials."""
+    desktop = {"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS"}
+    both = {name.upper() for name in cold.KEPT} - desktop
+    assert both <= set(loopback_cold.KEPT)
+    assert {n for n in loopback_cold.KEPT if n.startswith("AWS_")} == {
+        n for n in cold.KEPT if n.startswith("AWS_")
+    }
+    assert set(cold.KEPT_PREFIXES) - set(loopback_cold.KEPT_PREFIXES) == {"XDG_"}
 
 
 def test_s31_windows_has_loopback_and_the_others_sockets(short_tmp: Path) -> None:

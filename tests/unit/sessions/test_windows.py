@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.compat import _windows_shell_split
@@ -22,6 +23,8 @@ from tests.unit.sessions.stand_ins import ROLE, StandIn, at_home, codes
 from tests.waiting import until
 
 import gatepass.sessions
+from gatepass.cli.person import Terminal
+from gatepass.sessions.errors import NeedsHuman
 
 POSIX_ONLY = {"fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "termios", "tty"}
 
@@ -148,3 +151,21 @@ def test_h6_without_an_agent_and_what_windows_cannot(
     done = machine.launcher("dev")
     assert json.loads(done.stdout)["Version"] == 1, done.stderr
     assert not (machine.run / "agent.port").exists()
+
+
+def test_s48_windows_asks_on_the_console(short_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever stdin is; without a console nobody is asked."""
+    real = open
+
+    def console(path: str, *more: Any, **named: Any) -> Any:
+        assert path in ("CONIN$", "CONOUT$")
+        return real(short_tmp / path, *more, **named)
+
+    monkeypatch.setattr("builtins.open", console)
+    monkeypatch.setattr(sys, "platform", "win32")
+    person = Terminal(stdin=False)
+    with pytest.raises(NeedsHuman):
+        person.ask("mfa", "code")
+    (short_tmp / "CONIN$").write_text("123456\n")
+    assert person.ask("mfa", "code") == "123456"
+    assert (short_tmp / "CONOUT$").read_text() == "code: "

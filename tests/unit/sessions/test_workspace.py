@@ -231,7 +231,7 @@ def test_every_kind_of_the_specification_is_there() -> None:
 
 def test_the_quick_look_agrees_with_the_whole_reading_or_says_nothing() -> None:
     """`agent.start` may answer "locked" early only when the whole reading would find a root that needs the vault."""
-    from gatepass.sessions.agent.start import needs_vault
+    from gatepass.sessions.agent.porch import needs_vault
 
     workspace = parse_workspace(GOOD.replace("  # the one with keys", ""), PLACE)
     text = GOOD.replace("  # the one with keys", "")

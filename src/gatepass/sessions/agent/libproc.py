@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from typing import Any, Protocol
 
 PROC_PIDTBSDINFO = 3
+NODEV = 0xFFFFFFFF
+S_IFCHR = 0o020000
 PATH_BYTES = 4096  # PROC_PIDPATHINFO_MAXSIZE: 4 times MAXPATHLEN
 
 
@@ -36,9 +39,12 @@ class Calls(Protocol):
 class LibProc:
     """Processes of this user; of others the system tells nothing."""
 
-    def __init__(self, calls: Calls | None = None) -> None:
-        """`calls` default to the system's."""
+    def __init__(
+        self, calls: Calls | None = None, devname: Callable[[int, int], bytes | None] | None = None
+    ) -> None:
+        """`calls` and `devname`, of <stdlib.h>, default to the system's."""
         self._calls = calls or _system_calls()
+        self._devname = devname or _system_devname()
 
     def program(self, pid: int) -> str:
         buffer = ctypes.create_string_buffer(PATH_BYTES)
@@ -46,9 +52,8 @@ class LibProc:
         return os.fsdecode(buffer.raw[:length]) if length > 0 else ""
 
     def origin(self, pid: int) -> tuple[int, int]:
-        found = BsdInfo()
-        size = ctypes.sizeof(found)
-        if self._calls.proc_pidinfo(pid, PROC_PIDTBSDINFO, 0, ctypes.pointer(found), size) != size:
+        found = self._info(pid)
+        if found is None:
             return 0, 0
         return int(found.pbi_ppid), int(found.pbi_start_tvsec) * 1_000_000 + int(found.pbi_start_tvusec)
 
@@ -58,6 +63,26 @@ class LibProc:
             return int(getsid(pid)) if getsid is not None else 0
         except OSError:
             return 0
+
+    def terminal(self, pid: int) -> str | None:
+        found = self._info(pid)
+        if found is None or found.e_tdev in (0, NODEV):
+            return None
+        name = self._devname(found.e_tdev, S_IFCHR)
+        return f"/dev/{os.fsdecode(name)}" if name and name != b"??" else None
+
+    def _info(self, pid: int) -> BsdInfo | None:
+        found = BsdInfo()
+        size = ctypes.sizeof(found)
+        said = self._calls.proc_pidinfo(pid, PROC_PIDTBSDINFO, 0, ctypes.pointer(found), size)
+        return found if said == size else None
+
+
+def _system_devname() -> Callable[[int, int], bytes | None]:
+    call = ctypes.CDLL(None).devname
+    call.argtypes, call.restype = [ctypes.c_int32, ctypes.c_uint16], ctypes.c_char_p
+    found: Callable[[int, int], bytes | None] = call
+    return found
 
 
 def _system_calls() -> Calls:

@@ -48,6 +48,10 @@ class Processes(Protocol):
         """The process that stands for the tree: its session's leader, or what its terminal or desktop started."""
         ...
 
+    def terminal(self, pid: int) -> str | None:
+        """The path of the terminal that controls a process, or None."""
+        ...
+
 
 @functools.cache
 def processes() -> Processes:
@@ -154,6 +158,13 @@ class ProcFs:
         fields = _stat(pid)
         return int(fields[3]) if fields else 0
 
+    def terminal(self, pid: int) -> str | None:
+        """Pseudo-terminals only: nobody sits at the others of this machine."""
+        fields = _stat(pid)
+        number = int(fields[4]) if fields else 0
+        major, minor = number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00
+        return f"/dev/pts/{(major - 136) * 256 + minor}" if 136 <= major <= 143 else None
+
 
 def _stat(pid: int) -> list[bytes]:
     """The fields of `/proc/PID/stat` from the third on: the name before them may hold anything."""
@@ -165,11 +176,8 @@ def _stat(pid: int) -> list[bytes]:
 
 
 def terminal_of(pid: int) -> str | None:
-    """The terminal that controls a process (Linux: pseudo-terminals), or None."""
-    fields = _stat(pid)
-    number = int(fields[4]) if fields else 0
-    major, minor = number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00
-    return f"/dev/pts/{(major - 136) * 256 + minor}" if 136 <= major <= 143 else None
+    """The path of the terminal that controls a process, or None."""
+    return processes().terminal(pid) if pid > 0 else None
 
 
 def is_strangers(caller: Address, listener: Address) -> bool:

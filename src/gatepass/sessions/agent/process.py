@@ -26,9 +26,10 @@ from gatepass.sessions.agent.keeper import Keeper
 from gatepass.sessions.agent.logins import Logins
 from gatepass.sessions.agent.minter import Minter
 from gatepass.sessions.agent.peer import me
+from gatepass.sessions.agent.porch import Visitor
 from gatepass.sessions.agent.server import Server
 from gatepass.sessions.agent.service import Service
-from gatepass.sessions.agent.start import Place, Visitor
+from gatepass.sessions.agent.start import Place
 from gatepass.sessions.agent.strongbox import Strongbox
 from gatepass.sessions.agent.world import World
 from gatepass.sessions.errors import SessionError, scrub

@@ -149,6 +149,10 @@ class ToolHelp:
             top = each
         return top
 
+    def terminal(self, pid: int) -> str | None:
+        """A console of another process cannot be opened by its name."""
+        return None
+
     def _began(self, pid: int) -> int:
         with self._opened(pid) as process:
             times = [FileTime() for _ in range(4)]
