@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -187,8 +188,8 @@ def export_(to: Path | None, globs: tuple[str, ...]) -> None:
     """
     import fnmatch
 
-    from gatepass.sessions.edit import table_at
     from gatepass.sessions.files import replace
+    from gatepass.sessions.registry import shareable
 
     workspace = load_workspace(places().workspace)
     names = [n for n in workspace.sessions if not globs or any(fnmatch.fnmatchcase(n, g) for g in globs)]
@@ -200,7 +201,11 @@ def export_(to: Path | None, globs: tuple[str, ...]) -> None:
         ("session", sorted(wanted)),
     ):
         for name in chosen:
-            table = table_at(places().workspace, (group, name)) or {}
+            table = shareable(_table_of(name, group))
+            above = workspace.chain(name) if group == "session" else ()
+            if table is None or any(shareable(_table_of(hop.name)) is None for hop in above):
+                say(f"left out {name}: what runs a program or leads elsewhere is not taken from shared files")
+                continue
             lines += [
                 "",
                 f'[{group}."{name}"]',
@@ -212,3 +217,10 @@ def export_(to: Path | None, globs: tuple[str, ...]) -> None:
     else:
         replace(to, text.encode())
         say(f"{len(wanted)} sessions written to {to}")
+
+
+def _table_of(name: str, group: str = "session") -> dict[str, Any]:
+    """As it is written; empty for what is of a registry."""
+    from gatepass.sessions.edit import table_at
+
+    return table_at(places().workspace, (group, name)) or {}

@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _REFUSED = {"command", "token_command", "assertion_command", "mfa_source", "token_file", "auto_login"}
+_CHOICES = {"mfa_source", "auto_login", "share_sso_cache", "assertion_command"}
+"""Those of the refused without which there still is a login or a session."""
 _GROUPS = ("integration", "session")
 Document = dict[str, Any]
 
@@ -80,6 +82,12 @@ def _refused(table: Document) -> list[str]:
     if not _is_here(str(table.get("endpoint_url", "http://localhost"))):
         bad.append("endpoint_url")
     return bad
+
+
+def shareable(table: Document) -> Document | None:
+    """The table as a registry may have it: without what is the person's own to choose. None: nothing would be left."""
+    kept = {key: value for key, value in table.items() if key not in _CHOICES or key not in _refused(table)}
+    return None if _refused(kept) else kept
 
 
 def _is_here(url: str) -> bool:

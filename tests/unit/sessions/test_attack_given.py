@@ -34,6 +34,7 @@ from gatepass.sessions.paths import Paths
 from gatepass.sessions.providers import oidc
 from gatepass.sessions.providers.oidc import Callback
 from gatepass.sessions.providers.saml import read_assertion
+from gatepass.sessions.registry import shareable
 from gatepass.sessions.server import command_for
 from gatepass.sessions.sync import plan_sync
 from gatepass.sessions.workspace import WorkspaceError, parse_workspace
@@ -98,6 +99,30 @@ def test_s57_a_registry_gains_nothing_but_roles(short_tmp: Path, shared: str, ke
 def test_s57_a_registry_of_roles_is_taken(short_tmp: Path) -> None:
     workspace = with_registry(short_tmp, f'[session."team"]\n{ROLE}')
     assert workspace.find("team").source == "registry:team.toml"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("table", "shared"),
+    [
+        ({"kind": "iam-user", "mfa_source": "totp"}, {"kind": "iam-user"}),
+        (
+            {"kind": "identity-center", "auto_login": True, "share_sso_cache": "full"},
+            {"kind": "identity-center"},
+        ),
+        (
+            {"kind": "identity-center", "share_sso_cache": "read"},
+            {"kind": "identity-center", "share_sso_cache": "read"},
+        ),
+        ({"kind": "process", "command": ["x"]}, None),
+        ({"kind": "web-identity", "token_file": "/x"}, None),
+        ({"kind": "static-endpoint", "endpoint_url": "https://elsewhere"}, None),
+        ({"kind": "static-endpoint", "endpoint_url": "http://localhost:1"},) * 2,
+    ],
+)
+def test_s57_what_is_exported_can_be_a_registry(
+    table: dict[str, object], shared: dict[str, object] | None
+) -> None:
+    assert shareable(table) == shared
 
 
 @pytest.mark.parametrize(
