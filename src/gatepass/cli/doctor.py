@@ -31,7 +31,7 @@ def doctor() -> None:
         for line in look():
             click.echo(f"{part}: {line}")
             faults += 1
-    click.echo("everything is sound" if not faults else f"{faults} faults")
+    click.echo("everything is sound" if not faults else f"{faults} fault{'s' if faults > 1 else ''}")
     raise SystemExit(1 if faults else 0)
 
 

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from gatepass.errors import GatepassError
-from gatepass.sessions.errors import BadInput, SessionError, plain, scrub
+from gatepass.sessions.errors import BadInput, SessionError, plain, scrub, system_refused
 from gatepass.sessions.paths import Paths, paths_from
 
 P = ParamSpec("P")
@@ -37,23 +37,19 @@ def face(command: Callable[P, R]) -> Callable[P, R]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(0)
         except OSError as error:
-            say(f"gatepass: {scrub(_said(error))}")
+            say(f"gatepass: {system_refused(error).line()}")
             sys.exit(1)
 
     return run
 
 
-def _said(error: OSError) -> str:
-    """What the system refused, where, and what to look at."""
-    what = error.strerror or type(error).__name__
-    if error.filename is None:
-        return f"{what}; run: gatepass doctor"
-    return f"{error.filename}: {what}; see that it is yours, of the right kind, and can be read and written"
-
-
 def say(text: str) -> None:
     """Lines for the person, on stderr; what came from AWS or a file stays text (security.md 32)."""
     click.echo("\n".join(plain(line) for line in text.split("\n")), err=True)
+
+
+class NothingEntered(BadInput):
+    """An empty line, or the end of what was piped in."""
 
 
 def read_secret(prompt: str, fd: int | None, *, confirm: bool = False) -> str:
@@ -80,7 +76,7 @@ def _line_of(fd: int) -> str:
 def _one_line(text: str, prompt: str) -> str:
     text = text.rstrip("\r\n")
     if not text:
-        raise BadInput(
+        raise NothingEntered(
             f"nothing was entered for {prompt}", advice="type it, pipe it, or name a descriptor with --fd"
         )
     return text

@@ -149,6 +149,8 @@ def rm(name: str) -> None:
     from gatepass.sessions.edit import edit_workspace
 
     workspace = load_workspace(places().workspace)
+    if name not in workspace.integrations:
+        raise BadInput(f"there is no integration {name!r}", advice="run: gatepass integration list")
     users = [s.name for s in workspace.sessions.values() if s.integration == name]
     if users:
         raise BadInput(

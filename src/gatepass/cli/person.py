@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from gatepass.cli.laptop import read_secret, say
+from gatepass.cli.laptop import NothingEntered, read_secret, say
 from gatepass.sessions.client import Person
 from gatepass.sessions.errors import NeedsHuman
 
@@ -22,7 +22,10 @@ class Terminal(Person):
     def ask(self, kind: str, text: str) -> str:
         """The typed answer; passphrases and assertions are not echoed."""
         if self._fd is not None or (self._stdin and not sys.stdin.isatty() and kind != "confirm"):
-            return read_secret(text, self._fd)
+            try:
+                return read_secret(text, self._fd)
+            except NothingEntered as error:  # code 3: a person must act
+                raise NeedsHuman(f"{text}: nothing was entered", advice=error.advice) from error
         try:
             return _on_terminal(text, hidden=kind not in ("mfa", "confirm"))
         except (OSError, EOFError) as error:

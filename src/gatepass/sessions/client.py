@@ -19,10 +19,12 @@ from gatepass.sessions.errors import (
     NeedsHuman,
     SessionError,
     StaleParent,
+    SystemRefused,
     Tampered,
     UnknownSession,
     Unsafe,
     Upstream,
+    system_refused,
 )
 from gatepass.sessions.files import private_dir
 from gatepass.sessions.launcher import launch_for, repair_if_gone
@@ -33,7 +35,8 @@ from gatepass.sessions.thin import ask
 Answer = dict[str, Any]
 HELLO_SECONDS = 5.0
 _BY_CODE: dict[str, type[SessionError]] = {
-    kind.code: kind for kind in (Busy, SessionError, StaleParent, Tampered, UnknownSession, Unsafe)
+    kind.code: kind
+    for kind in (Busy, SessionError, StaleParent, SystemRefused, Tampered, UnknownSession, Unsafe)
 }
 _BY_STATUS: dict[int, type[SessionError]] = {2: BadInput, 3: NeedsHuman, 4: Denied, 5: Upstream, 6: Locked}
 
@@ -152,6 +155,8 @@ def link_to_agent(paths: Paths, *, start_it: bool = True) -> socket.socket:
     except OSError as error:
         if start_it:
             private_dir(paths.run)  # says what is wrong with it, if that is it
+        if error.filename is not None:
+            raise system_refused(error, "the agent cannot start") from error
         raise Upstream(
             f"the agent cannot be reached ({error})", advice="run: gatepass agent status"
         ) from error

@@ -6,6 +6,7 @@ exit codes are those of every gatepass command (1 failure, 2 usage, 3 needs a hu
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import ClassVar
 
@@ -124,3 +125,27 @@ class Busy(SessionError):
     """Another process holds a lock for longer than we wait (120 s)."""
 
     code = "busy"
+
+
+class SystemRefused(SessionError):
+    """The machine would not: a full disk, a read-only place, a file of the wrong kind."""
+
+    code = "system_refused"
+
+
+_BY_ERRNO = {
+    errno.ENOSPC: "free some space, then run the command again",
+    getattr(errno, "EDQUOT", errno.ENOSPC): "free some space, then run the command again",
+    errno.EROFS: "make it writable, or let GATEPASS_HOME name a directory that is",
+    errno.EMFILE: "too many files are open: raise ulimit -n, or end some programs",
+}
+
+
+def system_refused(error: OSError, doing: str = "") -> SystemRefused:
+    """What the system refused, where, and what to do about it."""
+    what = error.strerror or type(error).__name__
+    place = f"{error.filename}: " if error.filename is not None else ""
+    known = _BY_ERRNO.get(error.errno or 0)
+    usual = "see that it is yours, of the right kind, and can be read and written"
+    advice = known or (usual if place else "run: gatepass doctor")
+    return SystemRefused(f"{doing}{': ' if doing else ''}{place}{what}", advice=advice)

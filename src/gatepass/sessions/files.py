@@ -109,9 +109,11 @@ def replace(path: Path, data: bytes, mode: int = 0o600, *, durable: bool = True)
             if durable:
                 os.fsync(fd)
         rename(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk does not say of which file it speaks
         raise
     if durable:
         sync_directory(path.parent)
@@ -157,9 +159,10 @@ def try_lock(path: Path) -> int | None:
     except OSError:
         os.close(fd)
         return None
-    os.ftruncate(fd, 0)
-    os.lseek(fd, 0, os.SEEK_SET)
-    os.write(fd, f"{os.getpid()} {int(time.time())}\n".encode())  # owner line, for people (S-82)
+    with suppress(OSError):  # a full disk does not keep the lock from being ours
+        os.ftruncate(fd, 0)
+        os.lseek(fd, 0, os.SEEK_SET)
+        os.write(fd, f"{os.getpid()} {int(time.time())}\n".encode())  # owner line, for people (S-82)
     return fd
 
 

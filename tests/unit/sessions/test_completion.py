@@ -41,7 +41,7 @@ CASES: list[tuple[str, list[str]]] = [
     ("gatepass session add x role via=g", ["via=gateway"]),
     ("gatepass session add x sso-role integration=", ["integration=corp"]),
 ]
-FEW = CASES[:1] + CASES[5:8] + CASES[-2:]
+FEW = [CASES[0], CASES[5], CASES[-2]]
 """Each is a start of `gatepass`: the rest is for the long run."""
 
 

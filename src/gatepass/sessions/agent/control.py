@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,16 @@ from gatepass.errors import GatepassError
 from gatepass.sessions.agent.asker import NOBODY
 from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.agent.service import Service
-from gatepass.sessions.errors import BadInput, Locked, NeedsHuman, SessionError, Upstream, plain, scrub
+from gatepass.sessions.errors import (
+    BadInput,
+    Locked,
+    NeedsHuman,
+    SessionError,
+    Upstream,
+    plain,
+    scrub,
+    system_refused,
+)
 from gatepass.sessions.model import Credentials, Grant, IamUser, Role
 from gatepass.sessions.plan import Step
 from gatepass.sessions.shown import Shown
@@ -103,7 +113,10 @@ class Control:
                 f"operation {message.get('op')!r}: {type(error).__name__} {scrub(str(error))[:80]}"
             )
             self._send({"id": number, "ok": False, "error": _shown(wrong)})
+        except OSError as error:
+            self._send({"id": number, "ok": False, "error": _shown(system_refused(error))})
         except Exception as error:  # noqa: BLE001  the outer edge: a conversation goes on whatever a request did
+            sys.stderr.write(f"gatepass agent: {type(error).__name__}: {scrub(str(error))}\n")
             failed = Upstream(f"the agent failed ({type(error).__name__})", advice="look into its log")
             self._send({"id": number, "ok": False, "error": _shown(failed)})
         else:

@@ -24,6 +24,7 @@ from gatepass.sessions.errors import (
     StaleParent,
     Upstream,
     scrub,
+    system_refused,
 )
 from gatepass.sessions.freshness import REFRESH_WAIT_SECONDS, Verdict, judge, usable, window
 from gatepass.sessions.grants import GrantView
@@ -309,6 +310,10 @@ class Keeper:
             raise
         except CalledOff:  # a hop above was
             raise
+        except OSError as error:  # a full disk, a lock that cannot be made
+            refused = system_refused(error, f"session {name!r}")
+            self._failed(name, refused, peer)
+            raise refused from error
         except Exception as error:  # the step's boundary: a server that lies must not leave waiters hanging
             wrong = Upstream(
                 f"session {name!r}: the answer cannot be used ({type(error).__name__})",
@@ -407,8 +412,9 @@ class Keeper:
         """Said of the hop that must act, never as a bare refusal of the child (S-10)."""
         root = workspace.chain(step.session.name)[0]
         if isinstance(root.recipe, IamUser):
+            why = error.message.removeprefix(f"session {root.name!r}: ")
             return Denied(
-                f"session {root.name!r}: AWS no longer accepts its keys ({error.message})",
+                f"session {root.name!r}: AWS no longer accepts its keys ({why})",
                 advice=f"put new ones in: gatepass session secret {root.name}",
             )
         advice = (

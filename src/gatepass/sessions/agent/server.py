@@ -23,7 +23,7 @@ from gatepass.sessions.agent.protocol import (
     refusal,
 )
 from gatepass.sessions.agent.service import Service
-from gatepass.sessions.errors import BadInput, NeedsHuman, Upstream, scrub
+from gatepass.sessions.errors import BadInput, NeedsHuman, Upstream, scrub, system_refused
 
 GET_SECONDS = 55.0  # S-49
 REQUEST_SECONDS = 10.0
@@ -106,6 +106,8 @@ class Server:
             writer.write(refusal(error))
         except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             raise
+        except OSError as error:
+            writer.write(refusal(system_refused(error)))
         except Exception as error:  # noqa: BLE001  the outer edge: one line for the caller, the rest for the log
             sys.stderr.write(f"gatepass agent: {type(error).__name__}: {scrub(str(error))}\n")
             writer.write(

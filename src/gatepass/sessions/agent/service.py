@@ -121,8 +121,12 @@ class Service:
         """The integration of this name."""
         found = self.workspace().integrations.get(name)
         if found is None:
-            known = ", ".join(self.workspace().integrations) or "none yet"
-            raise BadInput(f"there is no integration {name!r}", advice=f"known: {known}")
+            known = ", ".join(self.workspace().integrations)
+            run = "integration list" if known else "integration add NAME identity-center START_URL"
+            raise BadInput(
+                f"there is no integration {name!r}; there {f'are: {known}' if known else 'is none yet'}",
+                advice=f"run: gatepass {run}",
+            )
         return found
 
     def status(self, name: str | None) -> list[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from gatepass.sessions.model import (
 )
 from gatepass.sessions.partitions import Partition, partition_of_region
 from gatepass.sessions.plan import FEDERATION, Step
+from gatepass.sessions.providers.answers import AGAIN, TooMuch, TooSlow, not_aws, read_within
 from gatepass.sessions.providers.transport import Transport
 
 ISSUER = "gatepass"
@@ -142,12 +144,19 @@ def _signin_token(url: str, query: dict[str, str]) -> str:
     request = urllib.request.Request(url, data=body, method="POST")  # noqa: S310  https, or the configured endpoint
     try:
         with urllib.request.urlopen(request, timeout=15) as response:  # noqa: S310
-            return str(json.loads(response.read(65536))["SigninToken"])
+            return str(json.loads(read_within(response, 65536))["SigninToken"])
     except urllib.error.HTTPError as error:
         raise Denied(
             f"the sign-in service refused these credentials ({error.code})", advice="start the session again"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, http.client.HTTPException, TooSlow, TooMuch) as error:
         raise Upstream(
-            f"the sign-in service gave no token ({type(error).__name__})", advice="check the network"
+            f"the sign-in service at {url} gave no answer ({_words(error)})", advice=AGAIN
         ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise not_aws(f"the sign-in service at {url} gave no token") from error
+
+
+def _words(error: BaseException) -> str:
+    """What the network said; urllib wraps it."""
+    return str(getattr(error, "reason", "") or error) or type(error).__name__

@@ -24,6 +24,7 @@ from gatepass.sessions.agent.peer import is_strangers
 from gatepass.sessions.errors import Denied, NeedsHuman, SessionError, StaleParent, Upstream
 from gatepass.sessions.model import Integration
 from gatepass.sessions.partitions import partition_of_region
+from gatepass.sessions.providers.answers import understood
 from gatepass.sessions.providers.transport import AwsRefused, Transport
 from gatepass.sessions.shown import Shown
 
@@ -124,8 +125,9 @@ class Oidc:
                 "issuerUrl": self._integration.start_url,
             }
         answer = self._call("register_client", params, "registering")
-        expires_at = from_ms(int(answer["clientSecretExpiresAt"]) * 1000)
-        return Registration(answer["clientId"], answer["clientSecret"], expires_at)
+        with understood(self._doing("registering")):
+            expires_at = from_ms(int(answer["clientSecretExpiresAt"]) * 1000)
+            return Registration(answer["clientId"], answer["clientSecret"], expires_at)
 
     def device_login(self, registration: Registration, show: Show) -> Token:
         """Show a code, wait until the person has confirmed it. Raises `Denied`, `NeedsHuman` when time runs out."""
@@ -135,11 +137,12 @@ class Oidc:
             {**client, "startUrl": self._integration.start_url},
             "starting the login",
         )
-        show(
-            Shown(_page(begun.get("verificationUriComplete") or begun["verificationUri"]), begun["userCode"])
-        )
-        interval = float(begun.get("interval") or 5)
-        ends = self._clock.monotonic() + min(float(begun["expiresIn"]), self._limit.total_seconds())
+        with understood(self._doing("starting the login")):
+            page = _page(begun.get("verificationUriComplete") or begun["verificationUri"])
+            shown = Shown(page, begun["userCode"])
+            interval = float(begun.get("interval") or 5)
+            ends = self._clock.monotonic() + min(float(begun["expiresIn"]), self._limit.total_seconds())
+        show(shown)
         while self._clock.monotonic() < ends:
             self._clock.sleep(interval)
             try:
@@ -199,12 +202,13 @@ class Oidc:
     def _create(self, registration: Registration, grant: Mapping[str, object]) -> Token:
         params = {"clientId": registration.client_id, "clientSecret": registration.client_secret, **grant}
         answer = self._call("create_token", params, "getting the token")
-        return Token(
-            answer["accessToken"],
-            self._transport.now() + timedelta(seconds=int(answer["expiresIn"])),
-            answer.get("refreshToken"),
-            registration,
-        )
+        with understood(self._doing("getting the token")):
+            return Token(
+                answer["accessToken"],
+                self._transport.now() + timedelta(seconds=int(answer["expiresIn"])),
+                answer.get("refreshToken"),
+                registration,
+            )
 
     def _endpoint(self) -> str:
         import os
@@ -214,14 +218,22 @@ class Oidc:
         given = named or os.environ.get("AWS_ENDPOINT_URL")
         return (given or f"https://oidc.{region}.{partition_of_region(region).dns_suffix}").rstrip("/")
 
+    def _doing(self, what: str) -> str:
+        return f"integration {self._integration.name!r}: {what}"
+
     def _call(self, operation: str, params: dict[str, object], doing: str) -> dict[str, Any]:
-        text = f"integration {self._integration.name!r}: {doing}"
+        text = self._doing(doing)
         try:
             return self._transport.call(
                 "sso-oidc", operation, params, region=self._integration.region, doing=text
             )
         except Denied as error:
             raise Denied(f"{text}: the login was refused", advice="log in again and confirm it") from error
+        except AwsRefused as error:
+            if error.aws_code != "InvalidRequestException" or operation == "create_token":
+                raise
+            advice = f"check its start_url and region: gatepass integration list (found {self._integration.start_url})"
+            raise AwsRefused(error.message, aws_code=error.aws_code, advice=advice) from error
         except StaleParent as error:  # of OIDC's errors only the device code's end is named so
             raise AwsRefused(error.message, aws_code="ExpiredTokenException", advice=error.advice) from error
 

@@ -7,6 +7,7 @@ from typing import Any
 from gatepass.clock import from_ms
 from gatepass.sessions.errors import Denied, StaleParent
 from gatepass.sessions.model import Credentials
+from gatepass.sessions.providers.answers import over_already, understood
 from gatepass.sessions.providers.transport import Transport
 
 PAGE = 100  # the most the portal takes
@@ -39,7 +40,7 @@ class Portal:
                 "get_role_credentials",
                 {"accountId": account_id, "roleName": role_name},
                 None,
-                f"session {name!r}: getting {role_name} in {account_id}",
+                f"getting {role_name} in {account_id} for session {name!r}",
             )
         except Denied as error:
             raise Denied(
@@ -47,15 +48,21 @@ class Portal:
                 "or it has not arrived yet",
                 advice="ask for it: gatepass request FLOW, or run: gatepass sync",
             ) from error
-        found = answer["roleCredentials"]
-        return Credentials(
-            access_key_id=found["accessKeyId"],
-            secret_access_key=found["secretAccessKey"],
-            session_token=found["sessionToken"],
-            expires_at=from_ms(int(found["expiration"])),
-            issued_at=self._transport.now(),
-            account_id=account_id,
-        )
+        doing = f"session {name!r}: getting {role_name} in {account_id}"
+        now = self._transport.now()
+        with understood(doing):
+            found = answer["roleCredentials"]
+            made = Credentials(
+                access_key_id=found["accessKeyId"],
+                secret_access_key=found["secretAccessKey"],
+                session_token=found["sessionToken"],
+                expires_at=from_ms(int(found["expiration"])),
+                issued_at=now,
+                account_id=account_id,
+            )
+        if made.expires_at is None or made.expires_at <= now:
+            raise over_already(doing, made.expires_at or now)
+        return made
 
     def logout(self) -> None:
         """End the token at the portal; quiet when it is dead already."""

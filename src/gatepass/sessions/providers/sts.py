@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gatepass.sessions.errors import Denied, NeedsHuman
+from gatepass.sessions.arn import Arn
+from gatepass.sessions.errors import Denied, NeedsHuman, Upstream
 from gatepass.sessions.learned import Learned
 from gatepass.sessions.model import HOUR, Credentials, IamUser, Role, SamlRole, WebIdentity
+from gatepass.sessions.providers.answers import NOT_AWS, over_already, understood
 from gatepass.sessions.providers.transport import AwsRefused, Transport
 
 EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
@@ -41,8 +43,8 @@ class Sts:
         """A token for the IAM user itself. Raises `NeedsHuman` for a refused code, `Denied`, `Upstream`."""
         params: dict[str, object] = {"DurationSeconds": int(lasts.total_seconds())}
         doing = f"session {name!r}: getting a session token"
-        answer = self._call("get_session_token", {**params, **_mfa_params(mfa)}, keys, doing, mfa)
-        return _credentials(answer, self._transport.now())
+        answer = self._call("get_session_token", {**params, **_mfa_params(mfa)}, keys, doing, mfa, name)
+        return self._issued(answer, doing)
 
     def federated_user(
         self, recipe: IamUser, user_name: str, keys: Credentials, lasts: timedelta, name: str
@@ -60,9 +62,7 @@ class Sts:
             **_policy_arns(recipe.console_policy_arns),
         }
         doing = f"session {name!r}: getting a federation token for the console"
-        return _credentials(
-            self._call("get_federation_token", params, keys, doing, None), self._transport.now()
-        )
+        return self._issued(self._call("get_federation_token", params, keys, doing, None, name), doing)
 
     def role(
         self, recipe: Role, session_name: str, via: Credentials, mfa: Mfa | None, lasts: timedelta, name: str
@@ -75,9 +75,9 @@ class Sts:
         doing = f"session {name!r}: assuming {recipe.role_arn}"
         arn = str(recipe.role_arn)
         answer = self._lasting(
-            arn, lasts, lambda p: self._call("assume_role", {**params, **p}, via, doing, mfa), mfa
+            arn, lasts, lambda p: self._call("assume_role", {**params, **p}, via, doing, mfa, name), mfa
         )
-        return _credentials(answer, self._transport.now())
+        return self._issued(answer, doing, recipe.role_arn)
 
     def role_with_policy(
         self, recipe: Role, session_name: str, via: Credentials, policy: str, name: str
@@ -85,7 +85,7 @@ class Sts:
         """The role for 15 minutes under a session policy that ends it earlier (S-54)."""
         params = {**_role_params(recipe, session_name), "Policy": policy, "DurationSeconds": 900}
         doing = f"session {name!r}: assuming {recipe.role_arn}"
-        return _credentials(self._call("assume_role", params, via, doing, None), self._transport.now())
+        return self._issued(self._call("assume_role", params, via, doing, None, name), doing, recipe.role_arn)
 
     def saml_role(
         self, recipe: SamlRole, assertion: str, lasts: timedelta, name: str, not_after: datetime | None
@@ -102,9 +102,11 @@ class Sts:
         doing = f"session {name!r}: assuming {recipe.role_arn} with a SAML assertion"
         arn = str(recipe.role_arn)
         answer = self._lasting(
-            arn, lasts, lambda p: self._call("assume_role_with_saml", {**params, **p}, None, doing, None)
+            arn,
+            lasts,
+            lambda p: self._call("assume_role_with_saml", {**params, **p}, None, doing, None, name),
         )
-        return _credentials(answer, self._transport.now())
+        return self._issued(answer, doing, recipe.role_arn)
 
     def web_identity_role(
         self, recipe: WebIdentity, session_name: str, token: str, lasts: timedelta, name: str
@@ -120,16 +122,40 @@ class Sts:
         answer = self._lasting(
             arn,
             lasts,
-            lambda p: self._call("assume_role_with_web_identity", {**params, **p}, None, doing, None),
+            lambda p: self._call("assume_role_with_web_identity", {**params, **p}, None, doing, None, name),
         )
-        return _credentials(answer, self._transport.now())
+        return self._issued(answer, doing, recipe.role_arn)
 
     def caller(self, credentials: Credentials, name: str) -> dict[str, str]:
         """Account, ARN and user id behind the credentials."""
         answer = self._call(
-            "get_caller_identity", {}, credentials, f"session {name!r}: asking who this is", None
+            "get_caller_identity", {}, credentials, f"session {name!r}: asking who this is", None, name
         )
-        return {"account": answer["Account"], "arn": answer["Arn"], "user_id": answer["UserId"]}
+        with understood(f"session {name!r}: asking who this is"):
+            return {"account": answer["Account"], "arn": answer["Arn"], "user_id": answer["UserId"]}
+
+    def _issued(self, answer: Mapping[str, Any], doing: str, role: Arn | None = None) -> Credentials:
+        """The set of an answer. Raises `Upstream` for one that is no set, is over already, or of another account."""
+        now = self._transport.now()
+        with understood(doing):
+            found = answer["Credentials"]
+            arn = str(answer.get("AssumedRoleUser", {}).get("Arn", ""))
+            made = Credentials(
+                access_key_id=str(found["AccessKeyId"]),
+                secret_access_key=str(found["SecretAccessKey"]),
+                session_token=str(found["SessionToken"]),
+                expires_at=found["Expiration"].astimezone(UTC),
+                issued_at=now,
+                account_id=arn.split(":")[4] if arn.count(":") >= 5 else None,
+            )
+        if made.expires_at is None or made.expires_at <= now:
+            raise over_already(doing, made.expires_at or now)
+        if role is not None and made.account_id not in (None, role.account):
+            raise Upstream(
+                f"{doing}: the credentials that came are of account {made.account_id}; they were thrown away",
+                advice=NOT_AWS,
+            )
+        return made
 
     def _lasting(
         self,
@@ -158,16 +184,24 @@ class Sts:
         credentials: Credentials | None,
         doing: str,
         mfa: Mfa | None,
+        name: str,
     ) -> dict[str, Any]:
         try:
             return self._transport.call(
                 "sts", operation, params, region=self._region, credentials=credentials, doing=doing
             )
+        except AwsRefused as error:
+            if error.aws_code != "SignatureDoesNotMatch" or operation not in _BY_USERS:
+                raise
+            advice = (
+                f"check this machine's clock; then put the access key in anew: gatepass session secret {name}"
+            )
+            raise AwsRefused(error.message, aws_code=error.aws_code, advice=advice) from error
         except Denied as error:
             if mfa is not None and "MultiFactorAuthentication" in error.message:
                 raise NeedsHuman(
                     f"{doing}: the MFA code of {mfa.serial} was refused",
-                    advice="wait for the next code, then start the session again",
+                    advice=f"wait for the next code, then run: gatepass session start {name}",
                     state="needs-mfa",
                 ) from error
             if operation == "get_federation_token":
@@ -177,6 +211,7 @@ class Sts:
             raise
 
 
+_BY_USERS = ("get_session_token", "get_federation_token")
 _REFUSED = (
     "the role must trust the caller and the caller's policies allow it; "
     "compare external_id, mfa_serial and role_arn of the session with the role's trust policy"
@@ -213,16 +248,3 @@ def _role_params(recipe: Role, session_name: str) -> dict[str, object]:
         "SourceIdentity": recipe.source_identity,
     }
     return params | {key: value for key, value in optional.items() if value}
-
-
-def _credentials(answer: Mapping[str, Any], now: datetime) -> Credentials:
-    found = answer["Credentials"]
-    arn = str(answer.get("AssumedRoleUser", {}).get("Arn", ""))
-    return Credentials(
-        access_key_id=found["AccessKeyId"],
-        secret_access_key=found["SecretAccessKey"],
-        session_token=found["SessionToken"],
-        expires_at=found["Expiration"].astimezone(UTC),
-        issued_at=now,
-        account_id=arn.split(":")[4] if arn.count(":") >= 5 else None,
-    )

@@ -21,6 +21,7 @@ from gatepass.sessions.errors import (
     scrub,
 )
 from gatepass.sessions.model import Credentials
+from gatepass.sessions.providers.answers import bound, no_answer, not_aws
 
 WARN_SKEW = timedelta(seconds=60)
 CORRECT_SKEW = timedelta(minutes=4)
@@ -34,7 +35,7 @@ _STALE = {
 _DENIED = {"AccessDenied", "AccessDeniedException", "ForbiddenException", "UnauthorizedOperation"}
 _CLOCK = {"SignatureDoesNotMatch", "RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException"}
 _ADVICE = {
-    "SignatureDoesNotMatch": "check the machine's clock and the secret key",
+    "SignatureDoesNotMatch": "check the machine's clock; then put the access key in anew: gatepass session secret NAME",
     "RegionDisabledException": "the account has not enabled this region: set another region on the session",
     "MalformedPolicyDocument": "correct the session's policy",
     "PackedPolicyTooLarge": "shorten the session's policy and tags",
@@ -120,6 +121,7 @@ class Transport:
     ) -> dict[str, Any]:
         """The answer of one operation; unsigned without credentials. Raises a `SessionError` with `doing` in it."""
         from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+        from botocore.parsers import ResponseParserError
 
         try:
             try:
@@ -133,10 +135,9 @@ class Transport:
         except ParamValidationError as error:
             raise BadInput(f"{doing}: {scrub(str(error))}") from error
         except BotoCoreError as error:
-            raise Upstream(
-                f"{doing}: no answer from {service} in {region} ({type(error).__name__})",
-                advice="check the network and proxy, then try again",
-            ) from error
+            raise no_answer(error, doing, f"{service} in {region}") from error
+        except (ResponseParserError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise not_aws(doing) from error  # botocore's parsers stumble over what no service sends
 
     def _once(
         self,
@@ -146,7 +147,13 @@ class Transport:
         region: str,
         credentials: Credentials | None,
     ) -> dict[str, Any]:
-        answer: dict[str, Any] = getattr(self._client(service, region, credentials), operation)(**params)
+        """The answer of one try. Raises botocore's errors, and `LookupError` for one that has nothing of its form."""
+        client = self._client(service, region, credentials)
+        answer: dict[str, Any] = getattr(client, operation)(**params)
+        model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
+        members = model.output_shape.members if model.output_shape is not None else {}
+        if members and not members.keys() & answer.keys():
+            raise LookupError(operation)
         return answer
 
     def _was_the_clock(self, response: Mapping[str, Any]) -> bool:
@@ -189,6 +196,7 @@ class Transport:
                 config=config,
             )
         client.meta.events.register("after-call", self._learn_skew)
+        client.meta.events.register("before-send", bound(client._endpoint.http_session.send))
         return client
 
     def _botocore(self) -> Any:
@@ -221,12 +229,31 @@ class Transport:
     def _explained(response: Mapping[str, Any], doing: str) -> SessionError:
         error = response.get("Error", {})
         code, message = str(error.get("Code", "?")), scrub(str(error.get("Message", "")))
+        status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if code == "?" or code.isdecimal():  # no service's: something before it answered
+            return _from_between(status, doing)
         text = f"{doing}: AWS says {code}" + (f" ({message})" if message else "")
         if code in _STALE:
             return StaleParent(text, advice="log in or start the session again")
         if code in _DENIED:
             return Denied(text)
-        return AwsRefused(text, aws_code=code, advice=_ADVICE.get(code, ""))
+        later = "wait a little, then run the command again" if status >= 500 else ""
+        return AwsRefused(text, aws_code=code, advice=_ADVICE.get(code, later))
+
+
+def _from_between(status: int, doing: str) -> SessionError:
+    if status == 407:
+        return Upstream(
+            f"{doing}: the proxy wants a login (HTTP 407)",
+            advice="put user and password into HTTPS_PROXY, then run the command again",
+        )
+    if status >= 500 or status == 429:
+        return AwsRefused(
+            f"{doing}: AWS, or a proxy before it, failed (HTTP {status})",
+            aws_code=str(status),
+            advice="wait a little, then run the command again",
+        )
+    return not_aws(f"{doing}: HTTP {status}")
 
 
 def _sign_with(now: Callable[[], datetime]) -> None:

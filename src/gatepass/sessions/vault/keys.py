@@ -173,7 +173,10 @@ def keyfile_key(path: Path) -> bytearray:
     try:
         return decode_key(read_private(path).decode("ascii", "replace"), str(path))
     except FileNotFoundError as error:
-        raise Locked(f"the vault's key file {path} is missing", advice="put it back") from error
+        raise Locked(
+            f"the vault's key file {path} is missing",
+            advice="put it back, or start anew: gatepass vault init --replace",
+        ) from error
 
 
 def write_keyfile(path: Path, key: bytearray) -> Provider:
@@ -195,7 +198,10 @@ def decode_key(text: str, source: str) -> bytearray:
             continue
         if len(key) == KEY_BYTES:
             return key
-    raise BadInput(f"{source} is not a key: 32 bytes as base64 or hexadecimal", advice="openssl rand -hex 32")
+    raise BadInput(
+        f"{source} is not a key: 32 bytes as base64 or hexadecimal",
+        advice="put the right one back, or start anew: gatepass vault init --replace",
+    )
 
 
 def key_for(provider: Provider, ask: Ask, *, person: bool = True) -> bytearray:
