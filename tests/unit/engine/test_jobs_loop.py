@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gatepass.engine.jobs_loop import GENERATIONS, Due, JobLoop, Pace
+from gatepass.engine.jobs_loop import CONCLUSION, GENERATIONS, Due, JobLoop, Pace
 from gatepass.store import Store, open_store
 from gatepass.store.jobs import ItemState, Job, JobItem
 from gatepass.testing.clock import VirtualClock
@@ -201,3 +201,18 @@ def test_finished_work_is_forgotten_once_a_day(lab: Lab) -> None:
     lab.add((1, "a"))
     lab.round(), lab.round(60), lab.round(3600 * 24)
     assert len(lab.runner.forgotten) == 2
+
+
+def test_the_conclusion_is_never_left_out_whatever_became_of_the_rest(lab: Lab) -> None:
+    lab.add((1, "a"), (2, "a"), (3, CONCLUSION))
+    lab.round()
+    lab.end(1, "a", complete=False, stops=True)
+    assert lab.round()[2, "a"].state is ItemState.SKIPPED
+    assert lab.round()[3, CONCLUSION].state is ItemState.QUEUED
+
+
+def test_what_is_scheduled_is_made_before_the_round_looks(lab: Lab) -> None:
+    lab.loop = JobLoop(
+        lab.store, lab.clock, "w1", lab.begin, Pace(), shared=True, schedule=lambda: lab.add((1, "a"))
+    )
+    assert lab.round()[1, "a"].state is ItemState.QUEUED
