@@ -19,7 +19,7 @@ from gatepass.teams.guard import lockouts
 from gatepass.teams.halfway import is_halfway, parts_of
 from gatepass.teams.kinds import PROTECT, REVOKED, Field, Kind, fingerprint, owned
 from gatepass.teams.live import Live, ours_to_touch
-from gatepass.teams.meaning import Meaning, candidates_of, meaning
+from gatepass.teams.meaning import Meaning, candidates_of, lets_in, meaning
 from gatepass.teams.model import Compiled, Document, Role
 from gatepass.teams.moving import between
 from gatepass.teams.patterns import arn_account
@@ -320,14 +320,19 @@ def _dangling(live: Live, changes: tuple[Change, ...]) -> dict[str, tuple[str, .
 
 
 def _foreign(wanted: Compiled, live: Live, estate: str) -> tuple[str, ...]:
-    """Live roles that nobody declares and that trust one of our teams by name (T-88)."""
-    teams = [role.arn for role in wanted.resources.roles if role.kind == "team"]
+    """Live roles that nobody declares and that trust one of our teams by name, or by a pattern over names (T-88)."""
+    teams = [role for role in wanted.resources.roles if role.kind == "team"]
     declared = {role.arn for role in wanted.resources.roles}
     found = []
     for role in live.resources.roles:
         if role.arn in declared or not ours_to_touch(role) or owned(role.tags, estate):
             continue
         written = json.dumps(role.trust)
-        if any(f'"{arn}"' in written for arn in teams):
+        if any(f'"{team.arn}"' in written or _by_pattern(role.trust, written, team) for team in teams):
             found.append(role.arn)
     return tuple(sorted(found))
+
+
+def _by_pattern(trust: Document, written: str, team: Role) -> bool:
+    """Whether a trust that speaks of roles of the team's account, and not of the account alone, lets the team in."""
+    return f":{team.account.id}:role/" in written and "*" in written and lets_in(trust, team.arn)

@@ -105,17 +105,29 @@ def test_t88_foreign_trust_dangling_and_deleted_are_told_each_as_what_it_is(lab:
     trust = lab.trust(A, "deployer")
     lab.by_hand(C, "DeleteRole", RoleName="deployer")
     lab.by_hand(C, "CreateRole", RoleName="backdoor", AssumeRolePolicyDocument=_trusting(PLATFORM))
+    lab.by_hand(C, "CreateRole", RoleName="by-pattern", AssumeRolePolicyDocument=_by_pattern("plat*"))
+    lab.by_hand(C, "CreateRole", RoleName="of-others", AssumeRolePolicyDocument=_by_pattern("other*"))
     lab.by_hand(A, "CreateRole", RoleName="short-lived", AssumeRolePolicyDocument=_trusting(PLATFORM))
     lab.let_in(A, "deployer", f"arn:aws:iam::{A}:role/short-lived")
     lab.by_hand(A, "DeleteRole", RoleName="short-lived")
     told = lab.after()
     assert f"foreign trust: arn:aws:iam::{C}:role/backdoor" in told
     assert f"gatepass teams who-can backdoor@{C} --state live" in told
+    assert f"foreign trust: arn:aws:iam::{C}:role/by-pattern" in told
+    assert "of-others" not in told
     assert f"deleted: {C}/role/deployer" in told
     assert f"dangling principal: arn:aws:iam::{A}:role/deployer in many/a000 (AROA" in told
     assert lab.after() == ""
     lab.put_back(A, "deployer", trust)
     assert "gone: dangling principal" in lab.after()
+
+
+def _by_pattern(names: str) -> str:
+    """A trust that names no role of the identity account, and lets in those called so."""
+    condition = {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{IDENTITY}:role/{names}"}}
+    root = {"AWS": f"arn:aws:iam::{IDENTITY}:root"}
+    allow = {"Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole", "Condition": condition}
+    return json.dumps({"Version": "2012-10-17", "Statement": [allow]})
 
 
 def _trusting(arn: str) -> str:
