@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 import threading
 import time
@@ -22,6 +23,7 @@ from gatepass.engine.pacing import StorePacer
 from gatepass.engine.points import Point, nothing
 from gatepass.engine.ports import Ports
 from gatepass.engine.questions import Questions
+from gatepass.engine.room import Room
 from gatepass.engine.settings import EngineSettings
 from gatepass.engine.silence import Silence
 from gatepass.engine.step import Step, StepParts
@@ -37,6 +39,8 @@ _CLOCKS = timedelta(seconds=10)
 _TIDY = timedelta(hours=1)
 _MISSED = 3
 """Beats that a worker misses before it counts as silent."""
+_SOON = timedelta(seconds=5)
+"""What this process left to be due within so long is looked for at its moment, not at the next poll."""
 _MANY = 10_000
 """A tick that handles so many facts goes round in circles: better to say so than to hang."""
 
@@ -74,11 +78,13 @@ class Engine:
     ) -> None:
         self.core = core
         store, clock, settings = core.store, core.clock, core.settings
+        self._room = Room(settings.outstanding - settings.spare, settings.poll)
         self._parts = StepParts(
             store=store,
             clock=clock,
             looking=Looking(strategies, clock),
             pacer=core.pacer,
+            room=self._room,
             brake=core.brake,
             gate=ports.gate,
             announcer=ports.announcer,
@@ -114,6 +120,7 @@ class Engine:
         self._counting = threading.Lock()
         self._settled = 0
         self._busy = 0
+        self._soon: list[datetime] = []
 
     # -- one round, no threads
 
@@ -141,6 +148,7 @@ class Engine:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; then finish the steps in hand, publish a checkpoint and return."""
         self.core.timekeeper.begin()
+        self._room.share(self.core.settings.threads, self.core.settings.slot_patience)
         woken = {"questions": self._questions.once, "messages": self._messages.once}
         names = woken | {"sweep": self._sweep.once, "chores": self._chores.once, "beats": self._beats.once}
         nudges = {name: threading.Event() for name in names}
@@ -167,7 +175,7 @@ class Engine:
         poll = self.core.settings.poll.total_seconds()
         if not self._idle.acquire(timeout=poll):
             return
-        room = 1
+        room, looked_at = 1, self.core.clock.now()
         while room < self.core.settings.threads and self._idle.acquire(blocking=False):
             room += 1
         claimed: Sequence[ClaimedFact] = ()
@@ -183,9 +191,18 @@ class Engine:
             self._idle.release()
         for each in claimed:
             pool.submit(self._settle_one, each)
-        if not claimed and self._wait(poll):
+        if not claimed and self._wait(self._until_due(looked_at, poll)):
             for nudge in self._nudges:
                 nudge.set()
+
+    def _until_due(self, looked_at: datetime, poll: float) -> float:
+        """How long to wait when nothing was due at that moment."""
+        with self._counting:
+            while self._soon and self._soon[0] <= looked_at:
+                heapq.heappop(self._soon)
+            if not self._soon:
+                return poll
+            return min(poll, max(0.0, (self._soon[0] - self.core.clock.now()).total_seconds()))
 
     def _wait(self, poll: float) -> bool:
         """Whether somebody woke us; a waker that cannot wait is made up for by the poll."""
@@ -199,12 +216,16 @@ class Engine:
     def _settle_one(self, claimed: ClaimedFact) -> None:
         with self._counting:
             self._busy += 1
+        step = Step(self._parts, claimed)
         try:
-            Step(self._parts, claimed).settle()
+            step.settle()
         finally:
+            soon, due = self.core.clock.now() + _SOON, step.due_at
             with self._counting:
                 self._busy -= 1
                 self._settled += 1
+                if due is not None and due < soon:
+                    heapq.heappush(self._soon, due)
             self._idle.release()
 
     def _repeat(
@@ -227,8 +248,9 @@ class Engine:
     # -- parts
 
     def _claim(self, room: int) -> Sequence[ClaimedFact]:
-        settings = self.core.settings
-        return self.core.store.claim_due(settings.worker, self.core.clock.now(), room, settings.lease)
+        settings, now = self.core.settings, self.core.clock.now()
+        full = self._room.full(now)
+        return self.core.store.claim_due(settings.worker, now, room, settings.lease, full=full)
 
     def _beat(self) -> None:
         """Say that we live; and take over, before their leases end, the facts of those who do not say it any more.

@@ -29,6 +29,7 @@ from gatepass.engine.looking import Look, Looking
 from gatepass.engine.pacing import StorePacer
 from gatepass.engine.points import CLAIMED, DECIDED, DECIDING, RESULT, Point
 from gatepass.engine.ports import Alarms, Announcer, Gate
+from gatepass.engine.room import NoPlace, NoRoom, Room
 from gatepass.engine.settings import EngineSettings
 from gatepass.errors import Bug, Conflict, GatepassError, Unavailable
 from gatepass.store import ClaimedFact, LeaseLost, Store, Tx
@@ -39,6 +40,8 @@ A = TypeVar("A")
 
 Decide = Callable[[Situation], Plan]
 
+_LOOK_FOR_A_PLACE = 0.1
+"""Seconds between two looks of a step that waits for a place."""
 _NUMBERS = itertools.count()
 """Attempts of one millisecond are told apart, and stay in their order, by this."""
 
@@ -51,6 +54,7 @@ class StepParts:
     clock: Clock
     looking: Looking
     pacer: StorePacer
+    room: Room
     brake: Brake
     gate: Gate
     announcer: Announcer
@@ -58,14 +62,6 @@ class StepParts:
     settings: EngineSettings
     point: Point
     dice: Random
-
-
-class NoRoom(Exception):
-    """The call cannot be made now; nothing was committed for it. `until` is when it may."""
-
-    def __init__(self, until: datetime) -> None:
-        super().__init__("no room for one more call")
-        self.until = until
 
 
 class Step:
@@ -85,6 +81,11 @@ class Step:
         """Settle what the sweep read, although nothing was due."""
         self._guarded(lambda: self._follow(self._decide_on(look)))
 
+    @property
+    def due_at(self) -> datetime | None:
+        """When the fact is due again, as far as this step knows."""
+        return self._fact.due_at
+
     # -- the steps
 
     def _begin(self) -> Plan:
@@ -94,8 +95,10 @@ class Step:
             now = self._parts.clock.now()
             with self._parts.store.read() as view:
                 grants = view.facts.grants_on(fact.key)
+                running = view.facts.outstanding(fact.key.scope)
             if grants and all(g.state is GrantState.WAITING and now <= g.start_by for g in grants):
-                return self._read()
+                with self._parts.room.coming(fact.key.scope, running, now):
+                    return self._looked(self._look, self._decide_when_there_is_room)
         return self._decide(settle.due)
 
     def _follow(self, plan: Plan) -> None:
@@ -109,7 +112,22 @@ class Step:
                     plan = self._send(plan)
 
     def _read(self) -> Plan:
-        return self._looked(lambda: self._parts.looking.read(self._fact), self._decide_on)
+        return self._looked(self._look, self._decide_on)
+
+    def _look(self) -> Look:
+        return self._parts.looking.read(self._fact)
+
+    def _decide_when_there_is_room(self, look: Look) -> Plan:
+        """A step that was let read ahead of its place waits a little for it, and so need not read again."""
+        clock = self._parts.clock
+        with self._parts.room.waiting() as patience:
+            until = min(look.until, clock.now() + patience)
+            while clock.now() < until:
+                try:
+                    return self._decide_on(look)
+                except NoPlace:
+                    clock.sleep(_LOOK_FOR_A_PLACE)
+            return self._decide_on(look)
 
     def _decide_on(self, look: Look) -> Plan:
         """What a reading leads to, unless the process slept over it: what was true then may be long over."""
@@ -192,7 +210,10 @@ class Step:
         self._watch(plan)
         self._fact, self._claimed = plan.fact, replace(self._claimed, lease=kept)
         parts.point(f"{DECIDED} of {plan.next}")
-        if plan.moves:
+        freed = any(not attempt.inflight for attempt in plan.attempts)
+        if freed:
+            parts.room.freed(plan.fact.key.scope)
+        if plan.moves or freed:
             parts.store.wake()
         return plan
 
@@ -221,7 +242,7 @@ class Step:
         scope = plan.fact.key.scope
         cap = settings.outstanding if attempt.verb is Verb.REVOKE else settings.outstanding - settings.spare
         if not tx.facts.reserve_outstanding(scope, attempt.id, cap):
-            raise NoRoom(now + settings.limits.poll)
+            raise NoPlace(now + settings.limits.poll)
         slot = tx.take_slot(scope, now, settings.slot_patience, settings.pace)
         if not slot.taken:
             raise NoRoom(slot.at)

@@ -7,7 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql import ClauseElement
 
 from gatepass.access.events import Event
@@ -72,6 +84,12 @@ class FactReads:
         """Every open attempt on the fact, and all with an intent at or after `since`; oldest first."""
         rows = self._link.all(_ATTEMPTS_ON, {"fact": key.text, "since": to_ms(since)})
         return tuple(attempt_from(row) for row in rows)
+
+    def outstanding(self, scope: str) -> int:
+        """How many operations of ours are in flight at an instance."""
+        counted = self._link.one(_OTHERS, {"in_scope": scope, "but": ""})
+        assert counted is not None
+        return int(counted["n"])
 
     def places(self, since: datetime) -> frozenset[str]:
         """Through which kept connectors something is still to be reached: what is ours, what an open grant is on, and
@@ -228,10 +246,16 @@ LEASED_FACTS = Leased(
         facts.c.priority == bindparam("kind"),
         facts.c.due_at <= bindparam("now"),
         facts.c.lease_until <= bindparam("now"),
+        bindparam("full", type_=Text).notlike("%|" + facts.c.scope + "|%"),
     )
     .order_by(facts.c.due_at)
     .limit(bindparam("room")),
 )
+
+
+def scopes_text(scopes: Iterable[str]) -> str:
+    """Scopes as claims leave them out."""
+    return "".join(f"|{scope}|" for scope in scopes)
 
 
 def lock_instance(link: Link, scope: str) -> Row:

@@ -32,7 +32,7 @@ from gatepass.store.audit import Audit, AuditReads
 from gatepass.store.claims import Slot
 from gatepass.store.engines import BadDatabase, Engines, SoleOwner, Turns, check_durable, make_engines
 from gatepass.store.estates import EstateReads, Estates
-from gatepass.store.facts import LEASED_FACTS, ClaimedFact, FactReads, Facts
+from gatepass.store.facts import LEASED_FACTS, ClaimedFact, FactReads, Facts, scopes_text
 from gatepass.store.fleet import Fleet, FleetReads
 from gatepass.store.jobs import JobReads, Jobs
 from gatepass.store.leases import Lease, Leased
@@ -48,7 +48,7 @@ from gatepass.store.outbox import (
 )
 from gatepass.store.people import People, PeopleReads
 from gatepass.store.requests import LEASED_REQUESTS, ClaimedRequest, RequestReads, Requests
-from gatepass.store.rows import fact_from, request_from
+from gatepass.store.rows import GIVE, fact_from, request_from
 from gatepass.store.schema import migrate
 from gatepass.store.wake import LocalWaker, PostgresWaker, Waker
 
@@ -141,10 +141,13 @@ class Store:
         with self._look() as link:
             yield View(link)
 
-    def claim_due(self, worker: str, now: datetime, room: int, lease: timedelta) -> tuple[ClaimedFact, ...]:
+    def claim_due(
+        self, worker: str, now: datetime, room: int, lease: timedelta, *, full: Collection[str] = ()
+    ) -> tuple[ClaimedFact, ...]:
         """At most `room` facts that are due, nobody else's for `lease`: take-backs, then polls, then grants.
 
-        Claim no more than there are idle threads: a row that waits in a queue burns its lease.
+        Claim no more than there are idle threads: a row that waits in a queue burns its lease. `full`: scopes at which
+        nothing new can begin now; what waits there is left out, so that it holds up nobody's elsewhere.
         """
         with self._look() as link:
             kinds = claims.kinds_due(link, now)
@@ -155,7 +158,8 @@ class Store:
         with self._passing() as link:
             for kind in kinds:
                 if len(rows) < room:
-                    rows += LEASED_FACTS.claim_due(link, asked, now, room - len(rows), kind=kind)
+                    but = scopes_text(full if kind == GIVE else ())
+                    rows += LEASED_FACTS.claim_due(link, asked, now, room - len(rows), kind=kind, full=but)
         return _claimed_facts(rows, asked)
 
     def claim_sweep(

@@ -50,6 +50,21 @@ class ClaimCases:
         found = lab.store.claim_due("w1", lab.clock.now(), 3, LEASE)
         assert [c.fact.key for c in found] == [key("back"), key("poll"), key("wait0")]
 
+    def test_what_waits_to_begin_where_there_is_no_room_is_left_out_and_take_backs_are_not(
+        self, lab: StoreLab
+    ) -> None:
+        """It holds up nobody's at another instance, however many wait longer."""
+        here, there = key().scope, key(instance="i2")
+        settle(lab, key("back"), FactState.CREATING, ours=True)
+        settle(lab, key("back"), FactState.PRESENT, ours=True)
+        due(lab, key("back"), *(key(f"wait{number}") for number in range(5)))
+        lab.clock.advance(timedelta(seconds=1))
+        due(lab, there)
+        found = lab.store.claim_due("w1", lab.clock.now(), 2, LEASE, full=[here, "another"])
+        assert [c.fact.key for c in found] == [key("back"), there]
+        assert lab.store.claim_due("w1", lab.clock.now(), 10, LEASE, full=[here, "another"]) == ()
+        assert len(lab.store.claim_due("w1", lab.clock.now(), 10, LEASE, full=["another"])) == 5
+
     def test_a_claimed_fact_is_nobody_elses_until_the_lease_ends(self, lab: StoreLab) -> None:
         due(lab, key())
         first = claim(lab, "first")

@@ -219,6 +219,8 @@ class FactCases:
         assert sorted(answers) == [False] * 5 + [True] * 3
         with lab.store.read() as view:
             (backlog,) = view.fleet.backlog(lab.clock.now())
+            assert view.facts.outstanding(key().scope) == 3
+            assert view.facts.outstanding("another") == 0
         assert backlog.inflight == 3
 
     def test_two_grants_that_end_at_once_leave_one_to_take_back(self, lab: StoreLab) -> None:
