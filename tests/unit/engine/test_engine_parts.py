@@ -479,10 +479,10 @@ def test_no_error_of_the_store_ends_the_loop_that_takes_back(tmp_path: Path) -> 
     grant, claim, wait = lab.give(lab.group_key()), lab.store.claim_due, lab.store.wait
     faults = [RuntimeError("claim"), GatepassError("claim"), RuntimeError("wait")]
 
-    def faulty_claim(*args: Any) -> Sequence[ClaimedFact]:
+    def faulty_claim(*args: Any, **named: Any) -> Sequence[ClaimedFact]:
         if faults and str(faults[0]) == "claim":
             raise faults.pop(0)
-        return claim(*args)
+        return claim(*args, **named)
 
     def faulty_wait(timeout: float) -> bool:
         if faults and str(faults[0]) == "wait":
