@@ -101,6 +101,16 @@ def test_slack_2_a_replay_is_refused(asked: SlackLab) -> None:
     assert [asked.post(body, headers)[0] for _ in range(3)] == [200, 401, 401]
 
 
+def test_slack_2_a_process_remembers_by_itself(asked: SlackLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is asked for others' deliveries, as far as it answers in time; one's own are refused without it."""
+    route = asked.whole.parts.faces.route
+    assert route is not None
+    monkeypatch.setattr(route, "_first", lambda signature: True)
+    body = _press(asked, "U0BEN", _value(asked))
+    headers = sign(asked.slack, body)
+    assert [asked.post(body, headers)[0] for _ in range(3)] == [200, 401, 401]
+
+
 def test_slack_2_i9_a_replay_to_another_process_is_refused(
     tmp_path: Path, slack_server: SlackServer, postgres_database: DatabaseMaker
 ) -> None:
