@@ -16,7 +16,7 @@ from tests.installation import Whole
 
 from gatepass.access.decide import Refused
 from gatepass.access.requests import Answer, Request
-from gatepass.desk import Ask, BadAsk, Caller, Said
+from gatepass.desk import Ask, BadAsk, Caller, Said, forms
 from gatepass.desk.office import Scope
 from gatepass.estate.fields import Code
 from gatepass.estate.model import Decide, Flow, Rule
@@ -101,6 +101,39 @@ def test_the_seed_s_dynamic_flow_offers_asks_gives_and_takes_back(place: Place) 
 def test_what_the_reducer_did_not_offer_is_refused_I10(place: Place, account: str) -> None:
     with pytest.raises(BadAsk, match="account_id"):
         place.ask("account-by-choice", "tenant_bar-read-only-anywhere", account_id=account)
+
+
+OFFERS_STRANGERS = """
+from sym.sdk.annotations import prefetch
+from sym.sdk.field_option import FieldOption
+
+
+@prefetch(field_name="account_id")
+def get_account_ids(event):
+    return [FieldOption(value=each, label=each) for each in ("777777777777", "111111111111", "333333333333")]
+"""
+
+
+@pytest.mark.parametrize("account", ["111111111111", "333333333333"])
+def test_an_account_of_another_organization_is_not_offered_whatever_code_says_I12(
+    place: Place, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Impl 5, security.md 28: what code offers is cut down to what the organization owns, when it is shown and again
+    when it is asked for: here as if the first had not been."""
+    flow = place.whole.estate.flows["account-by-choice"]
+    code = replace(flow, name="widens", implementation=Code("impls/widens.py", OFFERS_STRANGERS, "0" * 64))
+    estate = replace(place.whole.estate, flows={**place.whole.estate.flows, "widens": code})
+    place.whole.parts.applying.apply("test", estate)
+    ask = Ask("widens", target="tenant_bar-read-only-anywhere")
+    shown = place.desk.form(ANA, ask).options["account_id"].options
+    assert {each.value for each in shown} <= {"777777777777"}
+    with pytest.raises(BadAsk, match="account_id"):
+        place.ask("widens", "tenant_bar-read-only-anywhere", account_id=account)
+    with place.whole.parts.store.write() as tx:
+        tx.estates.offer("ana", "widens", "account_id", {account: "as if it had been shown"})
+    monkeypatch.setattr(forms.Forms, "_keep", lambda *_: None)
+    with pytest.raises(BadAsk, match="account_id"):
+        place.ask("widens", "tenant_bar-read-only-anywhere", account_id=account)
 
 
 PERMISSIONS = """

@@ -18,6 +18,9 @@ from tests.unit.slack.slack_lab import TEAM, SlackLab, lab
 
 from gatepass.app.serve import application
 from gatepass.desk import Caller
+from gatepass.slack.settings import SlackSettings
+from gatepass.slack.visitors import Visitors
+from gatepass.testing.clock import VirtualClock
 from gatepass.testing.slack_hands import sign
 from gatepass.testing.slack_server import SlackServer
 
@@ -205,6 +208,26 @@ def test_slack_7_other_workspaces_are_refused(unmoved: SlackLab, more: dict[str,
     body = _press(unmoved, "U0BEN", _value(unmoved), **more)
     headers = sign(unmoved.slack, body)
     assert ":warning:" in unmoved.told_after("ben", lambda: unmoved.post(body, headers))
+
+
+@pytest.mark.parametrize(
+    ("team", "body", "ours"),
+    [
+        (TEAM, {"enterprise": {"id": "E0OURS"}}, True),
+        (TEAM, {}, True),
+        (TEAM, {"enterprise": {"id": "E0OTHER"}}, False),
+        (TEAM, {"enterprise_id": "E0OTHER"}, False),
+        ("", {"enterprise_id": "E0OURS"}, True),
+        ("", {"enterprise_id": "E0OTHER"}, False),
+        ("", {}, False),
+        ("T0OTHER", {"enterprise": {"id": "E0OURS"}}, False),
+    ],
+)
+def test_slack_7_an_enterprise_is_one_too(team: str, body: dict[str, Any], ours: bool) -> None:
+    """Where the organization on Grid is named, a delivery of another one is refused by that alone."""
+    settings = SlackSettings(bot_token="x", team=TEAM, enterprise="E0OURS")
+    visitors = Visitors(settings, None, None, VirtualClock())  # type: ignore[arg-type]
+    assert visitors._ours(team, body) is ours
 
 
 def test_slack_7_a_message_carried_elsewhere_decides_nothing_for_strangers(unmoved: SlackLab) -> None:

@@ -218,6 +218,11 @@ def test_a_sign_in_gives_a_new_id_and_signing_out_ends_it(portal: Portal) -> Non
     thief = portal.browser()
     thief.client.cookies.set("gatepass", mine or "", domain="127.0.0.1")
     assert thief.get("/").status_code == 200
+    browser.post("/login/as", person="ana")
+    assert thief.get("/").headers["location"] == "/login", "signing in again ends the one before"
+    again = browser.client.cookies.get("gatepass", domain="127.0.0.1")
+    thief.client.cookies.set("gatepass", again or "", domain="127.0.0.1")
+    assert thief.get("/").status_code == 200
     browser.submit("/", "/logout")
     assert thief.get("/").headers["location"] == "/login"
 
