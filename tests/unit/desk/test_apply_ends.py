@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ from gatepass.cli import apply as command
 from gatepass.client import ApiError, Client
 from gatepass.desk import Ask, Caller, Said
 from gatepass.desk.applying import EstateEndsAccess
+from gatepass.desk.gate import why_ended
 from gatepass.estate.model import Estate
-from gatepass.estate.sources import read_sources
+from gatepass.estate.sources import load_directory, read_sources
+from gatepass.store import OpenAsk
 
 ANA, BEN, CLEO = (Caller(name, "cli") for name in ("ana", "ben", "cleo"))
 
@@ -57,34 +59,35 @@ def inactive(estate: Estate) -> Estate:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
+        (lambda estate: estate, None),
         (without_group, "Ana may not ask flow aws-access for tenant_foo-main any more"),
         (without_person, "ana is not in the estate any more"),
         (inactive, "Ana is not active any more"),
     ],
 )
-def test_what_people_lose_is_named_and_nothing_is_applied_before_somebody_agrees(
-    whole: Whole, change: Any, why: str
-) -> None:
-    applying, new = whole.parts.applying, change(whole.estate)
+def test_why_what_somebody_has_ends(change: Callable[[Estate], Estate], why: str | None) -> None:
+    assert why_ended(change(load_directory(EXAMPLE)), OpenAsk("ana", "aws-access", "tenant_foo-main")) == why
+
+
+def test_what_people_lose_is_named_and_nothing_is_applied_before_somebody_agrees(whole: Whole) -> None:
+    applying, new = whole.parts.applying, without_group(whole.estate)
     with pytest.raises(EstateEndsAccess) as refused:
         applying.apply("cleo", new, agreed=False)
     lines = refused.value.lines
     assert lines[0] == "this ends 1 grant:"
-    assert lines[1].endswith(f"of ana on tenant_foo-main in 333333333333: {why}")
+    assert lines[1].endswith(
+        "of ana on tenant_foo-main in 333333333333: Ana may not ask flow aws-access for tenant_foo-main any more"
+    )
     assert lines[2] == "this closes 1 request:"
     assert "of ana on tenant_bar-responders" in lines[3]
-    whole.settle(60)
+    dan = replace(whole.estate.people["dan"], groups=frozenset())  # who loses nothing by it
+    other = replace(whole.estate, people={**whole.estate.people, "dan": dan})
+    assert applying.apply("cleo", other, agreed=False).ends == ()
+    whole.settle(10)
     assert whole.holds("ana")
     assert applying.apply("cleo", new).ends == lines
-    whole.settle(120)
+    whole.settle(120, 5)
     assert not whole.holds("ana")  # the foretold ends
-
-
-def test_who_loses_nothing_is_not_asked(whole: Whole) -> None:
-    dan = replace(whole.estate.people["dan"], groups=frozenset())
-    new = replace(whole.estate, people={**whole.estate.people, "dan": dan})
-    assert whole.parts.applying.apply("cleo", new, agreed=False).ends == ()
-    assert whole.parts.applying.apply("cleo", new, agreed=False).ends == ()
 
 
 def test_over_http_and_on_the_command_line(

@@ -1,4 +1,4 @@
-"""News of drift in Slack: in a channel, to a person, to several."""
+"""News of drift in Slack: in a channel, to several people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.unit.notify.test_drift_told import told
 from tests.unit.slack.slack_lab import SlackLab
 
 
-@pytest.mark.parametrize("where", ["#access", "ana", ["ana", "ben"]])
+@pytest.mark.parametrize("where", ["#access", ["ana", "ben"]])
 def test_n1_drift_is_told_in_slack(office: SlackLab, where: Any) -> None:
     before = len(office.slack.posted)
     told(office.whole, {"slack": where}, "slack")
