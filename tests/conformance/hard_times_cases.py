@@ -36,6 +36,11 @@ UNKNOWN = ("there is no session or profile 'nosuch'", "run: gatepass session lis
 EDIT = ("workspace.toml has 1 fault", "edit ")
 FIX = "nothing was changed"
 CASES: tuple[Case, ...] = (
+    case("", "gatepass ui", USAGE, "ui needs a terminal", "run: gatepass status"),
+    case("no workspace", "gatepass session list", 0, "there are no sessions yet", "run: gatepass session add"),
+    case("no workspace", "gatepass status", 0, "there are no sessions yet", "run: gatepass session add"),
+    case("no vault", "gatepass session add x iam-user", HUMAN, "there is no vault", "run: gatepass vault init"),
+    case("no vault", "gatepass vault init --provider keyfile", USAGE, "--provider keyfile --key-file PATH"),
     # --- what is typed ---------------------------------------------------------------------------------------------
     *(
         case("", typed, USAGE, *UNKNOWN)

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from gatepass.cli.glance import COLUMNS, states
+from gatepass.cli.glance import COLUMNS, NO_SESSIONS, states
 from gatepass.cli.laptop import face, places, say
 from gatepass.cli.listing import listing_options, show_list
 from gatepass.cli.pick import session_argument
@@ -107,7 +107,7 @@ def logs(lines: int) -> None:
 @face
 def status(name: str | None, output: str, columns: str | None, filters: tuple[str, ...]) -> None:
     """Which sessions are active, until when, what they wait for."""
-    show_list(states(places(), name), COLUMNS, output, columns, filters)
+    show_list(states(places(), name), COLUMNS, output, columns, filters, NO_SESSIONS)
 
 
 @click.command()

@@ -30,6 +30,9 @@ COLUMNS = (
 )
 
 
+NO_SESSIONS = "there are no sessions yet; run: gatepass session add, or: gatepass sync"
+
+
 def states(paths: Paths, name: str | None) -> Rows:
     """The rows of `status`. Raises a `SessionError`."""
     found = held(str(paths.socket), name)
@@ -138,7 +141,7 @@ def quick(words: list[str], environment: os._Environ[str]) -> str | None:
     workspace = os.path.join(config, "workspace.toml")
     if words == ["session", "list"]:
         rows = kept_rows(state, workspace)
-        return None if rows is None else shape(rows, LISTED) + "\n"
+        return None if not rows else shape(rows, LISTED) + "\n"
     name = words[1] if len(words) > 1 else None
     if words[:1] != ["status"] or len(words) > 2 or not _plain(name):
         return None  # a name of other characters is looked at by click first
@@ -146,7 +149,7 @@ def quick(words: list[str], environment: os._Environ[str]) -> str | None:
     if found is None and name is None:
         kept = kept_rows(state, workspace)
         found = None if kept is None else [idle(row) for row in kept]
-    return None if found is None else shape(found, COLUMNS) + "\n"
+    return None if not found else shape(found, COLUMNS) + "\n"  # that there are none is said by show_list
 
 
 def _plain(name: str | None) -> bool:

@@ -177,7 +177,8 @@ def list_(output: str, columns: str | None, filters: tuple[str, ...]) -> None:
         }
         for each in workspace.integrations.values()
     ]
-    show_list(rows, ["name", "kind", "start_url", "region", "sessions"], output, columns, filters)
+    none = "there are no logins yet; run: gatepass integration add NAME identity-center START_URL"
+    show_list(rows, ["name", "kind", "start_url", "region", "sessions"], output, columns, filters, none)
 
 
 @click.command()

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from gatepass.cli import completing
-from gatepass.cli.glance import listed
+from gatepass.cli.glance import NO_SESSIONS, listed
 from gatepass.cli.laptop import face, places, read_secret, say
 from gatepass.cli.listing import listing_options, show_list
 from gatepass.cli.pick import picked, session_argument
-from gatepass.sessions.errors import BadInput
+from gatepass.sessions.errors import BadInput, Locked
 from gatepass.sessions.model import KINDS
 from gatepass.sessions.roster import COLUMNS
 from gatepass.sessions.workspace import load_workspace, require
@@ -49,6 +49,8 @@ def add(name: str, kind: str, keys: tuple[str, ...], without_keys: bool, fd: int
         raise BadInput(
             f"there is a session {name!r} already", advice=f"run: gatepass session edit {name} KEY=VALUE"
         )
+    if kind == "iam-user" and not without_keys and not places().vault.exists():
+        raise Locked("there is no vault for its access key", advice="run: gatepass vault init")
     values = {key: value for key, value in assigned(kind, keys).items() if value is not None}
     edit_workspace(places().workspace, {("session", name): {"kind": kind, **values}})
     say(f"session {name} added")
@@ -158,7 +160,7 @@ def _put(name: str, value: dict[str, str], fd: int | None) -> None:
 @face
 def list_(output: str, columns: str | None, filters: tuple[str, ...]) -> None:
     """All sessions."""
-    show_list(listed(places()), COLUMNS, output, columns, filters)
+    show_list(listed(places()), COLUMNS, output, columns, filters, NO_SESSIONS)
 
 
 @session.command()

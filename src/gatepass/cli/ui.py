@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from gatepass.cli.laptop import face
@@ -12,6 +14,8 @@ from gatepass.sessions.errors import BadInput
 @face
 def ui() -> None:
     """Browse, start and stop sessions by keyboard."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadInput("ui needs a terminal", advice="run: gatepass status")
     try:
         from gatepass.cli.screen import SessionsApp
     except ImportError as error:

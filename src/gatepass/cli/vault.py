@@ -62,10 +62,12 @@ class KeyMaker:
     ) -> None:
         if (provider == "command") != bool(command):
             raise BadInput(
-                "give a command exactly when the provider is command", advice="-- pass show gatepass"
+                "a command prints the key, for the provider command only",
+                advice="run: gatepass vault init --provider command -- pass show gatepass",
             )
         if (provider == "keyfile") != (key_file is not None):
-            raise BadInput("give --key-file exactly when the provider is keyfile")
+            given = "--key-file says where the key is, for the provider keyfile only"
+            raise BadInput(given, advice="run: gatepass vault init --provider keyfile --key-file PATH")
         self._provider, self._key_file, self._fd, self._command = provider, key_file, fd, command
 
     def __call__(self, install: str) -> tuple[bytearray, keys.Provider]:
