@@ -255,16 +255,18 @@ def _who_from_json(data: object) -> Who:
 
 def canonical(value: object) -> bytes:
     """Canonical JSON: sorted keys, no white space, UTF-8; moments as `iso`, lengths as milliseconds."""
+    return _CANONICAL.encode(value).encode()
 
-    def plain(item: object) -> object:
-        if isinstance(item, datetime):
-            return iso(item)
-        if isinstance(item, timedelta):
-            return _ms(item)
-        raise TypeError(f"{type(item).__name__} has no canonical form")
 
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=plain)
-    return text.encode()
+def _plain(item: object) -> object:
+    if isinstance(item, datetime):
+        return iso(item)
+    if isinstance(item, timedelta):
+        return _ms(item)
+    raise TypeError(f"{type(item).__name__} has no canonical form")
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
 
 
 def _ms(length: timedelta | None) -> int | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -168,9 +168,50 @@ def _sqlite(url: URL, begin: str, *, waits_for_disk: bool = True, read_only: boo
 
     @event.listens_for(engine, "begin")
     def begin_now(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        if not connection.connection.dbapi_connection.in_transaction:
+            connection.exec_driver_sql(begin)
 
     return engine
+
+
+class Kept:
+    """One connection to a SQLite file that stays open, for those who write in turns. Not thread-safe by itself.
+
+    Its transactions are begun and ended at the driver: a pool and SQLAlchemy's own bookkeeping around each took a fifth
+    of a transition. A connection that could not begin or commit is closed: what it had begun is undone with it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction, committed when the block ends and rolled back when it raises."""
+        connection = self._connection or self._engine.connect()
+        self._connection = None  # until it is known to be clean again
+        try:
+            driver: Any = connection.connection.dbapi_connection
+            driver.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                driver.rollback()
+                self._connection = connection
+                raise
+            connection.commit()
+            driver.commit()
+            self._connection = connection
+        finally:
+            if self._connection is None:
+                connection.invalidate()
+                connection.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 _READING = {"default_transaction_read_only": "on", "default_transaction_isolation": "repeatable read"}

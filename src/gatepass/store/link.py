@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 import psycopg
@@ -35,6 +36,8 @@ class _Ready(NamedTuple):
     """Names of positional parameters, in order; None where the driver takes them by name."""
     fixed: Mapping[str, object]
     """Parameters that are part of the statement."""
+    pick: Callable[[Mapping[str, object]], object]
+    """Parameters by name as the driver takes them."""
 
 
 class Statement:
@@ -60,7 +63,8 @@ class Statement:
         written = clause.compile(dialect=dialect)
         asked = {name for name, bind in getattr(written, "binds", {}).items() if bind.required}
         fixed = {name: value for name, value in written.params.items() if name not in asked}
-        return _Ready(str(written), getattr(written, "positiontup", None), fixed)
+        order = getattr(written, "positiontup", None)
+        return _Ready(str(written), order, fixed, _picked(order))
 
 
 class Link:
@@ -71,7 +75,7 @@ class Link:
         self.postgresql = connection.dialect.name == "postgresql"
 
     def all(self, statement: Statement | Executable, params: Params | None = None) -> Sequence[Row]:
-        with _in_our_words():
+        with _IN_OUR_WORDS:
             if isinstance(statement, Statement):
                 rows: Sequence[Row] = self._run(statement, params).fetchall()
                 return rows
@@ -89,14 +93,14 @@ class Link:
         A row that breaks a rule of the tables is a `Bug`, one with text that cannot be kept `BadText`: nothing is
         committed.
         """
-        with _in_our_words():
+        with _IN_OUR_WORDS:
             if isinstance(statement, Statement):
                 return int(self._run(statement, params).rowcount)
             return self._connection.execute(statement, params).rowcount
 
     def several(self, *asked: tuple[Statement, Params]) -> list[Sequence[Row]]:
         """The rows of each of several statements, made in this order; on PostgreSQL in one round trip."""
-        with _in_our_words():
+        with _IN_OUR_WORDS:
             if not self.postgresql:
                 return [self._run(statement, params).fetchall() for statement, params in asked]
             driver: Any = self._connection.connection.dbapi_connection
@@ -116,7 +120,7 @@ class Link:
 
     def _run(self, statement: Statement, params: Params | None) -> Any:
         """Straight to the driver: the statement is known to it, and rows need no treatment."""
-        sql, order, fixed = statement.ready(self._connection.dialect)
+        sql, _, fixed, pick = statement.ready(self._connection.dialect)
         driver: Any = self._connection.connection.dbapi_connection
         if self.postgresql:
             cursor = driver.cursor(row_factory=dict_row)
@@ -124,9 +128,9 @@ class Link:
             cursor = driver.cursor()
             cursor.row_factory = sqlite3.Row
         if params is None or isinstance(params, Mapping):
-            cursor.execute(sql, _arrange(order, fixed, params or {}))
+            cursor.execute(sql, pick({**fixed, **(params or {})}))
         else:
-            cursor.executemany(sql, [_arrange(order, fixed, each) for each in params])
+            cursor.executemany(sql, [pick({**fixed, **each}) for each in params])
         return cursor
 
 
@@ -136,23 +140,34 @@ class BadText(GatepassError):
     code = "bad_text"
 
 
-@contextmanager
-def _in_our_words() -> Iterator[None]:
-    """What a database refuses, as an error of ours."""
-    try:
-        yield
-    except (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError) as refused:
-        found = str(getattr(refused, "orig", refused)).partition("\n")[0]
-        raise Bug(f"the database refused a change: {found}") from refused
-    except (UnicodeEncodeError, DataError, psycopg.DataError) as unkept:
-        raise BadText(
-            "a text holds characters that cannot be kept", advice="remove what is not printable and try again"
-        ) from unkept
+class _InOurWords:
+    """What a database refuses, as an error of ours. It is around every statement, and costs less than a generator."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        if isinstance(error, IntegrityError | sqlite3.IntegrityError | psycopg.IntegrityError):
+            found = str(getattr(error, "orig", error)).partition("\n")[0]
+            raise Bug(f"the database refused a change: {found}") from error
+        if isinstance(error, UnicodeEncodeError | DataError | psycopg.DataError):
+            raise BadText(
+                "a text holds characters that cannot be kept",
+                advice="remove what is not printable and try again",
+            ) from error
 
 
-def _arrange(order: Sequence[str] | None, fixed: Mapping[str, object], given: Mapping[str, object]) -> Any:
-    named = {**fixed, **given} if fixed else given
-    return named if order is None else tuple(named[name] for name in order)
+_IN_OUR_WORDS = _InOurWords()
+
+
+def _picked(order: Sequence[str] | None) -> Callable[[Mapping[str, object]], object]:
+    if order is None:
+        return lambda named: named
+    if len(order) < 2:
+        return lambda named: tuple(named[name] for name in order)
+    return itemgetter(*order)
 
 
 def _insert_maker(is_postgresql: bool) -> InsertMaker:

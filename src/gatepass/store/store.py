@@ -16,12 +16,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import Engine, exc, text
+from sqlalchemy import Connection, Engine, exc, text
 from sqlalchemy.engine import make_url
 
 from gatepass.access.events import Event
@@ -30,7 +30,7 @@ from gatepass.errors import Bug, Unavailable
 from gatepass.store import claims
 from gatepass.store.audit import Audit, AuditReads
 from gatepass.store.claims import Slot
-from gatepass.store.engines import BadDatabase, Engines, SoleOwner, Turns, check_durable, make_engines
+from gatepass.store.engines import BadDatabase, Engines, Kept, SoleOwner, Turns, check_durable, make_engines
 from gatepass.store.estates import EstateReads, Estates
 from gatepass.store.facts import LEASED_FACTS, ClaimedFact, FactReads, Facts, scopes_text
 from gatepass.store.fleet import Fleet, FleetReads
@@ -114,6 +114,7 @@ class Store:
         self._key = key
         self._owner = owner
         self._turns = None if engines.postgresql else Turns()
+        self._kept = {each: Kept(each) for each in (engines.writer, engines.passing) if self._turns}
         self._waker = waker
         self._mine = threading.local()
 
@@ -296,19 +297,30 @@ class Store:
     def close(self) -> None:
         """Give everything back. What was committed stays."""
         self._waker.close()
+        for kept in self._kept.values():
+            kept.close()
         _give_back(self._engines, self._owner)
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Link]:
         if getattr(self._mine, "open", False):
             raise Bug("a transaction was begun within a transaction: it would wait for itself")
-        turn = self._turns.turn() if self._turns else nullcontext()
-        with _answering(), turn, engine.begin() as connection:
+        with _answering(), self._begin(engine) as connection:
             self._mine.open = True
             try:
                 yield Link(connection)
             finally:
                 self._mine.open = False
+
+    @contextmanager
+    def _begin(self, engine: Engine) -> Iterator[Connection]:
+        """On SQLite those who write take turns, on one connection."""
+        if self._turns is None:
+            with engine.begin() as connection:
+                yield connection
+            return
+        with self._turns.turn(), self._kept[engine].begin() as connection:
+            yield connection
 
     def _passing(self) -> AbstractContextManager[Link]:
         """A transaction that a power cut may forget: leases and slots."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import QueuePool
 from tests.postgres import DatabaseMaker
 from tests.waiting import LONG, until
@@ -19,7 +22,7 @@ from tests.waiting import LONG, until
 from gatepass.clock import SystemClock
 from gatepass.errors import Unavailable
 from gatepass.store import BadDatabase, Store, address, open_store
-from gatepass.store.engines import Turns, make_engines
+from gatepass.store.engines import Kept, Turns, make_engines
 from gatepass.testing.clock import VirtualClock
 
 
@@ -116,6 +119,80 @@ def test_an_intent_survives_a_power_cut(tmp_path: Path) -> None:
             }
         assert pragmas == {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30000}
     engines.dispose()
+
+
+def test_intents_wait_for_the_disk_and_leases_do_not(tmp_path: Path) -> None:
+    """The connection that is kept for each is the one that was prepared for it (I5)."""
+    store = opened(f"sqlite:///{tmp_path}/a.db")
+    for _ in range(2):
+        with store.write() as tx:
+            assert tx.facts._link.all(text("PRAGMA synchronous"))[0]["synchronous"] == 2
+        with store._passing() as link:
+            assert link.all(text("PRAGMA synchronous"))[0]["synchronous"] == 1
+    store.close()
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    """On a file with a table whose rows must have a parent when their transaction is committed."""
+    engines = make_engines(f"sqlite:///{tmp_path}/a.db")
+    with engines.writer.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE t (a INTEGER PRIMARY KEY, b REFERENCES t DEFERRABLE INITIALLY DEFERRED)"
+        )
+    kept = Kept(engines.writer)
+    yield kept
+    kept.close()
+    engines.dispose()
+
+
+def rows(kept: Kept) -> list[int]:
+    with kept.begin() as connection:
+        return [row[0] for row in connection.exec_driver_sql("SELECT a FROM t ORDER BY a").fetchall()]
+
+
+def by_driver(connection: Connection, statement: str) -> None:
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    driver.cursor().execute(statement)
+
+
+def insert(kept: Kept, first: str, second: str | None, error: BaseException | None = None) -> None:
+    """One transaction: a row by the driver, and perhaps one by SQLAlchemy."""
+    with kept.begin() as connection:
+        by_driver(connection, f"INSERT INTO t VALUES {first}")
+        if second is not None:
+            connection.execute(text(f"INSERT INTO t VALUES {second}"))
+        if error is not None:
+            raise error
+
+
+@pytest.mark.parametrize("second", [None, "(2, NULL)"])
+def test_a_kept_connection_s_transaction_is_one_whichever_way_its_statements_go(
+    kept: Kept, second: str | None
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        insert(kept, "(1, NULL)", second, KeyboardInterrupt())
+    assert rows(kept) == []
+    insert(kept, "(1, NULL)", second)
+    assert rows(kept) == ([1, 2] if second else [1])
+
+
+@pytest.mark.parametrize("second", [None, "(2, 7)"])
+def test_a_commit_that_fails_keeps_nothing_and_the_next_begins_anew(kept: Kept, second: str | None) -> None:
+    with pytest.raises((sqlite3.IntegrityError, IntegrityError)):
+        insert(kept, "(1, 7)", second)
+    assert rows(kept) == []
+
+
+def test_a_turn_that_cannot_begin_leaves_the_next_one_free_to(kept: Kept) -> None:
+    with kept.begin() as connection:
+        by_driver(connection, "PRAGMA busy_timeout=1")
+    with kept._engine.connect() as other:
+        other.exec_driver_sql("INSERT INTO t VALUES (5, NULL)")
+        with pytest.raises(sqlite3.OperationalError, match="locked"), kept.begin():
+            pass
+    assert rows(kept) == []
 
 
 def test_the_reader_cannot_write(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
 
 @pytest.mark.parametrize("statement", FREQUENT)
 def test_a_frequent_statement_uses_an_index(connection: Connection, statement: Statement) -> None:
-    sql, order, _ = statement.ready(connection.dialect)
+    sql, order, *_ = statement.ready(connection.dialect)
     driver = connection.connection.dbapi_connection
     assert driver is not None
     steps = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}", [1] * len(order or ())).fetchall()]
