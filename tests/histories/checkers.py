@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.histories.code import GRANT_SIDE
+from tests.histories.estates import OPEN_FLOW
 
 from gatepass.access.chain import read_export, verify_chains
 from gatepass.access.facts import FactKey
@@ -97,6 +98,8 @@ class Seen:
     calls: Sequence[Record]
     export: Sequence[str]
     now: datetime
+    lost: Sequence[tuple[str, datetime, datetime]] = ()
+    """Who was in no group that may ask, since when and until when: what the operator's estates said."""
 
 
 def check(
@@ -154,6 +157,7 @@ class _Check:
         yield from self.the_end_is_set_once()
         yield from self.states_tell_the_truth()
         yield from self.a_leaver_has_nothing()
+        yield from self.who_may_not_ask_any_more_has_nothing()
         yield from self.code_that_fails_grants_nothing()
         yield from self.it_converges()
 
@@ -412,6 +416,29 @@ class _Check:
                 since, until = max(span.since, left[person]), min(span.until, self.seen.now)
                 if until > since and self.calm_part(since, until) > LEAVER:
                     yield Found("I13", f"{person} left at {left[person]} and held {fact} until {until}")
+
+    def who_may_not_ask_any_more_has_nothing(self) -> Iterator[Found]:
+        """Nothing through a flow that asks for a group, that is: one whose code alone decides is open to everybody."""
+        for person, lost, back in self.seen.lost:
+            for span in self.spans:
+                if self.keys.get(span.fact, ("", ""))[0] != person or not ours(span.by):
+                    continue
+                since, until = max(span.since, lost), min(span.until, back, self.seen.now)
+                if until <= since or self.calm_part(since, until) <= LEAVER:
+                    continue
+                if not self.held_by_open_flow(span.fact, since, until):
+                    yield Found(
+                        "I13", f"{person} might not ask since {lost} and held {span.fact} until {until}"
+                    )
+
+    def held_by_open_flow(self, fact: str, since: datetime, until: datetime) -> bool:
+        asked = {
+            said.fields["request"]: said.fields["flow"] for said in self.said if said.kind == "request.asked"
+        }
+        lives = [life for life in self.of_fact[fact] if asked[life.request] == OPEN_FLOW]
+        return any(
+            begin < until and end > since for begin, end in filter(None, (life.live() for life in lives))
+        )
 
     def code_that_fails_grants_nothing(self) -> Iterator[Found]:
         """A fault on the way to a grant is the end of its request; what follows a step changes nothing (I14)."""

@@ -76,13 +76,16 @@ _CODED = """
       change: {type: string, label: Change, prefetch: true}
 """
 
-KINDS = ("whole", "without ben", "without read", "without bar", "ana elsewhere")
+OPEN_FLOW = "free"
+"""No rules say who may ask it."""
+ELSEWHERE = "ana elsewhere"
+KINDS = ("whole", "without ben", "without read", "without bar", ELSEWHERE)
 
 
 def estate(kind: str = "whole") -> Estate:
     """One of `KINDS`."""
     people = [line for name, line in _PEOPLE.items() if kind != f"without {name}"]
-    if kind == "ana elsewhere":  # she is still here, and no longer in the group that may ask
+    if kind == ELSEWHERE:  # she is still here, and no longer in the group that may ask
         people = [line.replace("[all]", "[elsewhere]") if "ana" in line else line for line in people]
     foo = _FOO + ("" if kind == "without read" else _FOO_READ)
     bar = "" if kind == "without bar" else _BAR

@@ -81,7 +81,8 @@ class History:
         self.live(7 * MINUTE)
         if self.dice.random() < 0.7:
             self.live(12 * MINUTE)
-        seen = Seen(office.sim.truth().changes, list(office.sim.calls), office.export(), office.clock.now())
+        truth, now = office.sim.truth(), office.clock.now()
+        seen = Seen(truth.changes, list(office.sim.calls), office.export(), now, office.lost)
         return check(seen, self.calm.troubles, self.calm.pauses, self.keys)
 
     def note(self, words: str) -> None:

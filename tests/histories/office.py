@@ -10,14 +10,14 @@ import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from tests.conformance.strategy_labs import BAR_INSTANCE, FOO_ADMIN, FOO_INSTANCE, FOO_STORE, world
 from tests.histories.code import Dicey
-from tests.histories.estates import estate
+from tests.histories.estates import ELSEWHERE, estate
 
 from gatepass.access.facts import FactKey, assignment, membership
 from gatepass.access.requests import Answer, Grant, Request
@@ -37,6 +37,7 @@ from gatepass.testing.clock import VirtualClock
 FOO_READ = "arn:aws:sso:::permissionSet/ssoins-7223000000000000/ps-0000000000000002"
 BAR_READ = "arn:aws:sso:::permissionSet/ssoins-7223000000000001/ps-1111111111111111"
 PEOPLE = ("ana", "ben", "cleo", "dan")
+NEVER = datetime.max.replace(tzinfo=UTC)
 TARGETS = ("admin", "read", "auditors", "staging")
 
 
@@ -83,6 +84,8 @@ class Office:
         front = self.build(self.inner)
         self.desk, self.applying = front.desk, front.applying
         self.applying.apply("eve", estate())
+        self.lost: list[tuple[str, datetime, datetime]] = []
+        """Who was in no group that may ask, since when and until when."""
         self.starts = 0
         self.numbers: dict[int, int] = {}
         self.at_point: Callable[[int, str], None] = lambda engine, name: None
@@ -196,6 +199,11 @@ class Office:
             self.applying.apply("eve", estate(kind), end_grants=True)
         except GatepassError as refused:
             return f"refused: {refused.code}"
+        now = self.clock.now()
+        if self.lost and self.lost[-1][2] == NEVER:
+            self.lost[-1] = (*self.lost[-1][:2], now)
+        if kind == ELSEWHERE:
+            self.lost.append(("ana", now, NEVER))
         return "applied"
 
     def disable(self, person: str) -> str:

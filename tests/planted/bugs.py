@@ -1,4 +1,4 @@
-"""Thirteen bugs that a careful programmer could make, each as a change to product code and the check that must see it.
+"""Fourteen bugs that a careful programmer could make, each as a change to product code and the check that must see it.
 
 An edit's `old` must stand in its file exactly once: one that no longer applies is a failure, not a pass.
 """
@@ -217,5 +217,17 @@ BUGS = (
             ),
         ),
         "held_no_more",
+    ),
+    Planted(
+        "a group that was lost is forgotten",
+        (
+            Edit(
+                "desk/gate.py",
+                "    if estate.rule_for(flow, target, person) is not None:\n        return None\n    return f",
+                "    if estate.rule_for(flow, target, person) is not None or person.active:\n"
+                "        return None\n    return f",
+            ),
+        ),
+        "who_is_in_no_group_that_may_ask",
     ),
 )

@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 from tests.engine_lab import HOUR, SECOND, Lab
 from tests.histories.checkers import Seen, check
+from tests.histories.estates import ELSEWHERE
+from tests.histories.office import Office
 from tests.unit.engine import test_engine_parts as parts
 from tests.unit.engine import test_lessons as lessons
 
@@ -128,6 +131,29 @@ def made_by_hand_after_our_end(folder: Path) -> None:
 
 def held_no_more(folder: Path) -> None:
     parts.test_held_before_is_not_said_of_what_was_removed_while_the_process_slept_I16(folder)
+
+
+def who_is_in_no_group_that_may_ask(folder: Path) -> None:
+    """I13: she is still here, and what she asked for as one of the group is not hers any more."""
+    office = Office(folder, Random(1))
+
+    def live(seconds: int) -> None:
+        for _ in range(seconds // 5):
+            office.clock.advance(5 * SECOND)
+            office.tick()
+
+    office.ask("ana", "auditors", "10m")
+    live(30)
+    assert office.apply(ELSEWHERE) == "applied"
+    live(420)
+    seen = Seen(
+        office.sim.truth().changes, list(office.sim.calls), office.export(), office.clock.now(), office.lost
+    )
+    held = [change for change in seen.changes if change.present]
+    found = check(seen, [], [], office.keys())
+    office.close()
+    assert held
+    assert not found, found
 
 
 def request(needed: int) -> Request:
