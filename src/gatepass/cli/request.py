@@ -153,7 +153,10 @@ def _finish(shown: Json, output: str) -> None:
 @click.command("requests")
 @click.option("--to-decide", is_flag=True, help="Only those that wait for your answer.")
 @click.option(
-    "--state", multiple=True, type=click.Choice([*RequestState]), help="Only in this state; may be repeated."
+    "--state",
+    multiple=True,
+    type=click.Choice([state.value for state in RequestState]),
+    help="Only in this state; may be repeated.",
 )
 @click.option("--flow")
 @click.option("--requester", metavar="PERSON")
