@@ -203,8 +203,10 @@ def lock() -> None:
     """Make the agent forget the key and every credential."""
     from gatepass.sessions.client import forget_everything
 
-    forget_everything(places())
-    say("locked")
+    if forget_everything(places()):
+        say("locked")
+    else:
+        say("nothing is open: the agent is not running; it opens the vault when it is needed")
 
 
 @vault.command("rotate-iam-key")

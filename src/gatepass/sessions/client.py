@@ -242,12 +242,17 @@ def vault_was_replaced(paths: Paths) -> None:
             talk.call("forget_key")
 
 
-def forget_everything(paths: Paths) -> None:
-    """Lock: a running agent forgets the key and every set; what processes without one share is removed."""
-    tell_agent_if_running(paths, "lock")
+def forget_everything(paths: Paths) -> bool:
+    """Lock: a running agent forgets the key and every set; what processes without one share is removed.
+
+    Whether there was anything that could be locked: no agent, nothing open.
+    """
+    told = tell_agent_if_running(paths, "lock")
     if not uses_agent(paths):
         with conversation(paths) as talk:
             talk.call("lock")
+        return True
+    return told
 
 
 def tell_agent_if_running(paths: Paths, line: str) -> bool:

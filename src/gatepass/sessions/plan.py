@@ -112,7 +112,8 @@ def _hop(session: Session, keys_of: Session | None, learned: Mapping[str, Length
     assert isinstance(recipe, Role)
     if keys_of is None:
         asked = session.duration or HOUR
-        why = "role chaining is capped at one hour by AWS" if asked > HOUR else ""
+        chosen = session.duration is not None and asked <= HOUR
+        why = "the session's duration" if chosen else "role chaining is capped at one hour by AWS"
         return Step(session, "sts:AssumeRole", min(asked, HOUR), recipe.mfa_serial, why=why)
     user = keys_of.recipe
     assert isinstance(user, IamUser)
