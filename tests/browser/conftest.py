@@ -31,7 +31,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Where Chromium is."""
-    return provided(NAMES, ("chromium", "fonts-dejavu-core"), "the browser tests")
+    return provided(NAMES, ("chromium", "fonts-dejavu-core"), "the browser tests", required=True)
 
 
 @pytest.fixture(scope="session")
