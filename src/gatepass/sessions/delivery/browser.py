@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from gatepass.sessions.agent.peer import is_strangers
 from gatepass.sessions.errors import BadInput, Upstream
 
+REQUEST_SECONDS = 30.0
 COMES_SECONDS = 60.0
 """A browser that has to start first may take a while."""
 _CHROMIUM = (
@@ -62,7 +63,7 @@ def _handed_over(url: str) -> Iterator[tuple[str, threading.Event]]:
     secret, taken = f"/{secrets.token_urlsafe(24)}", threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
-        timeout = 5.0
+        timeout = REQUEST_SECONDS
 
         def do_GET(self) -> None:
             known = hmac.compare_digest(self.path.encode("latin-1", "replace"), secret.encode())
