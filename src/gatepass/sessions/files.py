@@ -112,7 +112,7 @@ def replace(path: Path, data: bytes, mode: int = 0o600, *, durable: bool = True)
     except BaseException as error:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename is None:
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
             error.filename = str(path)  # a full disk does not say of which file it speaks
         raise
     if durable:
