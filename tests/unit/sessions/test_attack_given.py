@@ -415,8 +415,8 @@ def test_s67_a_silent_connection_does_not_hold_up_the_login(monkeypatch: pytest.
         thread.start()
         assert callback.wait(LONG) == "c"
         over.set()
-        thread.join(LONG)
         idle.close()
+    thread.join(LONG)
 
 
 def test_s67_another_user_does_not_finish_the_login(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -435,7 +435,7 @@ def test_s67_another_user_does_not_finish_the_login(monkeypatch: pytest.MonkeyPa
         thread.start()
         assert callback.wait(LONG) == "mine"
         over.set()
-        thread.join(LONG)
+    thread.join(LONG)
 
 
 def test_i17_the_login_s_token_goes_to_its_own_server_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,8 +185,8 @@ def test_i17_the_command_lines_login_is_not_held_up(monkeypatch: pytest.MonkeyPa
         thread = threading.Thread(target=browser, daemon=True)
         thread.start()
         assert listener.code(LONG) == "c"
-        thread.join(LONG)
         silent.close()
+    thread.join(LONG)
 
 
 def test_s78_the_environment_of_a_tool_does_not_lead_the_agent_astray() -> None:
