@@ -2,7 +2,7 @@
 
 - `sso_assignment`: a user holds a permission set in an account; `sso_membership`: a user is in a group
 - `claims`: which facts a target and a person come to, in AWS's own names
-- `plugins`: strategies found through the entry-point group `gatepass.strategies`, ours included
+- `plugins`: ours, and those found through the entry-point group `gatepass.strategies`
 
 Strategies do not know each other; what two of them need of the door's errors is in `outcome`.
 """
