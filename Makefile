@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 LOCKS  := bootstrap runtime dev
-JOBS   ?= 2
+JOBS   ?= 3
 N      ?= 1000
 
 .PHONY: help setup demo demo-teams demo-sessions test test-all check format bench histories lock clean

@@ -26,8 +26,8 @@ from gatepass.engine.ports import alone
 from gatepass.engine.settings import EngineSettings
 from gatepass.sim import Settings as SimSettings
 from gatepass.sim import build, two_tenants
-from gatepass.sim.seed_world import ACCESS_KEY, BAR_ROLE, SECRET
 from gatepass.sim.server import SimServer
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY, BAR_ROLE, SECRET
 from gatepass.store import Store
 from gatepass.strategies.plugins import load
 

@@ -19,8 +19,8 @@ import httpx
 
 from bench.store import _postgresql
 from gatepass.app.keys import Keys
-from gatepass.estate.sources import load_directory
-from gatepass.sim.seed_world import ACCESS_KEY, SECRET
+from gatepass.estate.reading.sources import load_directory
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY, SECRET
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "multi-organization"

@@ -24,12 +24,12 @@ from gatepass.app.settings import Settings
 from gatepass.clock import SystemClock
 from gatepass.desk import Ask, Caller, Said
 from gatepass.estate.model import Accounts, Estate
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.sim import Settings as SimSettings
 from gatepass.sim import Simulator, two_tenants
 from gatepass.sim import build as build_world
-from gatepass.sim.seed_world import ACCESS_KEY, BAR_ROLE, SECRET
 from gatepass.sim.server import SimServer
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY, BAR_ROLE, SECRET
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "multi-organization"
 LATENCY, OPERATION = 0.2, 0.5

@@ -9,9 +9,9 @@ from typing import Any
 from tests.unit.teams.reach_world import large
 
 from bench.figure import Figure, milliseconds, p50, p95
-from gatepass.teams.reach import Reach
-from gatepass.teams.reach_explain import explain
-from gatepass.teams.reach_unused import unused
+from gatepass.teams.reach.explain import explain
+from gatepass.teams.reach.questions import Reach
+from gatepass.teams.reach.unused import unused
 
 _SMALLER = "1,000 roles"
 

@@ -25,13 +25,13 @@ from typing import Any
 from bench.figure import Figure, milliseconds, p50, p99
 from gatepass.clock import SystemClock
 from gatepass.sessions.client import conversation, request
-from gatepass.sessions.edit import edit_workspace
 from gatepass.sessions.files import private_dir
-from gatepass.sessions.launcher import install_launcher, interpreter
+from gatepass.sessions.launcher.install import install_launcher, interpreter
+from gatepass.sessions.launcher.thin import ask, connect
 from gatepass.sessions.paths import Paths
-from gatepass.sessions.thin import ask, connect
 from gatepass.sessions.vault import keys
 from gatepass.sessions.vault.store import Vault
+from gatepass.sessions.workspace.edit import edit_workspace
 from gatepass.sim import Settings, build
 from gatepass.sim.server import SimServer
 

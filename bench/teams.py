@@ -15,8 +15,8 @@ from typing import Any
 
 from bench.figure import Figure, milliseconds, p50
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.reach import Reach
-from gatepass.teams.reach_explain import explain
+from gatepass.teams.reach.explain import explain
+from gatepass.teams.reach.questions import Reach
 from gatepass.testing.terraform import missing, settings
 
 GATEPASS = str(Path(sys.executable).parent / "gatepass")

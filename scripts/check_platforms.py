@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from gatepass.cli.doctor import PARTS
+from gatepass.cli.doctor.command import PARTS
 from gatepass.cli.main import SECTIONS
 
 LAPTOP = ("Ask and decide", "Use AWS from your laptop", "Sessions and secrets of this laptop")

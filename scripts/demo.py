@@ -112,7 +112,7 @@ class Aws:
     """What tenant foo's AWS holds, asked of AWS itself through the connector's role."""
 
     def __init__(self, server: Server) -> None:
-        from gatepass.sim.seed_world import ACCESS_KEY, SECRET
+        from gatepass.sim.worlds.of_seeds import ACCESS_KEY, SECRET
 
         external_id = Keys.open(server.data / "installation.key").external_id(INSTANCE)
         place = {"endpoint_url": server.aws_url, "region_name": "us-east-1"}

@@ -23,24 +23,24 @@ from gatepass.app.health import LoggedAlarms
 from gatepass.app.settings import Settings
 from gatepass.aws.accounts import AccountReach, Accounts
 from gatepass.desk import Caller
-from gatepass.engine.declared import compiled_drift
-from gatepass.engine.drift_schedule import DriftSchedule
-from gatepass.engine.jobs_drift import TeamsDrift, last_report
-from gatepass.engine.jobs_loop import Due, JobLoop, Pace
+from gatepass.engine.jobs.declared import compiled_drift
+from gatepass.engine.jobs.drift import TeamsDrift, last_report
+from gatepass.engine.jobs.drift_schedule import DriftSchedule
+from gatepass.engine.jobs.loop import Due, JobLoop, Pace
 from gatepass.engine.messages import Messages
-from gatepass.estate.loader import load
 from gatepass.estate.model import Estate
-from gatepass.estate.sources import read_sources
+from gatepass.estate.reading.loader import load
+from gatepass.estate.reading.sources import read_sources
 from gatepass.notify import DriftNotifier
 from gatepass.sim import root_credential, session
-from gatepass.sim.iam_state import Role
-from gatepass.sim.seed_world import ACCESS_KEY
-from gatepass.teams.calls import Calls
-from gatepass.teams.drift import Report
-from gatepass.teams.entering import calls_for
+from gatepass.sim.iam.state import Role
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY
+from gatepass.teams.applying.calls import Calls
+from gatepass.teams.applying.entering import calls_for
+from gatepass.teams.applying.running import apply_plan, plan_live
+from gatepass.teams.drift.differences import Report
 from gatepass.teams.model import Compiled
-from gatepass.teams.plan import Options
-from gatepass.teams.running import apply_plan, plan_live
+from gatepass.teams.planning.plan import Options
 from gatepass.testing.clock import VirtualClock
 
 ADMIN = Caller("cleo", "test")

@@ -15,11 +15,11 @@ from gatepass.app.keys import Keys
 from gatepass.app.settings import Settings
 from gatepass.desk import Caller
 from gatepass.estate.model import Estate
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.sim import Settings as SimSettings
 from gatepass.sim import Simulator, session, two_tenants
 from gatepass.sim import build as build_world
-from gatepass.sim.seed_world import ACCESS_KEY
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY
 from gatepass.testing.clock import VirtualClock
 
 UNHURRIED = {"handler_deadline": timedelta(seconds=LONG), "prefetch_deadline": timedelta(seconds=LONG)}

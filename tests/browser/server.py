@@ -19,11 +19,11 @@ from gatepass.app.keys import Keys
 from gatepass.app.serve import StreamEndingServer, application
 from gatepass.app.settings import Settings
 from gatepass.clock import SystemClock
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.sim import Settings as SimSettings
 from gatepass.sim import Simulator, session, world_of
 from gatepass.sim import build as build_world
-from gatepass.sim.seed_world import ACCESS_KEY
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY
 
 TESTS = Path(__file__).parent.parent
 EXAMPLE = TESTS.parent / "examples" / "multi-organization"

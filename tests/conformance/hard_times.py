@@ -414,7 +414,7 @@ def _token(found: Laptop, *, ends: timedelta, refresh: bool) -> None:
 
 def _used(found: Laptop) -> None:
     """The code of the device was good a moment ago."""
-    from gatepass.sim import mfa
+    from gatepass.sim.sign_in import mfa
 
     device = found.aws.sim.world.iam_of(GATEWAY).devices[SERIAL]
     found.code = mfa.code_at(device, datetime.now(UTC))

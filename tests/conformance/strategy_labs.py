@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from gatepass.access.facts import FactKey, assignment, membership
 from gatepass.aws.door import Door, Reach
 from gatepass.sim import Assignment, Membership, Settings, Simulator, build, session, two_tenants
-from gatepass.sim.seed_world import ACCESS_KEY, BAR_ROLE, FOO_ROLE
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY, BAR_ROLE, FOO_ROLE
 from gatepass.strategies.sso_assignment import SsoAssignment
 from gatepass.strategies.sso_membership import SsoMembership
 from gatepass.testing.clock import VirtualClock

@@ -12,8 +12,8 @@ from tests.canaries import private_place
 from tests.waiting import until
 
 from gatepass.clock import SystemClock
-from gatepass.sessions.launcher import interpreter
-from gatepass.sessions.thin import ask, connect
+from gatepass.sessions.launcher.install import interpreter
+from gatepass.sessions.launcher.thin import ask, connect
 from gatepass.sim import Settings, build
 from gatepass.sim.server import SimServer
 

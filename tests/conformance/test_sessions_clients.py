@@ -16,7 +16,7 @@ from tests.canaries import canary, private_place
 from tests.waiting import LONG
 
 from gatepass.clock import SystemClock
-from gatepass.sessions.launcher import interpreter
+from gatepass.sessions.launcher.install import interpreter
 from gatepass.sim import Settings, build
 from gatepass.sim.server import SimServer
 

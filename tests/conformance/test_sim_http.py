@@ -23,8 +23,8 @@ from tests.waiting import LONG
 
 from gatepass.clock import SystemClock
 from gatepass.sim import Settings, build, root_credential, two_tenants
-from gatepass.sim.seed_world import ACCESS_KEY, FOO_ROLE, HOST_ROLE, SECRET
 from gatepass.sim.server import SimServer
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY, FOO_ROLE, HOST_ROLE, SECRET
 
 FOO_INSTANCE = "arn:aws:sso:::instance/ssoins-7223000000000000"
 

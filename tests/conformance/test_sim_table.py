@@ -9,10 +9,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gatepass.clock import SystemClock
-from gatepass.sim import Settings, build, install, mfa, root_credential, two_tenants
+from gatepass.sim import Settings, build, install, root_credential, two_tenants
 from gatepass.sim.call import OPERATIONS
 from gatepass.sim.onwire import install_on_wire
-from gatepass.sim.seed_world import ACCESS_KEY, HOST_ROLE, SECRET
+from gatepass.sim.sign_in import mfa
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY, HOST_ROLE, SECRET
 
 FOO, TARGET = "123456789012", "333333333333"
 INSTANCE = {"InstanceArn": "arn:aws:sso:::instance/ssoins-7223000000000000"}

@@ -16,14 +16,14 @@ from tests.terraform import SIMULATED, Workspace, require
 from gatepass.clock import SystemClock
 from gatepass.sim import Settings, Simulator, build, root_credential, session
 from gatepass.sim.server import SimServer
-from gatepass.teams.calls import Calls
+from gatepass.teams.applying.calls import Calls
+from gatepass.teams.applying.entering import calls_for
+from gatepass.teams.applying.running import apply_plan, plan_live
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.entering import calls_for
-from gatepass.teams.export_terraform import terraform_files
-from gatepass.teams.export_terraform_center import center_files
+from gatepass.teams.export.terraform import terraform_files
+from gatepass.teams.export.terraform_center import center_files
 from gatepass.teams.model import Compiled
-from gatepass.teams.plan import Options, Plan
-from gatepass.teams.running import apply_plan, plan_live
+from gatepass.teams.planning.plan import Options, Plan
 
 pytestmark = pytest.mark.terraform
 EXAMPLES = Path(__file__).parents[2] / "examples"

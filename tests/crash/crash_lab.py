@@ -28,12 +28,12 @@ from gatepass.app.settings import Settings
 from gatepass.clock import SystemClock
 from gatepass.desk import Ask, Caller, Said
 from gatepass.estate.model import Estate
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.sim import Settings as SimSettings
 from gatepass.sim import Simulator, session, two_tenants
 from gatepass.sim import build as build_world
-from gatepass.sim.seed_world import ACCESS_KEY, SECRET
 from gatepass.sim.server import SimServer
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY, SECRET
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "multi-organization"
 MS = timedelta(milliseconds=1)

@@ -19,17 +19,17 @@ from gatepass.app.build import Installation, build
 from gatepass.app.keys import Keys
 from gatepass.app.serve import serve, work
 from gatepass.app.settings import Settings
-from gatepass.cli.teams_server import body_of
+from gatepass.cli.teams.server import body_of
 from gatepass.clock import Clock, SystemClock
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.sim import Settings as SimSettings
 from gatepass.sim import Simulator, session, two_tenants
 from gatepass.sim import build as build_world
-from gatepass.sim.seed_world import ACCESS_KEY, HOST
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY, HOST
+from gatepass.teams.applying.entering import calls_for
+from gatepass.teams.applying.running import PlanFile, plan_live, write_plan
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.entering import calls_for
-from gatepass.teams.plan import Options
-from gatepass.teams.running import PlanFile, plan_live, write_plan
+from gatepass.teams.planning.plan import Options
 
 Json = dict[str, Any]
 WAY_IN = "OrganizationAccountAccessRole"

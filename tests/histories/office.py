@@ -30,7 +30,7 @@ from gatepass.engine.loop import Engine
 from gatepass.engine.points import Point, nothing
 from gatepass.errors import GatepassError, Unavailable
 from gatepass.sim import session
-from gatepass.sim.seed_world import ACCESS_KEY
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY
 from gatepass.store import RequestFilter, Store, Tx, open_store
 from gatepass.testing.clock import VirtualClock
 

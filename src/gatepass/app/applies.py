@@ -10,7 +10,7 @@ from gatepass.clock import Clock, iso
 from gatepass.desk import Caller
 from gatepass.desk.office import Office
 from gatepass.desk.values import NotFound
-from gatepass.engine.jobs_teams import KIND, Sent, opened
+from gatepass.engine.jobs.teams import KIND, Sent, opened
 from gatepass.store import Store
 from gatepass.store.jobs import Job, JobItem
 

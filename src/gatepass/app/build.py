@@ -32,13 +32,13 @@ from gatepass.desk.deciding import Forecast
 from gatepass.desk.following import CHANNEL, CodeFollows, Following
 from gatepass.desk.office import Office
 from gatepass.engine import forecast
-from gatepass.engine.drift_schedule import DriftSchedule
-from gatepass.engine.jobs_drift import KIND as DRIFT
-from gatepass.engine.jobs_drift import TeamsDrift
-from gatepass.engine.jobs_loop import JobLoop, Work
-from gatepass.engine.jobs_loop import Pace as JobPace
-from gatepass.engine.jobs_loop import Runner as JobRunner
-from gatepass.engine.jobs_teams import KIND, TeamsApply
+from gatepass.engine.jobs.drift import KIND as DRIFT
+from gatepass.engine.jobs.drift import TeamsDrift
+from gatepass.engine.jobs.drift_schedule import DriftSchedule
+from gatepass.engine.jobs.loop import JobLoop, Work
+from gatepass.engine.jobs.loop import Pace as JobPace
+from gatepass.engine.jobs.loop import Runner as JobRunner
+from gatepass.engine.jobs.teams import KIND, TeamsApply
 from gatepass.engine.loop import Engine, EngineCore
 from gatepass.engine.points import Point, nothing
 from gatepass.engine.ports import Ports, alone
@@ -50,8 +50,8 @@ from gatepass.store import Pace, Store, Tx, View, open_store
 from gatepass.store.checkpoints import SignedCheckpoints
 from gatepass.strategies.claims import Finder
 from gatepass.strategies.plugins import load as load_strategies
-from gatepass.teams.calls import Calls
-from gatepass.teams.entering import calls_for
+from gatepass.teams.applying.calls import Calls
+from gatepass.teams.applying.entering import calls_for
 from gatepass.teams.model import Compiled
 
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
@@ -277,7 +277,7 @@ def _jobs(ground: _Ground, schedule: DriftSchedule) -> JobLoop:
     worker = ground.core.settings.worker
 
     def begin() -> JobRunner:
-        from gatepass.engine.jobs import Runner as DbosRunner
+        from gatepass.engine.jobs.running import Runner as DbosRunner
 
         direct = settings.listen_database_url or settings.database
         return DbosRunner(direct, worker, works(ground), settings.job_threads)

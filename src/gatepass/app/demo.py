@@ -16,11 +16,11 @@ from gatepass.app.keys import Keys
 from gatepass.app.serve import NotLoopback, Say, serve
 from gatepass.app.settings import Settings
 from gatepass.clock import SystemClock
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.sim import Settings as SimSettings
 from gatepass.sim import build, world_of
-from gatepass.sim.seed_world import ACCESS_KEY, SECRET
 from gatepass.sim.server import SimServer
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY, SECRET
 
 
 def serve_demo(

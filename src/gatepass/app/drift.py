@@ -10,14 +10,14 @@ from gatepass.clock import iso
 from gatepass.desk import Book, Caller
 from gatepass.desk.office import Office
 from gatepass.desk.values import NotFound
-from gatepass.engine.declared import compiled_drift
-from gatepass.engine.drift_schedule import DriftSchedule
-from gatepass.engine.jobs_drift import KIND, last_report
+from gatepass.engine.jobs.declared import compiled_drift
+from gatepass.engine.jobs.drift import KIND, last_report
+from gatepass.engine.jobs.drift_schedule import DriftSchedule
 from gatepass.estate.drift import Drift
 from gatepass.estate.model import Estate
 from gatepass.store import Store, Tx, View
-from gatepass.teams.drift import Sort, report_json
-from gatepass.teams.drift_words import whole
+from gatepass.teams.drift.differences import Sort, report_json
+from gatepass.teams.drift.words import whole
 
 Json = dict[str, Any]
 

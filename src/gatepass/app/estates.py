@@ -13,8 +13,8 @@ from gatepass.aws.door import Door, Reach
 from gatepass.desk import Book, Caller
 from gatepass.desk.applying import Applying
 from gatepass.desk.office import Office
-from gatepass.estate.loader import load
 from gatepass.estate.model import Connector
+from gatepass.estate.reading.loader import load
 from gatepass.estate.wire import from_plain
 from gatepass.handlers import Runner
 from gatepass.handlers.looking import require_sound

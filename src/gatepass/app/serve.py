@@ -24,7 +24,7 @@ from gatepass.engine.points import Point, nothing
 from gatepass.errors import GatepassError
 from gatepass.estate.model import Estate
 from gatepass.estate.outline import counted
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.handlers.looking import require_sound
 
 log = logging.getLogger("gatepass")

@@ -18,7 +18,7 @@ from gatepass.app.slack_rows import SLACK, SlackRows
 from gatepass.clock import Clock
 from gatepass.desk import Book, Desk
 from gatepass.desk.coding import About
-from gatepass.engine.jobs_drift import CHANNEL as DRIFT
+from gatepass.engine.jobs.drift import CHANNEL as DRIFT
 from gatepass.engine.ports import Notifier, TryLater, Undeliverable
 from gatepass.errors import GatepassError, Unavailable
 from gatepass.handlers import Ask, Unanswered

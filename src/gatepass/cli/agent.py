@@ -30,7 +30,7 @@ def agent() -> None:
 def start(foreground: bool) -> None:
     """Start the agent."""
     from gatepass.sessions.client import request, uses_agent
-    from gatepass.sessions.launcher import launch_for
+    from gatepass.sessions.launcher.install import launch_for
 
     if not uses_agent(places()):
         raise BadInput(
@@ -82,7 +82,7 @@ def unit(kind: str) -> None:
 
     By it the system starts the agent at login or on its first use.
     """
-    from gatepass.sessions.launcher import launch_for
+    from gatepass.sessions.launcher.install import launch_for
     from gatepass.sessions.units import UNITS
 
     click.echo(UNITS[kind](launch_for(places())), nl=False)
@@ -133,7 +133,7 @@ def _me() -> None:
     from gatepass.cli.server import connect, has_login
     from gatepass.sessions.identity import identity_of
     from gatepass.sessions.plan import role_session_name
-    from gatepass.sessions.workspace import load_workspace
+    from gatepass.sessions.workspace.reading import load_workspace
 
     if has_login():
         client = connect()

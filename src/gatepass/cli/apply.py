@@ -11,7 +11,7 @@ import click
 from gatepass.cli.server import connect, output_option, print_json
 from gatepass.client import ApiError, Client
 from gatepass.estate.outline import counted
-from gatepass.estate.sources import load_directory, read_sources
+from gatepass.estate.reading.sources import load_directory, read_sources
 
 
 @click.command("apply")

@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 import click
 
 from gatepass.estate import Estate, EstateError, format_duration, load, load_directory, read_sources
-from gatepass.estate.expansion import expanded
-from gatepass.estate.format import json_schema
+from gatepass.estate.format.estate import json_schema
 from gatepass.estate.outline import Line, counted, limit, oddities, outline
+from gatepass.estate.reading.expansion import expanded
 from gatepass.estate.starters import KINDS, STARTER, Wanted, flow_file
 
 BAD_INPUT = 2
@@ -70,8 +70,8 @@ def _check_teams(estate: Estate) -> None:
     """The teams that the server is to compare with AWS: every fault in them, as `apply` would tell it."""
     if estate.drift is None:
         return
-    from gatepass.engine.declared import compiled_drift  # only who watches drift pays for importing it
-    from gatepass.teams.running import TeamsError
+    from gatepass.engine.jobs.declared import compiled_drift  # only who watches drift pays for importing it
+    from gatepass.teams.applying.running import TeamsError
 
     try:
         compiled_drift(estate.drift)

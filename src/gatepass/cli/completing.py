@@ -40,7 +40,7 @@ def _sessions(context: click.Context, incomplete: str) -> Iterable[str]:
 
 
 def _integrations(context: click.Context, incomplete: str) -> Iterable[str]:
-    from gatepass.sessions.workspace import load_workspace
+    from gatepass.sessions.workspace.reading import load_workspace
 
     return load_workspace(places().workspace).integrations
 
@@ -60,8 +60,8 @@ def _secrets(context: click.Context, incomplete: str) -> Iterable[str]:
 
 def _keys(context: click.Context, incomplete: str) -> Iterable[str]:
     """`KEY=` of the session's kind; behind `via=` and `integration=` what they may name."""
-    from gatepass.sessions.schema import BY_KIND, COMMON
-    from gatepass.sessions.workspace import load_workspace, require
+    from gatepass.sessions.workspace.reading import load_workspace, require
+    from gatepass.sessions.workspace.schema import BY_KIND, COMMON
 
     key, equals, _ = incomplete.partition("=")
     workspace = load_workspace(places().workspace)

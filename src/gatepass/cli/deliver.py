@@ -24,7 +24,7 @@ from gatepass.sessions.delivery.formats import (
 )
 from gatepass.sessions.errors import BadInput, SessionError
 from gatepass.sessions.model import Session
-from gatepass.sessions.workspace import load_workspace, require
+from gatepass.sessions.workspace.reading import load_workspace, require
 
 _fd = click.option("--fd", type=int, metavar="N", help="Read codes and passphrases from file descriptor N.")
 

@@ -11,7 +11,7 @@ from gatepass.app.build import Installation
 from gatepass.app.demo import serve_demo
 from gatepass.app.settings import Settings
 from gatepass.estate.model import ADMINS
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.testing.slack import FakeSlack
 from gatepass.testing.slack_server import SlackServer
 

@@ -12,7 +12,7 @@ from gatepass.cli import completing
 from gatepass.cli.laptop import face, places
 from gatepass.sessions.errors import BadInput, Upstream
 from gatepass.sessions.model import Session
-from gatepass.sessions.workspace import load_workspace, require
+from gatepass.sessions.workspace.reading import load_workspace, require
 
 SETUP_SECONDS = 120
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gatepass.sessions.roster import kept_rows
+from gatepass.sessions.workspace.roster import kept_rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def states(paths: Paths, name: str | None) -> Rows:
         return found
     rows = listed(paths)
     if name is not None:
-        from gatepass.sessions.workspace import load_workspace, require
+        from gatepass.sessions.workspace.reading import load_workspace, require
 
         name = require(load_workspace(paths.workspace), name).name
     return [idle(row) for row in rows if name in (None, row["name"])]
@@ -53,8 +53,8 @@ def held(socket: str, name: str | None) -> Rows | None:
     """The agent's rows, or None when it does not run or will not say; through the thin client."""
     import json
 
+    from gatepass.sessions.launcher.thin import ask
     from gatepass.sessions.link import connect
-    from gatepass.sessions.thin import ask
 
     try:
         answer = ask(connect(socket), f"status {name}\n".encode() if name else b"status\n")
@@ -95,8 +95,8 @@ def _read(paths: Paths) -> Rows:
 
     from gatepass.sessions.errors import SessionError
     from gatepass.sessions.files import private_dir, replace
-    from gatepass.sessions.roster import NAME, marks, rendered
-    from gatepass.sessions.workspace import load_workspace
+    from gatepass.sessions.workspace.reading import load_workspace
+    from gatepass.sessions.workspace.roster import NAME, marks, rendered
 
     shared = load_workspace(paths.workspace).settings.registry
     home = paths.workspace.parent
@@ -130,8 +130,8 @@ def quick(words: list[str], environment: os._Environ[str]) -> str | None:
     """The output of `status` or `session list` in their plain forms; None when it takes the whole command line."""
     from gatepass.cli.rows import as_json, as_table
     from gatepass.sessions.link import agent_place
-    from gatepass.sessions.roster import COLUMNS as LISTED
     from gatepass.sessions.where import directories
+    from gatepass.sessions.workspace.roster import COLUMNS as LISTED
 
     shape: Callable[[Rows, tuple[str, ...]], str] = as_table
     if words[-2:-1] == ["--output"] and words[-1] in ("json", "table"):

@@ -11,7 +11,7 @@ import click
 from gatepass.cli.laptop import face, places, say
 from gatepass.sessions.errors import BadInput, SessionError, plain
 from gatepass.sessions.importing.found import Found, drop_broken_chains, new_only, without_programs
-from gatepass.sessions.workspace import load_workspace, toml_key, toml_value
+from gatepass.sessions.workspace.reading import load_workspace, toml_key, toml_value
 
 SOURCES = ("aws", "granted", "leapp", "aws-sso-cli", "aws-vault")
 
@@ -35,7 +35,7 @@ def import_(
     Examples:
       gatepass import aws --dry-run
     """
-    from gatepass.sessions.edit import edit_workspace
+    from gatepass.sessions.workspace.edit import edit_workspace
 
     if purge:
         _purge(path)
@@ -189,7 +189,7 @@ def export_(to: Path | None, globs: tuple[str, ...]) -> None:
     import fnmatch
 
     from gatepass.sessions.files import replace
-    from gatepass.sessions.registry import shareable
+    from gatepass.sessions.workspace.registry import shareable
 
     workspace = load_workspace(places().workspace)
     names = [n for n in workspace.sessions if not globs or any(fnmatch.fnmatchcase(n, g) for g in globs)]
@@ -221,6 +221,6 @@ def export_(to: Path | None, globs: tuple[str, ...]) -> None:
 
 def _table_of(name: str, group: str = "session") -> dict[str, Any]:
     """As it is written; empty for what is of a registry."""
-    from gatepass.sessions.edit import table_at
+    from gatepass.sessions.workspace.edit import table_at
 
     return table_at(places().workspace, (group, name)) or {}

@@ -10,14 +10,14 @@ from gatepass.cli import completing
 from gatepass.cli.laptop import face, places, read_secret, say
 from gatepass.cli.listing import listing_options, show_list
 from gatepass.sessions.errors import BadInput, SessionError
-from gatepass.sessions.workspace import load_workspace
+from gatepass.sessions.workspace.reading import load_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gatepass.cli.person import Terminal
     from gatepass.sessions.model import Workspace
-    from gatepass.sessions.sync import SyncPlan
+    from gatepass.sessions.sync.plan import SyncPlan
 
 NAME_TRIES = 10
 
@@ -124,8 +124,8 @@ def add(name: str, kind: str, start_url: str, keys: tuple[str, ...]) -> None:
     Examples:
       gatepass integration add corp identity-center https://example.awsapps.com/start region=eu-west-1
     """
-    from gatepass.sessions.assign import assigned
-    from gatepass.sessions.edit import edit_workspace
+    from gatepass.sessions.workspace.assign import assigned
+    from gatepass.sessions.workspace.edit import edit_workspace
 
     if name in load_workspace(places().workspace).integrations:
         raise BadInput(
@@ -146,7 +146,7 @@ def add(name: str, kind: str, start_url: str, keys: tuple[str, ...]) -> None:
 @face
 def rm(name: str) -> None:
     """Remove a login; its sessions must be gone first."""
-    from gatepass.sessions.edit import edit_workspace
+    from gatepass.sessions.workspace.edit import edit_workspace
 
     workspace = load_workspace(places().workspace)
     if name not in workspace.integrations:
@@ -203,8 +203,8 @@ def sync(
     """
     from gatepass.cli.person import Terminal
     from gatepass.cli.server import has_login
-    from gatepass.sessions.edit import edit_workspace
-    from gatepass.sessions.sync import SyncPlan, plan_sync
+    from gatepass.sessions.sync.plan import SyncPlan, plan_sync
+    from gatepass.sessions.workspace.edit import edit_workspace
 
     workspace = load_workspace(places().workspace)
     if server and integrations:
@@ -255,7 +255,7 @@ def _offered(workspace: Workspace, prune: bool) -> SyncPlan:
     import time
 
     from gatepass.cli.server import connect
-    from gatepass.sessions.offered import plan_offered
+    from gatepass.sessions.sync.offered import plan_offered
 
     client = connect()
     shown = client.get("/v1/sessions")

@@ -45,8 +45,8 @@ SECTIONS = {
         "vault": "gatepass.cli.vault:vault",
         "agent": "gatepass.cli.agent:agent",
         "prompt": "gatepass.cli.agent:prompt",
-        "completion": "gatepass.cli.doctor:completion",
-        "doctor": "gatepass.cli.doctor:doctor",
+        "completion": "gatepass.cli.doctor.command:completion",
+        "doctor": "gatepass.cli.doctor.command:doctor",
     },
     "The estate and its teams": {
         "init": "gatepass.cli.check:init",
@@ -54,7 +54,7 @@ SECTIONS = {
         "apply": "gatepass.cli.apply:apply",
         "generate": "gatepass.cli.check:generate",
         "handlers": "gatepass.cli.handlers:handlers",
-        "teams": "gatepass.cli.teams:teams",
+        "teams": "gatepass.cli.teams.group:teams",
     },
     "Run the gate": {
         "serve": "gatepass.cli.serve:serve",

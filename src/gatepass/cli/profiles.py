@@ -11,8 +11,8 @@ from gatepass.cli.laptop import face, places, say
 from gatepass.sessions.config.shadow import config_path, find_shadows
 from gatepass.sessions.config.writer import ConfigPlan, apply, plan_install, plan_uninstall
 from gatepass.sessions.errors import BadInput
-from gatepass.sessions.launcher import command, install_launcher, installed_launcher, repair_launcher
-from gatepass.sessions.workspace import load_workspace, require
+from gatepass.sessions.launcher.install import command, install_launcher, installed_launcher, repair_launcher
+from gatepass.sessions.workspace.reading import load_workspace, require
 
 
 @click.group()

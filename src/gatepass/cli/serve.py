@@ -69,7 +69,7 @@ def worker(estate: Path, data_dir: Path | None) -> None:
     _need_server()
     from gatepass.app.serve import work
     from gatepass.app.settings import read_settings
-    from gatepass.estate.sources import load_directory
+    from gatepass.estate.reading.sources import load_directory
 
     load_directory(estate)
     work(read_settings(os.environ, data_dir=data_dir), say=_say)

@@ -13,8 +13,8 @@ from gatepass.cli.listing import listing_options, show_list
 from gatepass.cli.pick import picked, session_argument
 from gatepass.sessions.errors import BadInput, Locked
 from gatepass.sessions.model import KINDS
-from gatepass.sessions.roster import COLUMNS
-from gatepass.sessions.workspace import load_workspace, require
+from gatepass.sessions.workspace.reading import load_workspace, require
+from gatepass.sessions.workspace.roster import COLUMNS
 
 if TYPE_CHECKING:
     from gatepass.sessions.plan import Step
@@ -42,8 +42,8 @@ def add(name: str, kind: str, keys: tuple[str, ...], without_keys: bool, fd: int
       gatepass session add gateway iam-user
       gatepass session add dev role role_arn=arn:aws:iam::222222222222:role/developer via=gateway
     """
-    from gatepass.sessions.assign import assigned
-    from gatepass.sessions.edit import edit_workspace
+    from gatepass.sessions.workspace.assign import assigned
+    from gatepass.sessions.workspace.edit import edit_workspace
 
     if name in load_workspace(places().workspace).sessions:
         raise BadInput(
@@ -64,8 +64,8 @@ def add(name: str, kind: str, keys: tuple[str, ...], without_keys: bool, fd: int
 @face
 def edit(name: str, keys: tuple[str, ...]) -> None:
     """Change keys of a session; KEY= removes one."""
-    from gatepass.sessions.assign import assigned
-    from gatepass.sessions.edit import edit_workspace, table_at
+    from gatepass.sessions.workspace.assign import assigned
+    from gatepass.sessions.workspace.edit import edit_workspace, table_at
 
     found = require(load_workspace(places().workspace), name)
     table = table_at(places().workspace, ("session", found.name))
@@ -84,7 +84,7 @@ def edit(name: str, keys: tuple[str, ...]) -> None:
 def rm(name: str, with_children: bool) -> None:
     """Remove a session and its secrets."""
     from gatepass.sessions.client import agent_is_running, conversation
-    from gatepass.sessions.edit import edit_workspace
+    from gatepass.sessions.workspace.edit import edit_workspace
 
     workspace = load_workspace(places().workspace)
     found = require(workspace, name)

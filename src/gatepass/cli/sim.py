@@ -144,7 +144,7 @@ def _read(path: Path, form: type) -> Any:
 def _announce(url: str, seeds: bool, output: str) -> None:
     variables = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}
     if seeds:
-        from gatepass.sim.seed_world import ACCESS_KEY, SECRET
+        from gatepass.sim.worlds.of_seeds import ACCESS_KEY, SECRET
 
         variables |= {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
     if output == "json":

@@ -10,7 +10,7 @@ import click
 
 from gatepass.errors import GatepassError
 from gatepass.estate.model import Estate, Offer, Person
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 
 _estate = click.option(
     "--estate",

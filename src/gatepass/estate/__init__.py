@@ -12,7 +12,6 @@ from gatepass.estate.fields import (
     plain,
     shown,
 )
-from gatepass.estate.loader import load
 from gatepass.estate.model import (
     Accounts,
     Approval,
@@ -32,9 +31,10 @@ from gatepass.estate.model import (
     Who,
     normalise_email,
 )
-from gatepass.estate.sources import load_directory, read_sources
+from gatepass.estate.reading.loader import load
+from gatepass.estate.reading.sources import load_directory, read_sources
+from gatepass.estate.reading.yaml import EstateError, Fault, Place
 from gatepass.estate.wire import from_plain, to_plain
-from gatepass.estate.yaml import EstateError, Fault, Place
 
 __all__ = [
     "Accounts",

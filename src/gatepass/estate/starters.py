@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gatepass.estate.yaml import write
+from gatepass.estate.reading.yaml import write
 
 KINDS = ("aws-sso", "approval-only")
 

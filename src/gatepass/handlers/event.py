@@ -14,7 +14,7 @@ from typing import Any
 from gatepass.clock import iso
 from gatepass.estate.fields import FieldValue, plain
 from gatepass.estate.model import Estate, Flow, Integration, Person, Strategy, Target
-from gatepass.estate.secrets import REFERENCE
+from gatepass.estate.reading.secrets import REFERENCE
 
 ORG = "gatepass"
 """The organization part of every resource name."""

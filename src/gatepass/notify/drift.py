@@ -16,16 +16,16 @@ import httpx
 
 from gatepass.clock import Clock, iso
 from gatepass.desk import Book
-from gatepass.engine.jobs_drift import CONCLUDE
-from gatepass.engine.jobs_loop import CONCLUSION
+from gatepass.engine.jobs.drift import CONCLUDE
+from gatepass.engine.jobs.loop import CONCLUSION
 from gatepass.engine.ports import Undeliverable
 from gatepass.estate.model import Estate
 from gatepass.estate.notify import Reach
 from gatepass.notify.mail import MailServer, hand_over
 from gatepass.notify.webhook import post
 from gatepass.store import Message, Store
-from gatepass.teams.drift import Report, report_from, report_json
-from gatepass.teams.drift_words import headline, news
+from gatepass.teams.drift.differences import Report, report_from, report_json
+from gatepass.teams.drift.words import headline, news
 
 log = logging.getLogger(__name__)
 InSlack = Callable[[str, str], None]

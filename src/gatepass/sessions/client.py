@@ -27,10 +27,10 @@ from gatepass.sessions.errors import (
     system_refused,
 )
 from gatepass.sessions.files import private_dir
-from gatepass.sessions.launcher import launch_for, repair_if_gone
+from gatepass.sessions.launcher.install import launch_for, repair_if_gone
+from gatepass.sessions.launcher.thin import ask
 from gatepass.sessions.link import connect, start
 from gatepass.sessions.paths import Paths
-from gatepass.sessions.thin import ask
 
 Answer = dict[str, Any]
 HELLO_SECONDS = 5.0
@@ -167,7 +167,7 @@ def link_to_agent(paths: Paths, *, start_it: bool = True) -> socket.socket:
 def conversation(paths: Paths, person: Person | None = None) -> Iterator[Conversation]:
     """A conversation with the agent, started if need be; or with this process where there shall be none (S-36)."""
     if not uses_agent(paths):
-        from gatepass.sessions.direct import conversation_here
+        from gatepass.sessions.agentless.direct import conversation_here
 
         with conversation_here(paths) as link, _talking(link, person) as talk:
             yield talk
@@ -195,7 +195,7 @@ def uses_agent(paths: Paths) -> bool:
         re.search(rb"agent\s*=\s*false", text) is None
     ):  # reading it whole takes as long as an interpreter's start
         return True
-    from gatepass.sessions.workspace import load_workspace
+    from gatepass.sessions.workspace.reading import load_workspace
 
     return load_workspace(paths.workspace).settings.agent
 

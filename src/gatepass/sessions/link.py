@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
 
-    from gatepass.sessions.thin import Launch
+    from gatepass.sessions.launcher.thin import Launch
 
 SOCKET, PORT_FILE = "agent.sock", "agent.port"
 
@@ -30,11 +30,11 @@ def agent_place(run: str, *, loopback: bool = sys.platform == "win32") -> str:
 def connect(place: str) -> _socket.socket:
     """A connection to this user's agent. Raises OSError when none listens, or somebody else does."""
     if sys.platform == "win32" or is_port_file(place):
-        from gatepass.sessions.loopback import connect as by_port
+        from gatepass.sessions.launcher.loopback import connect as by_port
 
         return by_port(place)
     else:
-        from gatepass.sessions.thin import connect as by_socket
+        from gatepass.sessions.launcher.thin import connect as by_socket
 
         return by_socket(place)
 
@@ -42,10 +42,10 @@ def connect(place: str) -> _socket.socket:
 def start(launch: Launch) -> _socket.socket:
     """A connection to the agent, which is started if nobody else does (S-33). Raises OSError."""
     if sys.platform == "win32" or is_port_file(launch.socket):
-        from gatepass.sessions.loopback_cold import start as by_port
+        from gatepass.sessions.launcher.loopback_cold import start as by_port
 
         return by_port(launch)
     else:
-        from gatepass.sessions.cold import start as by_socket
+        from gatepass.sessions.launcher.cold import start as by_socket
 
         return by_socket(launch)

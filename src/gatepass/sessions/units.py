@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
-from gatepass.sessions.thin import Launch
+from gatepass.sessions.launcher.thin import Launch
 
 
 def systemd_socket(launch: Launch) -> str:

@@ -12,16 +12,16 @@
 from __future__ import annotations
 
 from gatepass.sim.answers import ApiError, ConnectionLost
-from gatepass.sim.builder import WorldError, build, root_credential
-from gatepass.sim.estate_world import world_of
 from gatepass.sim.faults import FaultError
 from gatepass.sim.hand import Hand
 from gatepass.sim.inprocess import install, session
-from gatepass.sim.seed_world import two_tenants
 from gatepass.sim.settings import Settings
 from gatepass.sim.simulator import Record, Request, Simulator
 from gatepass.sim.timeline import Assignment, Change, Membership
 from gatepass.sim.world import Credential, World
+from gatepass.sim.worlds.builder import WorldError, build, root_credential
+from gatepass.sim.worlds.of_estate import world_of
+from gatepass.sim.worlds.of_seeds import two_tenants
 
 __all__ = [
     "ApiError",

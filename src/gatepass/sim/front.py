@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 from gatepass.sim import wire
 from gatepass.sim.answers import ApiError, error
-from gatepass.sim.call import OPERATIONS
 from gatepass.sim.inprocess import http_date
-from gatepass.sim.pages import Pages
+from gatepass.sim.services import OPERATIONS, SERVICES
+from gatepass.sim.sign_in.pages import Pages
 from gatepass.sim.signature import Scope, scope, verify
 from gatepass.sim.simulator import Request, Simulator
 from gatepass.sim.wire import Incoming, Outgoing
 
-SERVICES = frozenset(service for service, _ in OPERATIONS)
 _GREETING = b"""This is a simulated AWS, run by `gatepass sim`.
 
 Lead a client here with AWS_ENDPOINT_URL. What is in it: /_sim/world. What is true and was: /_sim/truth.

@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from gatepass.errors import GatepassError
-from gatepass.sim.assignments import apply
-from gatepass.sim.directory import new_id
+from gatepass.sim.identity_center.assignments import apply
+from gatepass.sim.identity_center.directory import new_id
 from gatepass.sim.simulator import Simulator
 from gatepass.sim.timeline import Assignment, Membership
 from gatepass.sim.world import Account, Instance, Organization, PermissionSet, Person, Store, World

@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import lru_cache
 
 from gatepass.policy import CallerKind, Kind, Permissions, Policy, PolicyError, Request, decide, parse
-from gatepass.sim import managed_policies
 from gatepass.sim.call import Call, Operation, Params
-from gatepass.sim.iam_state import Permissions as Held
-from gatepass.sim.iam_state import Role
+from gatepass.sim.iam import managed_policies
+from gatepass.sim.iam.state import Permissions as Held
+from gatepass.sim.iam.state import Role
 from gatepass.sim.world import Principal, World
 
 _MOST_REMEMBERED = 50_000

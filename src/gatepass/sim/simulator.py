@@ -12,37 +12,13 @@ from random import Random
 from typing import Any
 
 from gatepass.clock import Clock
-from gatepass.sim import (  # noqa: F401 - importing them fills the table of operations
-    access_analyzer,
-    assignments,
-    directory,
-    directory_groups,
-    directory_users,
-    iam_account,
-    iam_attachments,
-    iam_groups,
-    iam_keys,
-    iam_policies,
-    iam_providers,
-    iam_roles,
-    iam_tags,
-    iam_users,
-    instances,
-    oidc,
-    organization_policies,
-    organizations,
-    permission_sets,
-    portal,
-    service_quotas,
-    sts,
-    sts_federation,
-)
 from gatepass.sim.answers import ApiError, ConnectionLost, error
-from gatepass.sim.call import OPERATIONS, Answer, Call, Operation, Params
+from gatepass.sim.call import Answer, Call, Operation, Params
 from gatepass.sim.constraints import check_answer, violations
 from gatepass.sim.faults import Rule, Script, rules
 from gatepass.sim.limits import RollingRate
 from gatepass.sim.permission import check
+from gatepass.sim.services import OPERATIONS
 from gatepass.sim.settings import Settings
 from gatepass.sim.world import ANONYMOUS, Principal, World
 

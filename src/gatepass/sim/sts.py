@@ -18,11 +18,11 @@ from gatepass.policy import (
     can_assume,
     decide,
 )
-from gatepass.sim import mfa
 from gatepass.sim.answers import ApiError
 from gatepass.sim.call import Answer, Call, Params, operation
-from gatepass.sim.iam_state import Role
+from gatepass.sim.iam.state import Role
 from gatepass.sim.permission import control_levels, denial, managed_document, parsed, permissions_of, trust
+from gatepass.sim.sign_in import mfa
 from gatepass.sim.world import Credential, Principal
 
 SERVICE = "sts"

@@ -10,8 +10,8 @@ from random import Random
 from uuid import UUID
 
 from gatepass.policy import Caller, CallerKind
-from gatepass.sim.iam_state import AccountIam
-from gatepass.sim.portal_state import SignIn
+from gatepass.sim.iam.state import AccountIam
+from gatepass.sim.sign_in.state import SignIn
 from gatepass.sim.timeline import Assignment, Change, Membership, Timeline
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"

@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gatepass.teams.atmos import (
+from gatepass.teams.compiling.component import Source, compile_component
+from gatepass.teams.compiling.world import TEAM_SET_PATTERN, World, read_world
+from gatepass.teams.lint.lints import lint
+from gatepass.teams.lint.subject import Linted
+from gatepass.teams.model import Compiled, Component, Finding, Level, Organization, Resources
+from gatepass.teams.nodes import fault, read_yaml
+from gatepass.teams.reading import nearest
+from gatepass.teams.upstream.atmos import (
     FORMER,
     FORMER_SET_PATTERN,
     Found,
@@ -17,15 +24,8 @@ from gatepass.teams.atmos import (
     learn,
     source_of,
 )
-from gatepass.teams.compile import Source, compile_component
-from gatepass.teams.config import ConfigReader, RoleConfig
-from gatepass.teams.lint_subject import Linted
-from gatepass.teams.lints import lint
-from gatepass.teams.model import Compiled, Component, Finding, Level, Organization, Resources
-from gatepass.teams.naming import account_name, make_label
-from gatepass.teams.nodes import fault, read_yaml
-from gatepass.teams.reading import nearest
-from gatepass.teams.world import TEAM_SET_PATTERN, World, read_world
+from gatepass.teams.upstream.config import ConfigReader, RoleConfig
+from gatepass.teams.upstream.naming import account_name, make_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def compile_wanted(wanted: Wanted) -> Compiled:
     findings: list[Finding] = []
     native = native_files(wanted.paths)
     if native:
-        from gatepass.teams.native_compile import compile_native  # Atmos users do not pay for importing it
+        from gatepass.teams.native.compile import compile_native  # Atmos users do not pay for importing it
 
         return compile_native(native, wanted, findings)
     context = read_yaml(wanted.context, str(wanted.context), findings) if wanted.context else None
@@ -171,7 +171,7 @@ def finish(
         parts = _of_account(parts, wanted.account, findings)
     everything = [*findings, *(finding for part in parts for finding in part.findings)]
     if wanted.compare_profiles:
-        from gatepass.teams.profiles import profile_findings  # only lint asks for it
+        from gatepass.teams.lint.profiles import profile_findings  # only lint asks for it
 
         everything += profile_findings((part, *known_to[id(part)]) for part in parts)
     world = pairs[0][1] if pairs else World()

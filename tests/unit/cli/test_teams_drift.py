@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.drift_lab import declared
 
-from gatepass.cli import teams_drift
 from gatepass.cli.main import main
-from gatepass.teams.drift import Difference, Looked, Sort, concluded, report_json
-from gatepass.teams.drift_words import whole
+from gatepass.cli.teams import drift as teams_drift
+from gatepass.teams.drift.differences import Difference, Looked, Sort, concluded, report_json
+from gatepass.teams.drift.words import whole
 
 FOUND = Difference(Sort.TRUST, "1/role/a", "1", "dev", "trust")
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
-from gatepass.cli.teams import teams
+from gatepass.cli.teams.group import teams
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "teams" / "teams.yaml"

@@ -20,7 +20,7 @@ from gatepass.desk import Ask, Caller, Said
 from gatepass.desk.applying import EstateEndsAccess
 from gatepass.desk.gate import why_ended
 from gatepass.estate.model import Estate
-from gatepass.estate.sources import load_directory, read_sources
+from gatepass.estate.reading.sources import load_directory, read_sources
 from gatepass.store import OpenAsk
 
 ANA, BEN, CLEO = (Caller(name, "cli") for name in ("ana", "ben", "cleo"))

@@ -35,7 +35,7 @@ from gatepass.engine.leavers import end_all
 from gatepass.engine.ports import Silent
 from gatepass.errors import GatepassError
 from gatepass.estate.model import Estate, Person
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.estate.wire import to_plain
 from gatepass.handlers import NOBODY, Runner
 from gatepass.store import EstateVersion, KnownAccount, open_store

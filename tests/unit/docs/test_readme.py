@@ -10,7 +10,7 @@ import click
 import pytest
 
 from gatepass.cli.main import main
-from gatepass.estate.loader import load
+from gatepass.estate.reading.loader import load
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])

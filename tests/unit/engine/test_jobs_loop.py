@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gatepass.engine.jobs_loop import CONCLUSION, GENERATIONS, Due, JobLoop, Pace
+from gatepass.engine.jobs.loop import CONCLUSION, GENERATIONS, Due, JobLoop, Pace
 from gatepass.store import Store, open_store
 from gatepass.store.jobs import ItemState, Job, JobItem
 from gatepass.testing.clock import VirtualClock

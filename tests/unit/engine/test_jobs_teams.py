@@ -12,12 +12,12 @@ import pytest
 from tests.crash.jobs_lab import IDENTITY, Json, planned, world
 
 from gatepass.clock import SystemClock
-from gatepass.engine.jobs_teams import Opened, Sent, apply_account, opened
+from gatepass.engine.jobs.teams import Opened, Sent, apply_account, opened
 from gatepass.sim import Simulator, session
-from gatepass.sim.seed_world import ACCESS_KEY
-from gatepass.teams.apply import Manner, Written
-from gatepass.teams.calls import Calls
-from gatepass.teams.entering import calls_for
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY
+from gatepass.teams.applying.apply import Manner, Written
+from gatepass.teams.applying.calls import Calls
+from gatepass.teams.applying.entering import calls_for
 
 
 class Killed(BaseException):

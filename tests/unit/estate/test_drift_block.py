@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from gatepass.estate.change import changes
-from gatepass.estate.expansion import expanded
-from gatepass.estate.loader import load
 from gatepass.estate.model import Estate
-from gatepass.estate.sources import load_directory, read_sources
+from gatepass.estate.reading.expansion import expanded
+from gatepass.estate.reading.loader import load
+from gatepass.estate.reading.sources import load_directory, read_sources
+from gatepass.estate.reading.yaml import EstateError
 from gatepass.estate.wire import from_plain, to_plain
-from gatepass.estate.yaml import EstateError
 
 TEAMS = "organizations: {acme: {accounts: {dev: '333333333333'}}}\n"
 WHERE = [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepass.estate.yaml import Fault, Node, parse
+from gatepass.estate.reading.yaml import Fault, Node, parse
 from gatepass.teams.model import Finding
 from gatepass.teams.nodes import Mapping, Scalar, Sequence, parse_yaml, plain
 

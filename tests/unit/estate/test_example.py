@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from gatepass.estate import Estate, load
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.estate.starters import STARTER
 from gatepass.estate.wire import from_plain, to_plain
-from gatepass.sim.seed_world import two_tenants
+from gatepass.sim.worlds.of_seeds import two_tenants
 
 ESTATE = load_directory(Path(__file__).parents[3] / "examples" / "multi-organization")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from gatepass.estate import Estate, load, read_sources
-from gatepass.estate.expansion import expanded, long_form
+from gatepass.estate.reading.expansion import expanded, long_form
 from gatepass.estate.starters import STARTER
 
 ROOT = Path(__file__).parents[3]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from gatepass.estate import Estate, EstateError, from_plain, load, read_sources, to_plain
-from gatepass.estate.expansion import long_form
+from gatepass.estate.reading.expansion import long_form
 
 EXAMPLE = read_sources(Path(__file__).parents[3] / "examples" / "multi-organization")
 TEXT = EXAMPLE["estate.yaml"]

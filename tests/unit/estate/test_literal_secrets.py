@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.waiting import busy
 
-from gatepass.estate.secrets import looks_like, redact
+from gatepass.estate.reading.secrets import looks_like, redact
 
 KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 

@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 from scripts.estate_docs import DOCS, page, schema_text
 
 from gatepass.estate import load, read_sources
-from gatepass.estate.expansion import long_form
-from gatepass.estate.format import json_schema
+from gatepass.estate.format.estate import json_schema
+from gatepass.estate.reading.expansion import long_form
 from gatepass.estate.starters import STARTER
 
 EXAMPLE = read_sources(Path(__file__).parents[3] / "examples" / "multi-organization")

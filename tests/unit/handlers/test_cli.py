@@ -97,7 +97,7 @@ def test_bad_input_gives_two(
 
 def test_the_doctor_prints_the_level() -> None:
     """Rule 26."""
-    from gatepass.cli.doctor_handlers import handler_faults
+    from gatepass.cli.doctor.handlers import handler_faults
 
     @click.command()
     def look() -> None:

@@ -14,7 +14,7 @@ from gatepass.access.decide import terms
 from gatepass.access.events import Event
 from gatepass.access.requests import Request
 from gatepass.desk import Book
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.notify import OutboxAnnouncer, Routing
 from gatepass.store import Message, Store, Tx, View, open_store
 from gatepass.testing.clock import VirtualClock

@@ -10,11 +10,11 @@ from tests.drift_lab import estate
 from tests.installation import Whole
 from tests.smtp import mail_server
 
-from gatepass.engine.jobs_drift import CHANNEL, CONCLUDE, KIND
-from gatepass.engine.jobs_loop import CONCLUSION
+from gatepass.engine.jobs.drift import CHANNEL, CONCLUDE, KIND
+from gatepass.engine.jobs.loop import CONCLUSION
 from gatepass.store import Message
 from gatepass.store.jobs import ItemState, Job, JobItem
-from gatepass.teams.drift import Difference, Looked, Sort, concluded, report_json
+from gatepass.teams.drift.differences import Difference, Looked, Sort, concluded, report_json
 
 FOUND = Difference(Sort.TRUST, "333333333333/role/admin", "333333333333", "dev", gained=("arn:x",))
 

@@ -12,7 +12,7 @@ from gatepass.access.decide import terms
 from gatepass.access.requests import Request
 from gatepass.estate.model import Estate
 from gatepass.estate.notify import Notify, Reach, Webhook
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.notify import Routing
 from gatepass.notify.routing import Step
 

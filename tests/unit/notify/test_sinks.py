@@ -22,7 +22,7 @@ from gatepass.access.states import RequestState
 from gatepass.engine.ports import TryLater, Undeliverable
 from gatepass.errors import Unavailable
 from gatepass.estate.notify import Notify, Reach, Webhook
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.notify import EVENT, MailServer, MailSink, Notice, WebhookSink, words
 from gatepass.notify.mail import compose
 from gatepass.notify.upto import ref

@@ -17,12 +17,12 @@ from gatepass.clock import SystemClock
 from gatepass.sessions.agent.process import assemble
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.client import request
-from gatepass.sessions.edit import edit_workspace
 from gatepass.sessions.errors import SessionError
 from gatepass.sessions.files import private_dir
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.vault import keys
 from gatepass.sessions.vault.store import Vault
+from gatepass.sessions.workspace.edit import edit_workspace
 
 GATEWAY_KEY, GATEWAY_SECRET = "AKIAEXAMPLEGATEWAY01", canary("LongTerm") + "s" * 20
 

@@ -23,7 +23,7 @@ from gatepass.sessions.where import directories
 # Runs the commands of the first argument: [[words], text for --fd or None], each as the whole program would.
 _COMMANDS = """
 import json, os
-from gatepass.sessions import launcher
+from gatepass.sessions.launcher import install as launcher
 launcher._BOOT = BEFORE + launcher._BOOT
 from gatepass.cli.main import main
 for words, text in json.loads(sys.argv[1]):

@@ -19,11 +19,11 @@ from tests.unit.sessions.conftest import DEV, GATEWAY, GATEWAY_SECRET, Tables, a
 from tests.unit.sessions.fake_aws import Answer, FakeAws
 from tests.waiting import LONG, until
 
+from gatepass.sessions.agentless.direct import payload
 from gatepass.sessions.client import Person, agent_is_running, conversation, request
-from gatepass.sessions.direct import payload
 from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman, SessionError, Unsafe, Upstream
 from gatepass.sessions.files import try_lock
-from gatepass.sessions.launcher import install_launcher, launch_for, launcher_faults, repair_launcher
+from gatepass.sessions.launcher.install import install_launcher, launch_for, launcher_faults, repair_launcher
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.vault import keys
 from gatepass.sessions.vault.store import Vault

@@ -16,12 +16,12 @@ from tests.unit.sessions.fake_aws import FakeAws
 from tests.waiting import LONG
 
 from gatepass.sessions.client import Person, conversation, forget_everything, uses_agent
-from gatepass.sessions.edit import edit_workspace
 from gatepass.sessions.errors import NeedsHuman
-from gatepass.sessions.kernelkeys import KernelKeys
-from gatepass.sessions.launcher import install_launcher
+from gatepass.sessions.launcher.install import install_launcher
+from gatepass.sessions.launcher.kernelkeys import KernelKeys
 from gatepass.sessions.paths import Paths, kernel_name
 from gatepass.sessions.vault.store import Vault
+from gatepass.sessions.workspace.edit import edit_workspace
 
 Write = Callable[[Tables], None]
 

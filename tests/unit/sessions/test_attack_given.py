@@ -19,12 +19,9 @@ from tests.waiting import LONG
 from gatepass.app.references import resolve
 from gatepass.app.settings import SettingsError
 from gatepass.client import Client, NoServer
-from gatepass.sessions import discovery
 from gatepass.sessions.config.shadow import without_default
 from gatepass.sessions.delivery.console import ConsoleWish, destination
 from gatepass.sessions.delivery.forwarding import place_of, setup_script
-from gatepass.sessions.discovery import Pacer, Progress
-from gatepass.sessions.edit import edit_workspace
 from gatepass.sessions.errors import BadInput, SessionError, Upstream, plain, scrub
 from gatepass.sessions.importing.aws_config import comment_out_keys, read_aws
 from gatepass.sessions.importing.found import without_programs
@@ -35,10 +32,13 @@ from gatepass.sessions.paths import Paths
 from gatepass.sessions.providers import oidc
 from gatepass.sessions.providers.oidc import Callback
 from gatepass.sessions.providers.saml import read_assertion
-from gatepass.sessions.registry import shareable
 from gatepass.sessions.server import command_for
-from gatepass.sessions.sync import plan_sync
-from gatepass.sessions.workspace import WorkspaceError, parse_workspace
+from gatepass.sessions.sync import discovery
+from gatepass.sessions.sync.discovery import Pacer, Progress
+from gatepass.sessions.sync.plan import plan_sync
+from gatepass.sessions.workspace.edit import edit_workspace
+from gatepass.sessions.workspace.reading import WorkspaceError, parse_workspace
+from gatepass.sessions.workspace.registry import shareable
 
 LOCAL = """
 version = 1

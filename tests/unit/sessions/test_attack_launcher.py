@@ -14,13 +14,13 @@ import pytest
 from tests.unit.sessions.conftest import Tables
 from tests.waiting import LONG
 
-from gatepass.sessions import thin
 from gatepass.sessions.agent import server, start
 from gatepass.sessions.client import request
-from gatepass.sessions.cold import make_private
 from gatepass.sessions.errors import BadInput, Unsafe
 from gatepass.sessions.files import private_dir, replace
-from gatepass.sessions.launcher import install_launcher, installed_launcher, launch_for
+from gatepass.sessions.launcher import thin
+from gatepass.sessions.launcher.cold import make_private
+from gatepass.sessions.launcher.install import install_launcher, installed_launcher, launch_for
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.providers.transport import foreign_endpoints
 

@@ -22,7 +22,7 @@ from tests.unit.sessions.fake_aws import FakeAws
 from gatepass.sessions.agent.desktop import Desktop, asker_for
 from gatepass.sessions.agent.peer import Peer, terminal_of
 from gatepass.sessions.errors import NeedsHuman
-from gatepass.sessions.launcher import install_launcher
+from gatepass.sessions.launcher.install import install_launcher
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.vault.store import Vault
 
@@ -161,7 +161,7 @@ def lonely() -> Iterator[int]:
 
 def test_the_default_asks_nobody(paths: Paths, fake: FakeAws, write: Callable[[Tables], None]) -> None:
     """S-49: prompting is opted into."""
-    from gatepass.sessions.workspace import load_workspace
+    from gatepass.sessions.workspace.reading import load_workspace
 
     write({("session", "gateway"): GATEWAY})
     assert load_workspace(paths.workspace).settings.prompt is False

@@ -19,15 +19,15 @@ from tests.unit.sessions.conftest import GATEWAY_KEY, GATEWAY_SECRET
 from tests.unit.sessions.fake_aws import FakeAws
 from tests.waiting import LONG
 
-from gatepass.sessions.edit import edited
 from gatepass.sessions.errors import BadInput
 from gatepass.sessions.importing.aws_config import comment_out_keys, read_aws
 from gatepass.sessions.importing.found import clean_name, drop_broken_chains, new_only
 from gatepass.sessions.importing.leapp import open_leapp, read_leapp
 from gatepass.sessions.importing.others import read_aws_sso_cli, read_aws_vault
 from gatepass.sessions.model import IamUser, Session, Workspace
-from gatepass.sessions.schema import NAME
-from gatepass.sessions.workspace import parse_workspace
+from gatepass.sessions.workspace.edit import edited
+from gatepass.sessions.workspace.reading import parse_workspace
+from gatepass.sessions.workspace.schema import NAME
 
 CONFIG = b"""\
 [default]

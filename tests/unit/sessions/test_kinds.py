@@ -23,7 +23,7 @@ from tests.waiting import LONG, until
 
 from gatepass.sessions.client import Conversation, conversation, link_to_agent, request
 from gatepass.sessions.errors import BadInput, Denied, NeedsHuman, Upstream
-from gatepass.sessions.launcher import install_launcher, launch_for
+from gatepass.sessions.launcher.install import install_launcher, launch_for
 from gatepass.sessions.model import Credentials, IamUser, Session
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.providers.iam import rotate_key

@@ -9,9 +9,10 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from tests.canaries import on_purpose
@@ -21,13 +22,13 @@ from tests.waiting import LONG
 
 from gatepass.sessions.agent.asker import NOBODY
 from gatepass.sessions.agent.logins import Logins
-from gatepass.sessions.discovery import Pacer, discover
 from gatepass.sessions.errors import Denied, Locked, NeedsHuman, SessionError, StaleParent, Upstream
 from gatepass.sessions.model import Integration, Session, SsoRole, Workspace
 from gatepass.sessions.providers.oidc import Callback, Oidc, Registration, Shown, Token
 from gatepass.sessions.providers.portal import Portal
-from gatepass.sessions.providers.transport import Transport
-from gatepass.sessions.sync import plan_sync
+from gatepass.sessions.providers.transport import AwsRefused, Transport
+from gatepass.sessions.sync.discovery import PATIENCE_SECONDS, Pacer, discover
+from gatepass.sessions.sync.plan import plan_sync
 from gatepass.testing.clock import VirtualClock
 
 CORP = Integration("corp", "identity-center", "https://corp.awsapps.com/start", "eu-west-1")
@@ -231,8 +232,14 @@ def test_s70_no_assignment_is_denied_and_a_dead_token_is_stale(place: Place) -> 
         Portal(place.transport, "eu-west-1", "corp", "dead").accounts()
 
 
+T = TypeVar("T")
+
+
 class QuickPacer(Pacer):
-    """Virtual time, each thread's own: the pace is kept and counted, nobody waits."""
+    """Virtual time, each thread's own: the pace is kept and counted, nobody waits.
+
+    A thread that the machine keeps waiting finds the schedule far ahead of its own time; so nobody loses patience here.
+    """
 
     def __init__(self) -> None:
         self._here = threading.local()
@@ -249,6 +256,9 @@ class QuickPacer(Pacer):
         at = super()._next_turn()
         self.turns.append(at)
         return at
+
+    def patiently(self, call: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
+        return super().patiently(call, float("inf"))
 
 
 def test_t10_700_accounts_with_a_fifth_of_refusals_are_complete(place: Place) -> None:
@@ -285,6 +295,20 @@ class _Chance(list[Answer]):
 
     def pop(self, index: Any = -1) -> Answer:
         return self._fault
+
+
+def test_s69_a_call_that_is_refused_for_two_minutes_is_given_up() -> None:
+    pacer, tries = QuickPacer(), 0
+
+    def refused() -> None:
+        nonlocal tries
+        tries += 1
+        raise AwsRefused("slow down", aws_code="TooManyRequestsException")
+
+    with pytest.raises(AwsRefused):
+        Pacer.patiently(pacer, refused)
+    assert PATIENCE_SECONDS < pacer.turns[-1] < PATIENCE_SECONDS + 30
+    assert tries > 5
 
 
 def test_s69_an_interrupted_sync_goes_on_from_the_last_account(place: Place) -> None:

@@ -24,9 +24,9 @@ from gatepass.sessions.client import request
 from gatepass.sessions.errors import Locked
 from gatepass.sessions.files import private_dir
 from gatepass.sessions.paths import Paths, paths_from
-from gatepass.sessions.roster import NAME, kept_rows
 from gatepass.sessions.vault import keys
 from gatepass.sessions.vault.store import Vault
+from gatepass.sessions.workspace.roster import NAME, kept_rows
 
 Write = Callable[[Tables], None]
 FORMS = (

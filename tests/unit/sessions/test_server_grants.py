@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gatepass.sessions.model import Grant
-from gatepass.sessions.offered import plan_offered
 from gatepass.sessions.server import ServerGrants
-from gatepass.sessions.workspace import parse_workspace
+from gatepass.sessions.sync.offered import plan_offered
+from gatepass.sessions.workspace.reading import parse_workspace
 
 START = "2026-03-01T00:00:00.000Z"
 

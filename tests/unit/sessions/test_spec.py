@@ -20,7 +20,7 @@ from tests.unit.sessions.test_agent import Typist
 
 from gatepass.sessions.client import conversation, request
 from gatepass.sessions.errors import Unsafe
-from gatepass.sessions.launcher import install_launcher
+from gatepass.sessions.launcher.install import install_launcher
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.vault import keys, sealed
 from gatepass.sessions.vault.store import Vault

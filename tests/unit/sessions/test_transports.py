@@ -20,12 +20,13 @@ from tests.unit.sessions.fake_aws import FakeAws
 from tests.unit.sessions.test_agent import Typist, take
 from tests.waiting import LONG, until
 
-from gatepass.sessions import cold, link, loopback, loopback_cold
+from gatepass.sessions import link
 from gatepass.sessions.client import agent_is_running, conversation, request
 from gatepass.sessions.errors import BadInput, SessionError, UnknownSession
 from gatepass.sessions.files import try_lock
-from gatepass.sessions.launcher import install_launcher, launch_for, launcher_faults
-from gatepass.sessions.loopback import AGENT, CLIENT, HELLO, HELLO_BYTES, PROOF_BYTES, proof
+from gatepass.sessions.launcher import cold, loopback, loopback_cold
+from gatepass.sessions.launcher.install import install_launcher, launch_for, launcher_faults
+from gatepass.sessions.launcher.loopback import AGENT, CLIENT, HELLO, HELLO_BYTES, PROOF_BYTES, proof
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.vault.store import Vault
 

@@ -8,9 +8,9 @@ import shlex
 import subprocess
 import xml.etree.ElementTree as Xml
 
-from gatepass.sessions.launcher import launch_for
+from gatepass.sessions.launcher.install import launch_for
+from gatepass.sessions.launcher.thin import Launch
 from gatepass.sessions.paths import Paths
-from gatepass.sessions.thin import Launch
 from gatepass.sessions.units import launchd, systemd_service, systemd_socket, windows_task
 
 

@@ -6,11 +6,17 @@ from hypothesis import strategies as st
 
 from gatepass.errors import Bug
 from gatepass.sessions.arn import parse_role_arn
-from gatepass.sessions.edit import edit_workspace, edited, table_at
 from gatepass.sessions.errors import BadInput, UnknownSession
 from gatepass.sessions.files import private_dir, replace
 from gatepass.sessions.model import KINDS, Role
-from gatepass.sessions.workspace import WorkspaceError, load_workspace, parse_workspace, require, toml_value
+from gatepass.sessions.workspace.edit import edit_workspace, edited, table_at
+from gatepass.sessions.workspace.reading import (
+    WorkspaceError,
+    load_workspace,
+    parse_workspace,
+    require,
+    toml_value,
+)
 
 PLACE = Path("workspace.toml")
 GOOD = """\

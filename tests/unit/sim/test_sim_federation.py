@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from tests.unit.sim.worlds import lab
 
 from gatepass.clock import iso
-from gatepass.sim import mfa
-from gatepass.sim.builder import root_credential
+from gatepass.sim.sign_in import mfa
+from gatepass.sim.worlds.builder import root_credential
 
 ACCOUNT = "222222222222"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Deploy"

@@ -8,8 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.unit.sim.worlds import FOO, FOO_TARGET, lab
 
-from gatepass.sim import mfa, root_credential
-from gatepass.sim.seed_world import HOST
+from gatepass.sim import root_credential
+from gatepass.sim.sign_in import mfa
+from gatepass.sim.worlds.of_seeds import HOST
 
 ROOT = f"arn:aws:iam::{FOO}:root"
 

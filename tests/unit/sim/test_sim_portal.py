@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from tests.unit.sim.worlds import FOO_INSTANCE, FOO_STORE, FOO_TARGET, foo_assignment, lab
 
 from gatepass.sim.hand import Hand
-from gatepass.sim.pages import Pages
+from gatepass.sim.sign_in.pages import Pages
 from gatepass.sim.wire import Incoming
 
 START = f"https://{FOO_STORE}.awsapps.com/start"

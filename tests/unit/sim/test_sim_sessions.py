@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.unit.sim.worlds import EXTERNAL, lab
 
-from gatepass.sim.seed_world import BAR_ROLE, FOO_ROLE, HOST_ROLE
+from gatepass.sim.worlds.of_seeds import BAR_ROLE, FOO_ROLE, HOST_ROLE
 
 
 def assume(sts, role=FOO_ROLE, **more):

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from gatepass.sim import Credential, Settings, Simulator, build, root_credential, session, two_tenants
-from gatepass.sim.seed_world import ACCESS_KEY, FOO_ROLE
+from gatepass.sim.worlds.of_seeds import ACCESS_KEY, FOO_ROLE
 from gatepass.testing.clock import VirtualClock
 
 FOO, FOO_TARGET = "123456789012", "333333333333"

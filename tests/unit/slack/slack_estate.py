@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.installation import EXAMPLE
 
-from gatepass.estate.loader import load
 from gatepass.estate.model import Estate
+from gatepass.estate.reading.loader import load
 
 IMPL = """
 import time

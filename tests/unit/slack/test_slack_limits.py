@@ -11,7 +11,7 @@ from tests.installation import EXAMPLE
 from gatepass.clock import SystemClock
 from gatepass.desk import Option
 from gatepass.estate.fields import FIELD_TYPES, Field
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.slack.elements import matching, option_value
 from gatepass.slack.filled import read_state, submitted
 from gatepass.slack.forms import Form, form_view

@@ -20,7 +20,7 @@ from tests.waiting import LONG
 from gatepass.cli.main import main
 from gatepass.clock import SystemClock
 from gatepass.estate.model import Estate
-from gatepass.estate.sources import load_directory
+from gatepass.estate.reading.sources import load_directory
 from gatepass.handlers import Answers, Ask, Unanswered
 from gatepass.handlers.event import person_json
 from gatepass.slack import SlackClient

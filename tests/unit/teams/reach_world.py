@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from gatepass.teams.compiling.policies import team_role_access
 from gatepass.teams.model import (
     Account,
     Assignment,
@@ -16,7 +17,6 @@ from gatepass.teams.model import (
     Role,
     User,
 )
-from gatepass.teams.policies import team_role_access
 
 IDENTITY = Account("identity", "111111111111", organization="acme")
 DEV = Account("dev", "333333333333", organization="acme")

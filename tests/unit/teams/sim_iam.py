@@ -12,7 +12,7 @@ from typing import Any
 from gatepass.aws.accounts import AccountReach, Accounts
 from gatepass.aws.errors import Denied, Lost, Missing, Place, Throttled
 from gatepass.sim import Settings, build, root_credential, session
-from gatepass.sim.iam_state import AccountIam, Role
+from gatepass.sim.iam.state import AccountIam, Role
 from gatepass.testing.clock import VirtualClock
 
 NUMBERS = ("111111111111", "123456789012", "222222222222", "333333333333", "555555555555")

@@ -24,17 +24,17 @@ from tests.unit.teams.test_trust_properties import (
 
 from gatepass.policy import Ruling
 from gatepass.policy.normal import size
-from gatepass.teams.compaction import AUTO, ORDER, TECHNIQUES, Site, compact
-from gatepass.teams.config import Extras, RoleConfig
+from gatepass.teams.applying.live import Live
+from gatepass.teams.compiling.compaction import AUTO, ORDER, TECHNIQUES, Site, compact
+from gatepass.teams.compiling.splitting import PART_OF, split
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.live import Live
+from gatepass.teams.lint.reach import reach_lints
 from gatepass.teams.model import Compiled, Profile, Resources, Role
 from gatepass.teams.nodes import Mapping
-from gatepass.teams.plan import Options
-from gatepass.teams.planning import make_plan
-from gatepass.teams.reach import Reach
-from gatepass.teams.reach_lints import reach_lints
-from gatepass.teams.splitting import PART_OF, split
+from gatepass.teams.planning.making import make_plan
+from gatepass.teams.planning.plan import Options
+from gatepass.teams.reach.questions import Reach
+from gatepass.teams.upstream.config import Extras, RoleConfig
 from gatepass.testing.clock import VirtualClock
 
 KNOWN = replace(
@@ -169,7 +169,7 @@ def test_c7_goes_round_a_name_that_is_not_wanted(tmp_path: Path) -> None:
 
 
 def _admits(trust: Any, arn: str) -> bool:
-    from gatepass.teams.meaning import lets_in
+    from gatepass.teams.planning.meaning import lets_in
 
     return lets_in(trust, arn)
 

@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepass.teams.drift import Difference, Looked, Report, Sort, concluded, report_from, report_json
-from gatepass.teams.drift_words import command, headline, news, whole
+from gatepass.teams.drift.differences import (
+    Difference,
+    Looked,
+    Report,
+    Sort,
+    concluded,
+    report_from,
+    report_json,
+)
+from gatepass.teams.drift.words import command, headline, news, whole
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ONE = Difference(Sort.TRUST, "1/role/a", "1", "", "trust", gained=("arn:x",), state="s1")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gatepass.teams.meaning import meaning
+from gatepass.teams.planning.meaning import meaning
 
 STRANGER = "999999999999"
 ROLE = f"arn:aws:iam::{STRANGER}:role/deployer"

@@ -29,11 +29,11 @@ from tests.unit.teams.reach_world import (
 from tests.waiting import busy
 
 from gatepass.teams.model import Account, DirectoryGroup, Group, Organization, Policy, Resources, User
-from gatepass.teams.reach import Reach
-from gatepass.teams.reach_explain import explain
-from gatepass.teams.reach_names import Unknown
-from gatepass.teams.reach_nodes import Path, label_of
-from gatepass.teams.reach_words import explanation_json, explanation_lines, path_json
+from gatepass.teams.reach.explain import explain
+from gatepass.teams.reach.names import Unknown
+from gatepass.teams.reach.nodes import Path, label_of
+from gatepass.teams.reach.questions import Reach
+from gatepass.teams.reach.words import explanation_json, explanation_lines, path_json
 
 JANE, VERA = "jane@acme.example", "vera@acme.example"
 ADMIN_WAY = "admins > IdentityAdminTeamAccess@identity > admin@identity"

@@ -20,9 +20,9 @@ from tests.unit.teams.reach_world import (
 )
 from tests.waiting import busy
 
+from gatepass.teams.lint.reach import reach_lints
 from gatepass.teams.model import Compiled, DirectoryGroup, Finding, Level, Resources
-from gatepass.teams.reach import Reach
-from gatepass.teams.reach_lints import reach_lints
+from gatepass.teams.reach.questions import Reach
 
 ADMIN = ("arn:aws:iam::aws:policy/AdministratorAccess",)
 

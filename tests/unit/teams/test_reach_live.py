@@ -12,18 +12,18 @@ import yaml
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
-from gatepass.cli.teams import teams
+from gatepass.cli.teams.group import teams
 from gatepass.clock import SystemClock
 from gatepass.sim import Settings, Simulator, build, session
 from gatepass.sim.server import SimServer
+from gatepass.teams.applying.entering import calls_for
+from gatepass.teams.applying.running import apply_plan, plan_live
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.entering import calls_for
 from gatepass.teams.model import Compiled
-from gatepass.teams.plan import Options
-from gatepass.teams.reach import Reach
-from gatepass.teams.reach_nodes import NodeKind
-from gatepass.teams.reach_states import live_state
-from gatepass.teams.running import apply_plan, plan_live
+from gatepass.teams.planning.plan import Options
+from gatepass.teams.reach.nodes import NodeKind
+from gatepass.teams.reach.questions import Reach
+from gatepass.teams.reach.states import live_state
 from gatepass.testing.clock import VirtualClock
 
 FOLDER = Path(__file__).parents[3] / "examples" / "teams"

@@ -11,9 +11,9 @@ from tests.unit.policy.generated import ACCOUNTS, statements
 
 from gatepass.policy import Kind, Permissions, Target, can_assume, parse, role_session, user
 from gatepass.teams.model import Account, Resources, Role, User
-from gatepass.teams.reach import Reach
-from gatepass.teams.reach_changes import meaning
-from gatepass.teams.reach_nodes import NodeKind
+from gatepass.teams.reach.changes import meaning
+from gatepass.teams.reach.nodes import NodeKind
+from gatepass.teams.reach.questions import Reach
 
 ONE, TWO = (Account(f"a{number[0]}", number, organization="o") for number in ACCOUNTS)
 ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:*", "Resource": "*"}]}

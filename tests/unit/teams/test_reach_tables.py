@@ -26,13 +26,13 @@ from tests.unit.teams.reach_world import (
 )
 
 from gatepass.teams.model import Account, DirectoryGroup, Group, PermissionSet, User
-from gatepass.teams.reach import Reach
-from gatepass.teams.reach_changes import Change, Meaning, meaning
-from gatepass.teams.reach_escalation import escalations, who_can_grant
-from gatepass.teams.reach_matrix import matrix, matrix_csv, matrix_json
-from gatepass.teams.reach_nodes import label_of
-from gatepass.teams.reach_picture import matrix_svg, paths_svg
-from gatepass.teams.reach_unused import unused
+from gatepass.teams.reach.changes import Change, Meaning, meaning
+from gatepass.teams.reach.escalation import escalations, who_can_grant
+from gatepass.teams.reach.matrix import matrix, matrix_csv, matrix_json
+from gatepass.teams.reach.nodes import label_of
+from gatepass.teams.reach.picture import matrix_svg, paths_svg
+from gatepass.teams.reach.questions import Reach
+from gatepass.teams.reach.unused import unused
 
 JANE, VERA = "jane@acme.example", "vera@acme.example"
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"

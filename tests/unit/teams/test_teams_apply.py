@@ -12,13 +12,8 @@ import pytest
 from tests.unit.teams.declared import without_center
 from tests.unit.teams.sim_iam import SimIam
 
-from gatepass.teams.apply import Manner, Outcome, Report
-from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.drift import enforced
-from gatepass.teams.kinds import REVOKED
-from gatepass.teams.model import Compiled
-from gatepass.teams.plan import Action, Options, Plan
-from gatepass.teams.running import (
+from gatepass.teams.applying.apply import Manner, Outcome, Report
+from gatepass.teams.applying.running import (
     Lockout,
     PlanFile,
     StalePlan,
@@ -31,6 +26,11 @@ from gatepass.teams.running import (
     request_quotas,
     write_plan,
 )
+from gatepass.teams.declaration import Wanted, compile_wanted
+from gatepass.teams.drift.differences import enforced
+from gatepass.teams.kinds.kind import REVOKED
+from gatepass.teams.model import Compiled
+from gatepass.teams.planning.plan import Action, Options, Plan
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "teams" / "teams.yaml"
 OPTIONS = Options(estate="acme")

@@ -8,9 +8,9 @@ import pytest
 from tests.unit.teams.declared import ids
 
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.meaning import lets_in
 from gatepass.teams.model import Compiled, Role
-from gatepass.teams.reach import Reach
+from gatepass.teams.planning.meaning import lets_in
+from gatepass.teams.reach.questions import Reach
 
 PROJECT = Path(__file__).parents[3] / "examples" / "atmos"
 IDENTITY = "arn:aws:iam::100000000002:role/acme-core-gbl-identity-"

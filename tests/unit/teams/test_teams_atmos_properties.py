@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tests.unit.teams.declared import DEV, LABELS, SEED, account_map, attributes
 
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.merging import Merger
 from gatepass.teams.model import Compiled, Finding
 from gatepass.teams.nodes import Mapping, parse_yaml, plain
+from gatepass.teams.upstream.merging import Merger
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "teams"
 QUICK = settings(

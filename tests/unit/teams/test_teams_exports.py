@@ -15,17 +15,17 @@ from tests.unit.teams.sim_iam import NUMBERS, SimIam
 from tests.waiting import LONG
 
 from gatepass.policy import same
+from gatepass.teams.applying.running import apply_plan, plan_live
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.export_atmos import atmos_files
-from gatepass.teams.export_cloudformation import cloudformation_files
-from gatepass.teams.export_terraform import terraform_files
-from gatepass.teams.import_descriptions import from_cloudformation, from_terraform
-from gatepass.teams.import_live import Selection, import_live
-from gatepass.teams.imported import native_estate
+from gatepass.teams.export.atmos import atmos_files
+from gatepass.teams.export.cloudformation import cloudformation_files
+from gatepass.teams.export.terraform import terraform_files
+from gatepass.teams.importing.descriptions import from_cloudformation, from_terraform
+from gatepass.teams.importing.imported import native_estate
+from gatepass.teams.importing.live import Selection, import_live
 from gatepass.teams.model import Account, Compiled, Finding, Resources
 from gatepass.teams.nodes import parse_yaml
-from gatepass.teams.plan import Options
-from gatepass.teams.running import apply_plan, plan_live
+from gatepass.teams.planning.plan import Options
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "teams" / "teams.yaml"
 DEV = Account("plat-dev", "333333333333", "acme")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.unit.teams.declared import SEED
 
+from gatepass.teams.applying.running import TeamsError, refuse_faulty
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.running import TeamsError, refuse_faulty
 
 NATIVE = (Path(__file__).parents[3] / "examples" / "teams" / "teams.yaml").read_text()
 STACK = (SEED / "aws-teams.yaml").read_text() + (SEED / "identity.yaml").read_text().replace(

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from gatepass.cli.teams_server import body_of
-from gatepass.engine.jobs_teams import Sent, apply_account, opened
+from gatepass.cli.teams.server import body_of
+from gatepass.engine.jobs.teams import Sent, apply_account, opened
 from gatepass.sim import Settings, Simulator, build, session
-from gatepass.teams.apply import Manner, Outcome, Report
-from gatepass.teams.calls import Calls
+from gatepass.teams.applying.apply import Manner, Outcome, Report
+from gatepass.teams.applying.calls import Calls
+from gatepass.teams.applying.entering import calls_for
+from gatepass.teams.applying.running import PlanFile, apply_file, apply_plan, plan_live, read_plan, write_plan
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.entering import calls_for
-from gatepass.teams.kinds import REVOKED
+from gatepass.teams.kinds.kind import REVOKED
 from gatepass.teams.model import Compiled
-from gatepass.teams.plan import Action, Options
-from gatepass.teams.running import PlanFile, apply_file, apply_plan, plan_live, read_plan, write_plan
+from gatepass.teams.planning.plan import Action, Options
 from gatepass.testing.clock import VirtualClock
 
 MANAGEMENT, IDENTITY, DEV = "222222222222", "111111111111", "333333333333"

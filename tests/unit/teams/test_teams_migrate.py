@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.migrate import Proposal, propose
+from gatepass.teams.importing.migrate import Proposal, propose
 
 IDENTITY, DEV, PROD = "111111111111", "333333333333", "555555555555"
 

@@ -14,14 +14,14 @@ from tests.unit.teams.test_trust_properties import EVERYBODY, configs, kinds, ru
 
 from gatepass.policy import Ruling
 from gatepass.policy.normal import size
-from gatepass.teams.apply import Manner
-from gatepass.teams.config import RoleConfig
+from gatepass.teams.applying.apply import Manner
+from gatepass.teams.applying.running import apply_plan, plan_live
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.meaning import lets_in
 from gatepass.teams.model import Profile
-from gatepass.teams.moving import between
-from gatepass.teams.plan import Action
-from gatepass.teams.running import apply_plan, plan_live
+from gatepass.teams.planning.meaning import lets_in
+from gatepass.teams.planning.moving import between
+from gatepass.teams.planning.plan import Action
+from gatepass.teams.upstream.config import RoleConfig
 
 TEAMS = {name: {"policies": ["team_role_access"]} for name in ("old", "new")}
 HOST = "token.actions.githubusercontent.com"

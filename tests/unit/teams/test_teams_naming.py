@@ -8,7 +8,8 @@ import json
 import pytest
 
 from gatepass.teams.model import Finding
-from gatepass.teams.naming import (
+from gatepass.teams.nodes import Mapping, parse_yaml
+from gatepass.teams.upstream.naming import (
     LabelInputs,
     account_name,
     for_account,
@@ -17,7 +18,6 @@ from gatepass.teams.naming import (
     role_name_fault,
     title,
 )
-from gatepass.teams.nodes import Mapping, parse_yaml
 
 INPUTS = LabelInputs(namespace="eg", tenant="core", environment="gbl", stage="identity")
 

@@ -10,8 +10,8 @@ import pytest
 from tests.unit.teams.declared import ids
 
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.meaning import lets_in
 from gatepass.teams.model import Compiled, Role
+from gatepass.teams.planning.meaning import lets_in
 
 IDENTITY, DEV, PROD, OTHER = "111111111111", "333333333333", "555555555555", "777777777777"
 

@@ -10,10 +10,17 @@ from tests.unit.teams.sim_iam import SimIam
 
 from gatepass.clock import Clock
 from gatepass.errors import GatepassError
+from gatepass.teams.applying.running import (
+    PlanFile,
+    apply_file,
+    known_accounts,
+    plan_live,
+    read_plan,
+    write_plan,
+)
 from gatepass.teams.declaration import Wanted, compile_wanted
 from gatepass.teams.model import Compiled
-from gatepass.teams.plan import Options, Plan, estate_hash
-from gatepass.teams.running import PlanFile, apply_file, known_accounts, plan_live, read_plan, write_plan
+from gatepass.teams.planning.plan import Options, Plan, estate_hash
 from gatepass.testing.clock import VirtualClock
 
 ESTATE = """

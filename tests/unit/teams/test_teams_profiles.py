@@ -22,10 +22,10 @@ from tests.unit.teams.test_trust_properties import (
 )
 
 from gatepass.policy import Kind, Permissions, Ruling, Target, can_assume, parse, role_session, user
-from gatepass.teams.config import RoleConfig
+from gatepass.teams.lint.profiles import Difference, differences
 from gatepass.teams.model import Profile
 from gatepass.teams.nodes import Mapping
-from gatepass.teams.profiles import Difference, differences
+from gatepass.teams.upstream.config import RoleConfig
 
 BASE = RoleConfig("target", Mapping("x.yaml", 1, 1, {}), "roles.target")
 

@@ -13,14 +13,14 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatepass.teams.compile import Source, compile_component
-from gatepass.teams.config import ConfigReader, Extras, RoleConfig
-from gatepass.teams.meaning import lets_in
+from gatepass.teams.compiling.component import Source, compile_component
+from gatepass.teams.compiling.trust import document, grounds
+from gatepass.teams.compiling.world import World
 from gatepass.teams.model import Account, Document, Profile
-from gatepass.teams.naming import LabelInputs
 from gatepass.teams.nodes import Mapping, parse_yaml
-from gatepass.teams.trust import document, grounds
-from gatepass.teams.world import World
+from gatepass.teams.planning.meaning import lets_in
+from gatepass.teams.upstream.config import ConfigReader, Extras, RoleConfig
+from gatepass.teams.upstream.naming import LabelInputs
 
 IDENTITY, DEV, PARTNER = "111111111111", "333333333333", "999999999999"
 WORLD = World(

@@ -25,12 +25,12 @@ from tests.unit.teams.declared import (
 from tests.unit.teams.sim_iam import SimIam
 
 from gatepass.aws.accounts import IAM_REGIONS, AccountReach, Accounts
-from gatepass.teams.apply import Manner, Written
+from gatepass.teams.applying.apply import Manner, Written
+from gatepass.teams.applying.running import apply_plan, plan_live
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.meaning import lets_in
 from gatepass.teams.model import Compiled
-from gatepass.teams.plan import Options
-from gatepass.teams.running import apply_plan, plan_live
+from gatepass.teams.planning.meaning import lets_in
+from gatepass.teams.planning.plan import Options
 from gatepass.testing.clock import VirtualClock
 
 IDENTITY, DEV_ID, ROOT = "111111111111", "333333333333", "222222222222"

@@ -10,13 +10,13 @@ import yaml
 
 from gatepass.aws.accounts import Accounts
 from gatepass.sim import Simulator, build, session
-from gatepass.teams.apply import Report
+from gatepass.teams.applying.apply import Report
+from gatepass.teams.applying.entering import calls_for
+from gatepass.teams.applying.running import apply_plan, plan_live
 from gatepass.teams.declaration import Wanted, compile_wanted
-from gatepass.teams.drift import differences
-from gatepass.teams.entering import calls_for
+from gatepass.teams.drift.differences import differences
 from gatepass.teams.model import Compiled
-from gatepass.teams.plan import Action, Options, Plan
-from gatepass.teams.running import apply_plan, plan_live
+from gatepass.teams.planning.plan import Action, Options, Plan
 from gatepass.testing.clock import VirtualClock
 
 FOLDER = Path(__file__).parents[3] / "examples" / "teams"

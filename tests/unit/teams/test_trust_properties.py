@@ -26,13 +26,13 @@ from gatepass.policy import (
     role_session,
     user,
 )
-from gatepass.teams.compaction import Site, compact
-from gatepass.teams.config import Extras, RoleConfig
+from gatepass.teams.compiling.compaction import Site, compact
+from gatepass.teams.compiling.patterns import derived_set, has_wildcard
+from gatepass.teams.compiling.trust import document, grounds
+from gatepass.teams.compiling.world import World
 from gatepass.teams.model import Account, Profile, Role
 from gatepass.teams.nodes import Mapping
-from gatepass.teams.patterns import derived_set, has_wildcard
-from gatepass.teams.trust import document, grounds
-from gatepass.teams.world import World
+from gatepass.teams.upstream.config import Extras, RoleConfig
 
 IDENTITY, DEV = Account("identity", "111111111111"), Account("dev", "333333333333")
 PARTNER = "999999999999"

@@ -33,7 +33,7 @@ from gatepass.sessions.errors import (
 from gatepass.sessions.model import Credentials, Grant, IamUser, Role
 from gatepass.sessions.plan import Step
 from gatepass.sessions.shown import Shown
-from gatepass.sessions.workspace import require
+from gatepass.sessions.workspace.reading import require
 
 Message = dict[str, Any]
 UNREAD_BYTES = 4 * 1024 * 1024
@@ -230,7 +230,7 @@ class Control:
 
     async def _discover(self, message: Message, asker: Person) -> Any:
         """Accounts and roles behind an integration; progress is kept for the next try (S-69)."""
-        from gatepass.sessions.discovery import discover
+        from gatepass.sessions.sync.discovery import discover
 
         await self._service.unlocked(asker)
         integration = self._service.integration(str(message["name"]))

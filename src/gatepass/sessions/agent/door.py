@@ -8,7 +8,7 @@ from typing import Protocol
 
 from gatepass.sessions.agent.peer import Peer, me, peer_of, peer_on_loopback
 from gatepass.sessions.agent.port import Examined
-from gatepass.sessions.loopback import HELLO_BYTES, PROOF_BYTES, PROOF_SECONDS
+from gatepass.sessions.launcher.loopback import HELLO_BYTES, PROOF_BYTES, PROOF_SECONDS
 
 
 class Stranger(Exception):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from gatepass.sessions.agent.http import Answer, Asked, listen
 from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman, SessionError
-from gatepass.sessions.workspace import require
+from gatepass.sessions.workspace.reading import require
 
 if TYPE_CHECKING:
     from gatepass.sessions.agent.service import Service

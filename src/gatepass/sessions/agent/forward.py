@@ -15,7 +15,7 @@ from gatepass.sessions.agent.protocol import OK, PROTOCOL, REQUEST_LIMIT, answer
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.errors import BadInput, Denied
 from gatepass.sessions.files import private_dir
-from gatepass.sessions.workspace import require
+from gatepass.sessions.workspace.reading import require
 
 REQUEST_SECONDS = 10
 

@@ -21,7 +21,7 @@ from gatepass.sessions.agent.peer import Peer
 from gatepass.sessions.agent.service import Service
 from gatepass.sessions.delivery.formats import rfc3339
 from gatepass.sessions.errors import BadInput, SessionError
-from gatepass.sessions.workspace import require
+from gatepass.sessions.workspace.reading import require
 
 ROOT = "/latest/meta-data"
 ROLES = f"{ROOT}/iam/security-credentials"

@@ -32,7 +32,7 @@ from gatepass.sessions.model import Credentials, Grant, IamUser, Session, Worksp
 from gatepass.sessions.plan import Step, console_step, plan
 from gatepass.sessions.providers.local import process_json
 from gatepass.sessions.providers.sts import CodeSpent
-from gatepass.sessions.workspace import require
+from gatepass.sessions.workspace.reading import require
 
 LOOKS = 3
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)

@@ -13,7 +13,15 @@ from _operator import _compare_digest
 from pathlib import Path
 
 from gatepass.sessions.files import replace
-from gatepass.sessions.loopback import AGENT, CLIENT, HELLO, HELLO_BYTES, KEY_BYTES, PROOF_BYTES, proof
+from gatepass.sessions.launcher.loopback import (
+    AGENT,
+    CLIENT,
+    HELLO,
+    HELLO_BYTES,
+    KEY_BYTES,
+    PROOF_BYTES,
+    proof,
+)
 
 BACKLOG = 1024
 

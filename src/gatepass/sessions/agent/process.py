@@ -40,7 +40,7 @@ from gatepass.sessions.learned import Learned
 from gatepass.sessions.model import Workspace
 from gatepass.sessions.paths import Paths
 from gatepass.sessions.providers.transport import Transport, foreign_endpoints
-from gatepass.sessions.workspace import load_workspace
+from gatepass.sessions.workspace.reading import load_workspace
 
 TICK_SECONDS = 5.0
 SLEPT = timedelta(seconds=60)

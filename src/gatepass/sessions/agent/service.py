@@ -23,7 +23,7 @@ from gatepass.sessions.errors import BadInput, Denied, Locked, NeedsHuman
 from gatepass.sessions.model import Credentials, Integration, Session, Settings, Workspace
 from gatepass.sessions.plan import Step
 from gatepass.sessions.providers.transport import WARN_SKEW, Transport
-from gatepass.sessions.workspace import require
+from gatepass.sessions.workspace.reading import require
 
 CONFIRMED_FOR = timedelta(hours=1)
 

@@ -103,7 +103,7 @@ def _take_place(words: list[str]) -> Place:
     if sys.platform == "win32" or given.get("--transport") == "loopback":
         return _take_port(words[:4])
     else:
-        from gatepass.sessions.cold import make_private
+        from gatepass.sessions.launcher.cold import make_private
 
         for private in (run, state):
             make_private(private)

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from gatepass.sessions import thin
+from gatepass.sessions.launcher import thin
 from gatepass.sessions.model import Session, StaticEndpoint
 
 _PLACE = re.compile(r"/[A-Za-z0-9._/+@-]*gatepass\.[A-Za-z0-9]+")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from gatepass.sessions.arn import parse_role_arn
 from gatepass.sessions.config import text
 from gatepass.sessions.importing.found import Found, clean_name
-from gatepass.sessions.schema import PROFILE
+from gatepass.sessions.workspace.schema import PROFILE
 
 Keys = Mapping[str, str]
 

@@ -1,0 +1,1 @@
+"""`gatepass teams`: standing trust, compiled, planned, applied, explained."""

@@ -1,0 +1,1 @@
+"""What may be written in an estate: one description for the loader, the schema and the reference."""

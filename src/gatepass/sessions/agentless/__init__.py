@@ -1,0 +1,1 @@
+"""The same guarantees without an agent (`agent = false`, S-36)."""

@@ -1,0 +1,1 @@
+"""`workspace.toml`: read, checked, and changed without touching what people wrote."""

@@ -1,0 +1,1 @@
+"""The simulated Identity Center: sso-admin and identitystore."""

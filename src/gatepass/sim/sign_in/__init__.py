@@ -1,0 +1,1 @@
+"""How people come in: OIDC, portal, console, MFA."""

@@ -1,0 +1,1 @@
+"""Plans against live accounts: read, made, applied step by step."""

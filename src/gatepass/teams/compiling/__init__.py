@@ -1,0 +1,1 @@
+"""From a declaration to the documents of AWS: trust, policies, shorter forms."""

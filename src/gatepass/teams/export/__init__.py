@@ -1,0 +1,1 @@
+"""The declaration for other tools: Terraform, CloudFormation, Atmos, a shell."""

@@ -1,0 +1,1 @@
+"""What stands in AWS already, brought under a declaration."""

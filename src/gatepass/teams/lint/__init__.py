@@ -1,0 +1,1 @@
+"""What compiles but a person should know."""

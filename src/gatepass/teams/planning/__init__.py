@@ -1,0 +1,1 @@
+"""What would change, what it means, and what forbids it."""
