@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from gatepass.estate.reading.escapes import ESCAPED, joined, widened
+from gatepass.surrogates import ESCAPED, joined, widened
 from gatepass.teams.model import Finding, Level, Place
 
 MAX_BYTES = 5 * 1024 * 1024

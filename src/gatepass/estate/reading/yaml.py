@@ -26,7 +26,7 @@ from ruamel.yaml.events import (
 )
 
 from gatepass.errors import GatepassError
-from gatepass.estate.reading.escapes import joined
+from gatepass.surrogates import joined
 
 Scalar: TypeAlias = str | int | float | bool | None
 
