@@ -78,7 +78,9 @@ class History:
                 self.ask_code()
             self.live(timedelta(seconds=self.dice.choice([0, 1, 3, 10, 20, 45])))
         self.quiet()
-        self.live(7 * MINUTE)
+        self.live(MINUTE + SECOND)
+        self.give_up_endless()  # what was called in progress for ever just before the quiet
+        self.live(6 * MINUTE)
         if self.dice.random() < 0.7:
             self.live(12 * MINUTE)
         truth, now = office.sim.truth(), office.clock.now()
